@@ -1,0 +1,56 @@
+-- Roles: who owns what, and who may log in.
+--
+-- Assumes: PostgreSQL 17 or newer, a superuser or a role with CREATEROLE and CREATE on the database.
+-- First, because every later file names these roles.
+--
+-- Owners never log in; the one login role owns nothing. A server that connects as mcp_user can
+-- therefore not switch a policy off, whatever SQL it is made to run.
+
+do $$
+declare
+  owner_role text;
+begin
+  if current_setting('server_version_num')::int < 170000 then
+    raise exception 'PostgreSQL 17 or newer is required (transaction_timeout), this is %',
+      current_setting('server_version');
+  end if;
+
+  foreach owner_role in array array['retail_owner', 'retail_guard', 'retail_audit', 'retail_auditor'] loop
+    begin
+      execute format('create role %I nologin noinherit', owner_role);
+    exception
+      -- Roles belong to the cluster: another database, or a migrator beside us, may have made it.
+      when duplicate_object or unique_violation then null;
+    end;
+    -- A managed service gives no superuser: there the migrating role must be a member of the owners.
+    if not (select rolsuper from pg_catalog.pg_roles where rolname = current_user) then
+      execute format('grant %I to current_user with set true, inherit true', owner_role);
+    end if;
+  end loop;
+
+  begin
+    create role mcp_user login noinherit;
+  exception
+    when duplicate_object or unique_violation then null;
+  end;
+end
+$$;
+
+comment on role retail_owner is 'Owns the retail schema; cannot log in.';
+comment on role retail_guard is 'Owns identities, keys and the store context; cannot log in.';
+comment on role retail_audit is 'Owns the audit log; cannot log in.';
+comment on role retail_auditor is 'Group that may read the audit log; grant it to people, never to the server.';
+comment on role mcp_user is 'The login of the MCP server: bound by every policy, owner of nothing.';
+
+-- Time limits live in the database, so that a client that vanished cannot keep a query running.
+-- Seconds are enough for every tool; a caller that needs longer asks for a smaller range.
+alter role mcp_user set statement_timeout = '10s';
+alter role mcp_user set transaction_timeout = '30s';
+alter role mcp_user set idle_in_transaction_session_timeout = '10s';
+alter role mcp_user set lock_timeout = '2s';
+-- Short queries on a warm cache: compiling them costs more than running them, and index pages are
+-- as near as heap pages.
+alter role mcp_user set jit = off;
+alter role mcp_user set random_page_cost = 1.1;
+-- Every object is named with its schema; only the vector type and its operators are looked up.
+alter role mcp_user set search_path = public, pg_temp;

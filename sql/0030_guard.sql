@@ -1,0 +1,274 @@
+-- Identity and the verified store context: the one door to every tenant row.
+--
+-- Assumes: 0020. Before the tables, because their policies call guard.store().
+--
+-- How a request reaches a store:
+--   1. The server signs a request token 'T|kid|expires|principal|store' with HMAC-SHA256.
+--   2. retail.set_store_context(token) checks signature, expiry, principal and access, and leaves a
+--      second signed value 'C|kid|transaction start|backend pid|principal|role|store' in the
+--      transaction-local setting retail.context.
+--   3. Each policy compares store_id with guard.store(), which verifies that second value again.
+-- Only this schema's owner can read the key, so SQL run by mcp_user can overwrite the setting but
+-- never make one that verifies; a copied or left-over one belongs to another backend or transaction.
+-- A missing or wrong context raises 42501: it never looks like an empty store.
+
+set role retail_guard;
+
+create table if not exists guard.context_key (
+  kid text primary key check (kid ~ '^[0-9a-f]{16}$'),
+  -- The two padded keys of RFC 2104, kept ready because the core has sha256() but no hmac().
+  inner_pad bytea not null check (octet_length(inner_pad) = 64),
+  outer_pad bytea not null check (octet_length(outer_pad) = 64),
+  created_at timestamptz not null default now(),
+  not_after timestamptz not null default 'infinity'
+);
+comment on table guard.context_key is 'Keys that sign the store context, by key id.';
+
+-- A copy of what the identity layer must know of a store. retail.stores is itself under row level
+-- security, which only a context opens; a trigger there keeps this table in step.
+create table if not exists guard.tenant (
+  store_id text primary key,
+  store_name text not null,
+  currency text not null,
+  time_zone text not null,
+  is_active boolean not null
+);
+comment on table guard.tenant is 'Stores as the identity layer sees them, kept in step by a trigger.';
+
+create table if not exists guard.principal (
+  principal_id integer generated always as identity primary key,
+  subject text not null unique check (length(subject) between 1 and 200),
+  is_active boolean not null default true,
+  created_at timestamptz not null default now()
+);
+comment on table guard.principal is 'People and programs that may ask; a subject is their stable name.';
+
+create table if not exists guard.store_access (
+  principal_id integer not null references guard.principal on delete cascade,
+  store_id text not null references guard.tenant on delete cascade,
+  role text not null check (role in ('manager', 'analyst', 'support', 'auditor')),
+  granted_at timestamptz not null default now(),
+  valid_until timestamptz not null default 'infinity',
+  primary key (principal_id, store_id)
+);
+create index if not exists store_access_store_id_idx on guard.store_access (store_id);
+comment on table guard.store_access is 'One role per principal and store.';
+
+create table if not exists guard.api_token (
+  token_id integer generated always as identity primary key,
+  -- The token itself is shown once and kept nowhere.
+  token_sha256 bytea not null unique check (octet_length(token_sha256) = 32),
+  principal_id integer not null references guard.principal on delete cascade,
+  note text,
+  created_at timestamptz not null default now(),
+  expires_at timestamptz not null,
+  revoked_at timestamptz
+);
+create index if not exists api_token_principal_id_idx on guard.api_token (principal_id);
+comment on table guard.api_token is 'Opaque bearer tokens by hash, with expiry and revocation.';
+
+-- Keys of the pseudonyms that stand for personal data in the audit log.
+create table if not exists guard.pseudonym_key (
+  only_row boolean primary key default true check (only_row),
+  secret bytea not null check (octet_length(secret) >= 32)
+);
+comment on table guard.pseudonym_key is 'Secret of the keyed hashes that replace personal data in the audit log.';
+insert into guard.pseudonym_key (secret)
+select uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())
+on conflict do nothing;
+
+-- Read the verified context, or raise. Split fields:
+-- 1 'C', 2 kid, 3 transaction start, 4 backend pid, 5 principal, 6 role, 7 store.
+create or replace function guard.context() returns text[]
+language plpgsql stable parallel restricted security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  signed text := current_setting('retail.context', true);
+  payload text := substr(signed, 65);
+  field text[] := string_to_array(payload, '|');
+  key guard.context_key;
+begin
+  select * into key from guard.context_key k where k.kid = field[2] and k.not_after > now();
+  if key.kid is not null
+    and field[1] = 'C'
+    and encode(sha256(key.outer_pad || sha256(key.inner_pad || convert_to(payload, 'UTF8'))), 'hex') = left(signed, 64)
+    and field[3] = date_part('epoch', transaction_timestamp())::text
+    and field[4] = pg_backend_pid()::text
+  then
+    return field;
+  end if;
+  raise exception 'no store context' using errcode = '42501',
+    hint = 'Call retail.set_store_context(token) first, in this transaction.';
+end
+$$;
+comment on function guard.context() is 'Fields of the verified store context; raises 42501 without one.';
+
+create or replace function guard.store() returns text
+language plpgsql stable parallel restricted security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return (guard.context())[7];
+end
+$$;
+comment on function guard.store() is 'Store of the verified context; what every policy compares with.';
+
+create or replace function guard.role() returns text
+language plpgsql stable parallel restricted security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return (guard.context())[6];
+end
+$$;
+comment on function guard.role() is 'Role of the verified context: manager, analyst, support or auditor.';
+
+-- One message for every refusal: which check failed is nobody's business.
+create or replace function guard.enter_store(token text)
+returns table (store_id text, role text, store_name text, currency text, time_zone text, today date)
+language plpgsql volatile strict security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  payload text := substr(token, 65);
+  field text[] := string_to_array(payload, '|');
+  key guard.context_key;
+  granted record;
+  context text;
+begin
+  select * into key from guard.context_key k where k.kid = field[2] and k.not_after > now();
+  -- The casts come after the signature: a signed payload is one that our server wrote.
+  if key.kid is not null
+    and field[1] = 'T'
+    and array_length(field, 1) = 5
+    and encode(sha256(key.outer_pad || sha256(key.inner_pad || convert_to(payload, 'UTF8'))), 'hex') = left(token, 64)
+  then
+    select p.principal_id, a.role, t.store_id, t.store_name, t.currency, t.time_zone
+    into granted
+    from guard.store_access a
+    join guard.principal p using (principal_id)
+    join guard.tenant t using (store_id)
+    where a.principal_id = field[4]::integer
+      and a.store_id = field[5]
+      and field[3]::float8 >= date_part('epoch', clock_timestamp())
+      and a.valid_until > now()
+      and p.is_active
+      and t.is_active;
+  end if;
+  if granted.principal_id is null then
+    raise exception 'store context refused' using errcode = '42501';
+  end if;
+
+  context := concat_ws('|', 'C', key.kid, date_part('epoch', transaction_timestamp())::text,
+    pg_backend_pid()::text, granted.principal_id::text, granted.role, granted.store_id);
+  perform set_config(
+    'retail.context',
+    encode(sha256(key.outer_pad || sha256(key.inner_pad || convert_to(context, 'UTF8'))), 'hex') || context,
+    true
+  );
+  return query select granted.store_id, granted.role, granted.store_name, granted.currency,
+    granted.time_zone, (now() at time zone granted.time_zone)::date;
+end
+$$;
+comment on function guard.enter_store(text) is 'Verify a request token and leave the signed context of this transaction.';
+
+-- Without the 256-bit token nothing comes back, so the caller cannot list principals with this.
+create or replace function guard.authenticate(presented_sha256 bytea)
+returns table (principal_id integer, subject text, expires_at timestamptz, stores jsonb)
+language sql stable strict security definer
+set search_path = pg_catalog, pg_temp
+begin atomic
+  select
+    p.principal_id,
+    p.subject,
+    k.expires_at,
+    coalesce(
+      jsonb_agg(
+        jsonb_build_object('store_id', a.store_id, 'store_name', t.store_name, 'role', a.role)
+        order by a.store_id
+      ) filter (where t.store_id is not null),
+      '[]'::jsonb
+    )
+  from guard.api_token k
+  join guard.principal p on p.principal_id = k.principal_id
+  left join guard.store_access a on a.principal_id = p.principal_id and a.valid_until > now()
+  left join guard.tenant t on t.store_id = a.store_id and t.is_active
+  where k.token_sha256 = presented_sha256
+    and k.revoked_at is null
+    and k.expires_at > now()
+    and p.is_active
+  group by p.principal_id, p.subject, k.expires_at;
+end;
+comment on function guard.authenticate(bytea) is 'Principal and stores behind the SHA-256 of a bearer token; no row when it is not valid.';
+
+-- Personal data in the audit log: the same value of the same record gives the same pseudonym, equal
+-- values of two customers do not, and nobody without the key can try values out.
+create or replace function guard.pseudonym(record_id text, field text, value text) returns text
+language sql stable security definer
+set search_path = pg_catalog, pg_temp
+begin atomic
+  select 'keyed:' || left(encode(sha256(k.secret || sha256(k.secret
+    || convert_to(concat_ws('|', record_id, field, value), 'UTF8'))), 'hex'), 32)
+  from guard.pseudonym_key k
+  where value is not null;
+end;
+comment on function guard.pseudonym(text, text, text) is 'Keyed hash that stands for a personal value in the audit log.';
+
+create or replace function guard.subject(of_principal integer) returns text
+language sql stable strict security definer
+set search_path = pg_catalog, pg_temp
+begin atomic
+  select p.subject from guard.principal p where p.principal_id = of_principal;
+end;
+comment on function guard.subject(integer) is 'Stable name of a principal, for the audit log.';
+
+-- Called by the trigger on retail.stores.
+create or replace function guard.register_tenant() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if tg_op = 'DELETE' then
+    delete from guard.tenant t where t.store_id = old.store_id;
+  else
+    insert into guard.tenant (store_id, store_name, currency, time_zone, is_active)
+    values (new.store_id, new.store_name, new.currency, new.time_zone, new.is_active)
+    on conflict (store_id) do update
+    set store_name = excluded.store_name,
+        currency = excluded.currency,
+        time_zone = excluded.time_zone,
+        is_active = excluded.is_active;
+  end if;
+  return null;
+end
+$$;
+comment on function guard.register_tenant() is 'Keeps guard.tenant in step with retail.stores.';
+
+reset role;
+
+
+revoke all on all functions in schema guard from public;
+grant execute on function guard.store(), guard.context(), guard.role() to mcp_user, retail_owner, retail_audit;
+grant execute on function guard.enter_store(text) to mcp_user, retail_owner;
+grant execute on function guard.authenticate(bytea) to mcp_user;
+grant execute on function guard.pseudonym(text, text, text), guard.subject(integer) to retail_audit;
+grant execute on function guard.register_tenant() to retail_owner;
+
+set role retail_owner;
+
+create or replace function retail.set_store_context(token text)
+returns table (store_id text, role text, store_name text, currency text, time_zone text, today date)
+language sql volatile
+begin atomic
+  select e.store_id, e.role, e.store_name, e.currency, e.time_zone, e.today
+  from guard.enter_store(token) e;
+end;
+comment on function retail.set_store_context(text) is
+  'Enter one store for the rest of this transaction; raises 42501 unless the signed token allows it.';
+
+reset role;
+
+revoke all on function retail.set_store_context(text) from public;
+grant execute on function retail.set_store_context(text) to mcp_user, retail_owner;
