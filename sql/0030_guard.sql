@@ -203,6 +203,15 @@ begin atomic
 end;
 comment on function guard.authenticate(bytea) is 'Principal and stores behind the SHA-256 of a bearer token; no row when it is not valid.';
 
+-- Lets the server notice at start-up that its key is not this database's. Key ids are no secret.
+create or replace function guard.knows_key(wanted_kid text) returns boolean
+language sql stable strict security definer
+set search_path = pg_catalog, pg_temp
+begin atomic
+  select exists (select from guard.context_key k where k.kid = wanted_kid and k.not_after > now());
+end;
+comment on function guard.knows_key(text) is 'Whether contexts signed with this key id verify here.';
+
 -- Personal data in the audit log: the same value of the same record gives the same pseudonym, equal
 -- values of two customers do not, and nobody without the key can try values out.
 create or replace function guard.pseudonym(record_id text, field text, value text) returns text
@@ -252,7 +261,7 @@ reset role;
 revoke all on all functions in schema guard from public;
 grant execute on function guard.store(), guard.context(), guard.role() to mcp_user, retail_owner, retail_audit;
 grant execute on function guard.enter_store(text) to mcp_user, retail_owner;
-grant execute on function guard.authenticate(bytea) to mcp_user;
+grant execute on function guard.authenticate(bytea), guard.knows_key(text) to mcp_user;
 grant execute on function guard.pseudonym(text, text, text), guard.subject(integer) to retail_audit;
 grant execute on function guard.register_tenant() to retail_owner;
 

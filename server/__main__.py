@@ -1,0 +1,6 @@
+"""python -m server."""
+
+from server.cli.app import main
+
+if __name__ == "__main__":
+    main()

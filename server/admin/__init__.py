@@ -1,0 +1,1 @@
+"""What an operator does: stores, principals, tokens and the signing key, on the admin connection."""

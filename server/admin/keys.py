@@ -1,0 +1,25 @@
+"""The key that signs store contexts, on the database's side."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from server.context_token import ContextSigner
+
+_INSTALL = """
+insert into guard.context_key (kid, inner_pad, outer_pad) values ($1, $2, $3)
+on conflict (kid) do update set not_after = 'infinity'
+"""
+
+
+def generate_key() -> str:
+    """A new secret for RETAIL_CONTEXT_KEY: 256 random bits."""
+    return secrets.token_urlsafe(32)
+
+
+async def install_key(connection: Any, key: str) -> str:
+    """Let the database verify contexts signed with this key; idempotent. Returns the key id."""
+    signer = ContextSigner(key)
+    await connection.execute(_INSTALL, signer.kid, *signer.pads())
+    return signer.kid

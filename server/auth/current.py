@@ -1,0 +1,35 @@
+"""The single place that says who is asking."""
+
+from __future__ import annotations
+
+from fastmcp import Context
+from fastmcp.dependencies import CurrentContext
+from fastmcp.server.dependencies import get_access_token
+
+from server.auth.authenticator import Authenticator
+from server.auth.bearer import PRINCIPAL_CLAIM
+from server.errors import NotAllowedError
+from server.principal import Principal
+
+
+async def current_principal(context: Context = CurrentContext()) -> Principal:
+    """The principal of this call: the bearer token's over HTTP, the configured token's on stdio.
+
+    Raises:
+        NotAllowedError: There is no valid identity. None is ever assumed.
+    """
+    access_token = get_access_token()
+    if access_token is not None:
+        principal = access_token.claims[PRINCIPAL_CLAIM]
+        assert isinstance(principal, Principal)
+        return principal
+    server = context.lifespan_context
+    if server["stdio_token"] is not None:
+        authenticator: Authenticator = server["authenticator"]
+        found = await authenticator.authenticate(server["stdio_token"])
+        if found is not None:
+            return found[0]
+    raise NotAllowedError(
+        "The token of this connection is not valid (any more). Get a new one from the operator "
+        "(python -m server token issue) and restart the connection with it."
+    )

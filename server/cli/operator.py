@@ -1,0 +1,26 @@
+"""What all operator commands share: the admin connection to a database that is ready."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from server.admin.connection import admin_connection
+from server.config import load_settings
+from server.deployment import Deployment, open_deployment, prepare_embedded
+
+Answer = TypeVar("Answer")
+
+
+def as_operator(work: Callable[[Any], Awaitable[Answer]]) -> Answer:
+    """Run `work` with an admin connection to the configured database and return what it returns."""
+    with open_deployment(load_settings()) as deployment:
+        return asyncio.run(_connected(deployment, work))
+
+
+async def _connected(deployment: Deployment, work: Callable[[Any], Awaitable[Answer]]) -> Answer:
+    if deployment.embedded:
+        await prepare_embedded(deployment)
+    async with admin_connection(deployment.require_admin_url()) as connection:
+        return await work(connection)

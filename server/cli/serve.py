@@ -1,0 +1,94 @@
+"""Commands that serve."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Coroutine
+from typing import Any
+
+import uvloop
+
+from server.app import Connections, build
+from server.config import Settings, load_settings
+from server.demo import DemoToken, prepare_demo, print_welcome
+from server.deployment import Deployment, open_deployment
+from server.errors import ConfigurationError
+from server.http import MCP_PATH, http_app, listening_socket, uvicorn_server
+
+
+def http() -> None:
+    """Serve streamable HTTP, by default from the embedded database with demo data."""
+    settings = load_settings()
+    _configure_logging(settings)
+    with listening_socket(settings) as listener, open_deployment(settings) as deployment:
+        _run(_serve_http(settings, deployment, listener))
+
+
+def stdio() -> None:
+    """Serve one client on standard input and output, acting for RETAIL_TOKEN."""
+    settings = load_settings()
+    _configure_logging(settings)
+    with open_deployment(settings) as deployment:
+        _run(_serve_stdio(settings, deployment))
+
+
+async def _serve_http(settings: Settings, deployment: Deployment, listener: socket.socket) -> None:
+    tokens = await prepare_demo(settings, deployment) if deployment.embedded else []
+    async with build(settings, _connections(deployment), "http") as server:
+        runner = uvicorn_server(http_app(server, settings), settings)
+        serving = asyncio.create_task(runner.serve(sockets=[listener]))
+        while not runner.started and not serving.done():
+            await asyncio.sleep(0.01)
+        if runner.started:
+            _announce(listener, tokens)
+        await serving
+
+
+async def _serve_stdio(settings: Settings, deployment: Deployment) -> None:
+    if deployment.embedded:
+        await prepare_demo(settings, deployment)
+    async with build(settings, _connections(deployment), "stdio") as server:
+        await server.run_async("stdio", show_banner=False)
+
+
+def _announce(listener: socket.socket, tokens: list[DemoToken]) -> None:
+    host, port = listener.getsockname()[:2]
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}{MCP_PATH}"
+    print_welcome(url, tokens)
+
+
+def _connections(deployment: Deployment) -> Connections:
+    if deployment.database_url is None:
+        raise ConfigurationError(
+            "RETAIL_DATABASE_URL is not set. The server logs in as mcp_user; the admin URL is for commands only."
+        )
+    if deployment.context_key is None:
+        raise ConfigurationError(
+            "RETAIL_CONTEXT_KEY is not set. Make one with: python -m server key generate, set it here and run "
+            "python -m server key install once."
+        )
+    return Connections(deployment.database_url, deployment.context_key)
+
+
+def _run(work: Coroutine[Any, Any, None]) -> None:
+    # uvicorn finishes its requests on SIGTERM and then raises the signal again; leaving by an exception
+    # lets the embedded database stop as it does on Ctrl-C.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        uvloop.run(work)
+    except KeyboardInterrupt:
+        logging.getLogger(__name__).info("stopped")
+
+
+def _configure_logging(settings: Settings) -> None:
+    """Log to standard error: on stdio, standard output belongs to the protocol."""
+    logging.basicConfig(
+        stream=sys.stderr, level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    if settings.log_level != "DEBUG":
+        for chatty in ("fastmcp", "mcp", "uvicorn", "httpx2", "openai"):
+            logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -1,0 +1,96 @@
+"""A typed connection: runs named queries and turns driver errors into ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import asyncpg
+
+from server.db.queries import Query, Row
+from server.errors import (
+    DatabaseError,
+    DatabaseUnavailableError,
+    NotAllowedError,
+    QueryTimeoutError,
+)
+
+# SQLSTATE classes and codes after which the connection, not the query, is at fault: connection
+# exceptions, insufficient resources, and a server that shuts down, crashed or is starting.
+# Source: PostgreSQL 18 documentation, appendix A.
+_CONNECTION_FAULTS = ("08", "53", "57P01", "57P02", "57P03", "57P05")
+_TIMEOUTS = ("57014", "25P03", "25P04")
+ROLE_MAY_NOT = "RT001"
+NO_CONTEXT = "42501"
+
+
+@contextmanager
+def translated_errors(query_name: str) -> Iterator[None]:
+    """Raise our errors instead of the driver's, without the database's own text.
+
+    The driver's exception is dropped on purpose: its message and detail can hold row values.
+    """
+    try:
+        yield
+    except asyncpg.PostgresError as error:
+        sqlstate = str(error.sqlstate)
+        constraint = getattr(error, "constraint_name", None)
+        if sqlstate in _TIMEOUTS:
+            raise QueryTimeoutError from None
+        if sqlstate.startswith(_CONNECTION_FAULTS):
+            raise DatabaseUnavailableError from None
+        if sqlstate == ROLE_MAY_NOT:
+            raise NotAllowedError(
+                "Your role sees this field masked, so it cannot search by it. "
+                "Search by loyalty tier or id, or ask a store manager."
+            ) from None
+        raise DatabaseError(sqlstate, query_name, constraint) from None
+    except TimeoutError:
+        raise QueryTimeoutError from None
+    except asyncpg.InternalClientError:
+        # The driver's state machine after a backend was killed under it; the pool drops the connection.
+        raise DatabaseUnavailableError from None
+    except (OSError, asyncpg.InterfaceError) as error:
+        if _is_misuse(error):
+            raise DatabaseError("driver", query_name) from None
+        raise DatabaseUnavailableError from None
+
+
+def _is_misuse(error: Exception) -> bool:
+    """True for an argument that the driver cannot encode: our fault, not a lost connection."""
+    return isinstance(error, asyncpg.DataError | ValueError | TypeError)
+
+
+class StoreConnection:
+    """Runs named queries on one connection.
+
+    Args:
+        connection: An asyncpg connection or a pool's proxy of one.
+    """
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    async def all(self, query: Query[Row], *arguments: object) -> list[Row]:
+        """Run a query and return every row as its model.
+
+        Raises:
+            QueryTimeoutError: The statement ran into its time limit.
+            DatabaseUnavailableError: The connection was lost.
+            NotAllowedError: The database refused this to the caller's role.
+            DatabaseError: Anything else.
+        """
+        with translated_errors(query.name):
+            records = await self._connection.fetch(query.sql, *arguments)
+        return query.rows.validate_python([dict(record) for record in records])
+
+    async def first(self, query: Query[Row], *arguments: object) -> Row | None:
+        """Run a query and return its first row, or None; raises like `all`."""
+        rows = await self.all(query, *arguments)
+        return rows[0] if rows else None
+
+    async def one(self, query: Query[Row], *arguments: object) -> Row:
+        """Run a query that always has one row; raises like `all`."""
+        (row,) = await self.all(query, *arguments)
+        return row

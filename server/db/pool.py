@@ -1,0 +1,113 @@
+"""The connection pool of the server, logging in as mcp_user."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Self
+
+import asyncpg
+from pgvector.asyncpg import register_vector
+
+from server.db.connection import StoreConnection, translated_errors
+from server.db.queries import Query, Row
+from server.errors import BusyError, ConfigurationError
+
+CONNECT_TIMEOUT_SECONDS = 5.0
+
+
+async def _keep_session_state(connection: Any) -> None:
+    """Take the place of RESET ALL between borrowers.
+
+    asyncpg still rolls back an open transaction first. Anything else a borrower left behind is
+    worthless to the next one, because a store context counts only in the transaction that made it.
+    Saves one round trip per call.
+    """
+
+
+class Database:
+    """The pool, opened for the life of the server.
+
+    Args:
+        dsn: URL of the database, logging in as mcp_user.
+        pool_size: Largest number of connections.
+        pool_timeout_seconds: How long a borrower waits for a free one.
+        query_timeout_seconds: Time limit of one statement.
+    """
+
+    def __init__(
+        self,
+        dsn: str,
+        *,
+        pool_size: int = 8,
+        pool_timeout_seconds: float = 5.0,
+        query_timeout_seconds: float = 10.0,
+    ) -> None:
+        self._dsn = dsn
+        self._pool_size = pool_size
+        self._pool_timeout = pool_timeout_seconds
+        self._query_timeout = query_timeout_seconds
+        self._pool: Any = None
+
+    async def __aenter__(self) -> Self:
+        try:
+            self._pool = await asyncpg.create_pool(
+                self._dsn,
+                min_size=1,
+                max_size=self._pool_size,
+                timeout=CONNECT_TIMEOUT_SECONDS,
+                # The server's limit ends the query; this one only covers a server that went silent.
+                command_timeout=self._query_timeout + 2,
+                init=register_vector,
+                reset=_keep_session_state,
+                server_settings={
+                    "application_name": "retail-mcp",
+                    "statement_timeout": f"{round(self._query_timeout * 1000)}ms",
+                },
+            )
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
+            # The URL may hold a password and the driver's text may repeat the URL: name the kind only.
+            raise ConfigurationError(
+                f"The database cannot be opened ({type(error).__name__}). Check RETAIL_DATABASE_URL: "
+                "host, port, database name, and that mcp_user may log in."
+            ) from None
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        pool, self._pool = self._pool, None
+        try:
+            await asyncio.wait_for(pool.close(), timeout=5)
+        except TimeoutError:
+            pool.terminate()
+
+    @asynccontextmanager
+    async def transaction(self, *, write: bool = False) -> AsyncIterator[StoreConnection]:
+        """Borrow a connection for one transaction, read-only unless `write`.
+
+        Raises:
+            BusyError: No connection became free in time.
+            DatabaseUnavailableError: The database cannot be reached.
+        """
+        async with self._borrowed() as connection:
+            with translated_errors("transaction"):
+                async with connection.transaction(readonly=not write):
+                    yield StoreConnection(connection)
+
+    async def fetch(self, query: Query[Row], *arguments: object) -> list[Row]:
+        """Run one query outside any store, for example to look a token up; raises like `transaction`."""
+        async with self._borrowed() as connection:
+            return await StoreConnection(connection).all(query, *arguments)
+
+    @asynccontextmanager
+    async def _borrowed(self) -> AsyncIterator[Any]:
+        with translated_errors("connect"):
+            try:
+                connection = await self._pool.acquire(timeout=self._pool_timeout)
+            except TimeoutError:
+                raise BusyError from None
+        try:
+            yield connection
+        finally:
+            with translated_errors("release"):
+                await self._pool.release(connection)

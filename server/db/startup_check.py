@@ -1,0 +1,98 @@
+"""What must hold of the database before the server answers anybody."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel
+
+from server.db.migrate import pending_files, schema_files
+from server.db.pool import Database
+from server.db.queries import QueryFile
+from server.errors import ConfigurationError
+
+
+class _LoginRole(BaseModel):
+    role_name: str
+    is_superuser: bool
+    bypasses_rls: bool
+    owner_roles: list[str]
+    owned_tables: list[str]
+
+
+class _UnguardedTable(BaseModel):
+    table_name: str
+    has_rls: bool
+    forces_rls: bool
+    policies: int
+    tenant_policies: int
+
+
+class _Present(BaseModel):
+    present: bool
+
+
+class _AppliedFile(BaseModel):
+    file_name: str
+    sha256: str
+
+
+class _Known(BaseModel):
+    known: bool
+
+
+QUERIES = QueryFile("server.db", "startup_check.sql")
+LOGIN_ROLE = QUERIES.query("login_role", _LoginRole)
+UNGUARDED_TABLES = QUERIES.query("unguarded_tables", _UnguardedTable)
+HAS_LEDGER = QUERIES.query("has_ledger", _Present)
+APPLIED_FILES = QUERIES.query("applied_files", _AppliedFile)
+KNOWS_KEY = QUERIES.query("knows_key", _Known)
+
+
+async def check_schema_is_current(database: Database) -> None:
+    """Refuse a database whose schema is not the one this code was written for.
+
+    Raises:
+        ConfigurationError: The schema is missing, behind, changed, or newer than the code.
+    """
+    (ledger,) = await database.fetch(HAS_LEDGER)
+    applied = await database.fetch(APPLIED_FILES) if ledger.present else []
+    if pending := pending_files(schema_files(), {file.file_name: file.sha256 for file in applied}):
+        raise ConfigurationError(
+            f"The database schema is not current: {pending[0].name} and later files are missing. "
+            "Run: python -m server migrate"
+        )
+
+
+async def check_isolation(database: Database, kid: str) -> None:
+    """Refuse to serve where the database would not keep stores apart.
+
+    Args:
+        database: The server's own pool.
+        kid: Id of the key that signs the store context.
+
+    Raises:
+        ConfigurationError: The login can bypass policies, a tenant table lacks them, or the key is unknown.
+    """
+    (login,) = await database.fetch(LOGIN_ROLE)
+    if login.is_superuser or login.bypasses_rls:
+        raise ConfigurationError(
+            f"The server must not log in as {login.role_name}, which bypasses row level security. "
+            "Use mcp_user in RETAIL_DATABASE_URL."
+        )
+    if login.owner_roles or login.owned_tables:
+        raise ConfigurationError(
+            f"The server must not log in as {login.role_name}, which owns what it would be held by "
+            f"({', '.join([*login.owner_roles, *login.owned_tables])}). Use mcp_user in RETAIL_DATABASE_URL."
+        )
+    if unguarded := await database.fetch(UNGUARDED_TABLES):
+        raise ConfigurationError(
+            "Row level security is not complete on: "
+            + ", ".join(f"retail.{table.table_name}" for table in unguarded)
+            + ". Every tenant table needs RLS, FORCE and the one policy of sql/0050_policies.sql; "
+            "apply that file again, or drop a table that does not belong there."
+        )
+    (key,) = await database.fetch(KNOWS_KEY, kid)
+    if not key.known:
+        raise ConfigurationError(
+            "This database does not know the signing key of RETAIL_CONTEXT_KEY. "
+            "Run: python -m server key install (with RETAIL_ADMIN_DATABASE_URL and the same RETAIL_CONTEXT_KEY)."
+        )

@@ -1,0 +1,119 @@
+"""The demo: data and tokens for a first look, in the embedded database and nowhere else."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+from rich.console import Console
+
+from server.admin.connection import admin_connection
+from server.admin.tokens import issue_token
+from server.auth.authenticator import token_digest
+from server.config import Settings
+from server.deployment import Deployment, prepare_embedded
+from server.embeddings import build_embedder
+from server.principal import Role
+from server.private_files import write_private
+
+TOKEN_FILE = "demo-tokens.json"
+_LIFETIME = timedelta(days=90)
+# Renewed before they run out in the middle of somebody's afternoon.
+_RENEW_BEFORE = timedelta(days=2)
+
+_ALL_STORES = ("bellevue", "online", "redmond", "seattle")
+_USERS: tuple[tuple[str, tuple[str, ...], Role], ...] = (
+    ("demo-seattle-manager", ("seattle",), "manager"),
+    ("demo-redmond-manager", ("redmond",), "manager"),
+    ("demo-regional-manager", _ALL_STORES, "manager"),
+    ("demo-seattle-support", ("seattle",), "support"),
+    ("demo-analyst", _ALL_STORES, "analyst"),
+    ("demo-auditor", _ALL_STORES, "auditor"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DemoToken:
+    """A token of one kind of user."""
+
+    subject: str
+    stores: tuple[str, ...]
+    role: Role
+    token: str
+
+
+_TOKENS = TypeAdapter(list[DemoToken])
+_STILL_VALID = """
+select count(*) from guard.api_token
+where token_sha256 = any($1::bytea[]) and revoked_at is null and expires_at > $2
+"""
+
+
+async def prepare_demo(settings: Settings, deployment: Deployment) -> list[DemoToken]:
+    """Make the embedded database ready: schema, key, demo data if it is empty, demo tokens.
+
+    Returns:
+        One token per kind of user, kept from earlier starts where they are still valid.
+    """
+    await prepare_embedded(deployment)
+    admin_url = deployment.require_admin_url()
+    async with admin_connection(admin_url) as connection:
+        empty = not await connection.fetchval("select exists (select from retail.stores)")
+    if empty:
+        await _seed(admin_url, settings)
+    async with admin_connection(admin_url) as connection:
+        return await _tokens(connection, settings.data_dir / TOKEN_FILE)
+
+
+async def _seed(admin_url: str, settings: Settings) -> None:
+    # Imported here: the generator is needed once in the life of a database.
+    from seed.console import run_demo
+
+    embedder = build_embedder(settings)
+    try:
+        await run_demo(admin_url, embedder)
+    finally:
+        await embedder.close()
+
+
+async def _tokens(connection: Any, path: Path) -> list[DemoToken]:
+    kept = _read(path)
+    horizon = datetime.now(UTC) + _RENEW_BEFORE
+    if kept and await connection.fetchval(_STILL_VALID, [token_digest(t.token) for t in kept], horizon) == len(kept):
+        return kept
+    open_stores = {
+        row["store_id"] for row in await connection.fetch("select store_id from guard.tenant where is_active")
+    }
+    tokens = []
+    for subject, wanted, role in _USERS:
+        if stores := tuple(store for store in wanted if store in open_stores):
+            issued = await issue_token(connection, subject, stores, role, lifetime=_LIFETIME, note="demo")
+            tokens.append(DemoToken(subject, stores, role, issued.token))
+    write_private(path, json.dumps([asdict(token) for token in tokens], indent=2))
+    return tokens
+
+
+def _read(path: Path) -> list[DemoToken]:
+    try:
+        return _TOKENS.validate_json(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValidationError):
+        return []
+
+
+def print_welcome(url: str, tokens: list[DemoToken]) -> None:
+    """Print where the server is and, for a demo, how to connect to it."""
+    console = Console(soft_wrap=True, highlight=False)
+    console.print(f"\n[bold]Serving MCP at {url}[/]  (Ctrl-C stops)")
+    if not tokens:
+        return
+    console.print("\nDemo tokens (for this embedded database only):\n")
+    for token in tokens:
+        console.print(f"  {token.subject:<23}{token.role:<9}{', '.join(token.stores)}\n  [bold]{token.token}[/]\n")
+    headers = {"Authorization": f"Bearer {tokens[0].token}"}
+    console.print("Client configuration, for example .vscode/mcp.json:\n")
+    console.print_json(data={"servers": {"zava-retail": {"type": "http", "url": url, "headers": headers}}})
+    console.print()

@@ -1,0 +1,201 @@
+"""The provider for OpenAI and every endpoint that speaks its embeddings API."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import openai
+from pydantic import BaseModel, ConfigDict, HttpUrl, TypeAdapter, ValidationError
+
+from server.config import Settings
+from server.embeddings.base import Vector
+from server.embeddings.text import fit
+from server.embeddings.vectors import unit_rows
+from server.errors import ConfigurationError, EmbeddingUnavailableError
+
+DEFAULT_BASE_URL = "https://api.openai.com/v1"
+
+# OpenAI takes 8,191 tokens per text and 300,000 per request. Its tokens are never shorter than a
+# byte, so counting bytes stays within both without a tokenizer.
+# Source: docstring of openai.resources.Embeddings.create, openai 3.52, and OpenAI's model page.
+MAX_TEXT_BYTES = 8_191
+MAX_REQUEST_BYTES = 300_000
+# OpenAI takes 2,048 texts. Far fewer keep the event loop free while the package parses the answer.
+MAX_REQUEST_TEXTS = 256
+# The package waits half a second, twice as long each time up to eight seconds, or as Retry-After says.
+JOB_RETRIES = 5
+QUERY_RETRIES = 2
+# A request that is too large for a provider: there is no agreed status.
+TOO_LARGE = frozenset({400, 413, 422})
+
+
+class _Item(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+    index: int
+    embedding: str | list[float]
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+    data: list[_Item]
+
+
+class OpenAIEmbedder:
+    """Embeds through POST /embeddings of OpenAI, Azure OpenAI, Ollama, vLLM and the like.
+
+    A list is a job and is tried patiently; a single text is a query that somebody waits for: fewer
+    attempts, and all of them share the time of one request.
+
+    Source:
+        noise_floor: provisional, from the few published similarities of text-embedding-3-small.
+    """
+
+    noise_floor = 0.20
+
+    def __init__(self, settings: Settings) -> None:
+        self.model = settings.embedding_model
+        self.dimensions = settings.embedding_dimensions
+        self._timeout_seconds = settings.embedding_timeout_seconds
+        self._max_request_texts = MAX_REQUEST_TEXTS
+        # Other models know no such parameter, and some endpoints refuse what they do not know.
+        self._requested_dimensions = self.dimensions if "text-embedding-3" in self.model else openai.omit
+        # Key and URL are always given: left out, the package takes them from its own variables and
+        # could send the key of one endpoint to another.
+        self._client = openai.AsyncOpenAI(
+            api_key=_api_key(settings),
+            base_url=_base_url(settings),
+            timeout=self._timeout_seconds,
+            max_retries=JOB_RETRIES,
+        )
+        self._query_client = self._client.with_options(max_retries=QUERY_RETRIES)
+
+    async def embed(self, texts: Sequence[str]) -> list[Vector]:
+        """See `Embedder.embed`; a text counts up to its first 8,191 bytes."""
+        vectors: list[Vector] = []
+        for batch in self._requests([fit(text, MAX_TEXT_BYTES) for text in texts]):
+            vectors += await self._embed_request(batch, is_query=len(texts) == 1)
+        return vectors
+
+    async def close(self) -> None:
+        """Close the HTTP connections, which both clients share."""
+        await self._client.close()
+
+    def _requests(self, texts: Sequence[str]) -> Iterator[list[str]]:
+        """Split texts into requests that the provider accepts."""
+        batch: list[str] = []
+        batch_bytes = 0
+        for text in texts:
+            text_bytes = len(text.encode())
+            if batch and (len(batch) >= self._max_request_texts or batch_bytes + text_bytes > MAX_REQUEST_BYTES):
+                yield batch
+                batch, batch_bytes = [], 0
+            batch.append(text)
+            batch_bytes += text_bytes
+        if batch:
+            yield batch
+
+    async def _embed_request(self, texts: list[str], *, is_query: bool) -> list[Vector]:
+        client = self._query_client if is_query else self._client
+        try:
+            async with asyncio.timeout(self._timeout_seconds if is_query else None):
+                # An explicit format comes back as it was sent: the package's own decoding makes a
+                # Python float of every number, 30 MB for what numpy holds in 1.5 MB.
+                response = await client.embeddings.create(
+                    input=texts,
+                    model=self.model,
+                    dimensions=self._requested_dimensions,
+                    encoding_format="base64",
+                )
+            answer = _Answer.model_validate(response)
+            rows = [_row(item) for item in sorted(answer.data, key=lambda item: item.index)]
+        # The package's errors quote the response, which may quote the key: they end here.
+        except (openai.APITimeoutError, TimeoutError):
+            raise EmbeddingUnavailableError(
+                f"The embedding provider did not answer within {self._timeout_seconds:g} seconds. Try again "
+                "in a minute; an operator can raise RETAIL_EMBEDDING_TIMEOUT_SECONDS."
+            ) from None
+        except openai.APIConnectionError:
+            raise EmbeddingUnavailableError(
+                "The embedding provider cannot be reached. Try again in a minute; an operator can check "
+                "RETAIL_OPENAI_BASE_URL."
+            ) from None
+        except openai.APIStatusError as error:
+            if error.status_code in TOO_LARGE and len(texts) > 1:
+                return await self._embed_halves(texts)
+            raise EmbeddingUnavailableError(
+                f"The embedding provider answered with HTTP {error.status_code}. {_advice(error.status_code)}"
+            ) from None
+        except (openai.OpenAIError, ValueError):
+            raise EmbeddingUnavailableError(
+                "The embedding provider sent something other than embeddings. An operator can check that "
+                "RETAIL_OPENAI_BASE_URL is an OpenAI-compatible endpoint."
+            ) from None
+        self._check(rows, answer, expected=len(texts))
+        return unit_rows(np.stack(rows))
+
+    async def _embed_halves(self, texts: list[str]) -> list[Vector]:
+        """Ask again in two requests, and remember the size for those to come."""
+        middle = len(texts) // 2
+        self._max_request_texts = min(self._max_request_texts, middle)
+        first = await self._embed_request(texts[:middle], is_query=False)
+        return first + await self._embed_request(texts[middle:], is_query=False)
+
+    def _check(self, rows: list[npt.NDArray[np.float32]], answer: _Answer, *, expected: int) -> None:
+        if sorted(item.index for item in answer.data) != list(range(expected)):
+            raise EmbeddingUnavailableError(
+                f"The embedding provider sent {len(rows)} embeddings for {expected} texts, or misnumbered "
+                "them. Try again in a minute."
+            )
+        for row in rows:
+            if len(row) != self.dimensions:
+                raise EmbeddingUnavailableError(
+                    f"The embedding model {self.model} returned {len(row)} numbers per vector, but "
+                    f"{self.dimensions} were expected. An operator can set "
+                    f"RETAIL_EMBEDDING_DIMENSIONS={len(row)} and embed the products again."
+                )
+
+
+def _api_key(settings: Settings) -> str:
+    if settings.openai_api_key is not None:
+        return settings.openai_api_key.get_secret_value().strip()
+    if settings.openai_base_url is None:
+        raise ConfigurationError(
+            "RETAIL_EMBEDDINGS=openai needs RETAIL_OPENAI_API_KEY, or RETAIL_OPENAI_BASE_URL for an endpoint "
+            "that asks for no key."
+        )
+    return "unused"
+
+
+def _base_url(settings: Settings) -> str:
+    url = settings.openai_base_url or DEFAULT_BASE_URL
+    try:
+        TypeAdapter(HttpUrl).validate_python(url)
+    except ValidationError:
+        raise ConfigurationError(
+            "RETAIL_OPENAI_BASE_URL is not an HTTP URL such as http://127.0.0.1:11434/v1."
+        ) from None
+    return url
+
+
+def _row(item: _Item) -> npt.NDArray[np.float32]:
+    if isinstance(item.embedding, str):
+        return np.frombuffer(base64.b64decode(item.embedding), dtype="<f4")
+    return np.asarray(item.embedding, dtype=np.float32)
+
+
+def _advice(status_code: int) -> str:
+    if status_code in {401, 403}:
+        return "An operator can check RETAIL_OPENAI_API_KEY."
+    if status_code == 404:
+        return "An operator can check RETAIL_OPENAI_BASE_URL and RETAIL_EMBEDDING_MODEL."
+    if status_code == 429:
+        return "Its rate limit or quota is used up; try again in a minute."
+    if status_code >= 500:
+        return "Try again in a minute."
+    return "An operator can check RETAIL_EMBEDDING_MODEL and RETAIL_EMBEDDING_DIMENSIONS."

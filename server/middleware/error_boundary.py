@@ -1,0 +1,76 @@
+"""The one place where errors become what a client sees.
+
+Errors that we wrote pass as they are. Argument errors lose the rejected value, anything unexpected
+loses its text and gets a reference that the log repeats.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from typing import Any
+
+import mcp_types
+from fastmcp.exceptions import NotFoundError, ToolError, ValidationError
+from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
+from fastmcp.tools import ToolResult
+from mcp import MCPError
+from pydantic import ValidationError as PydanticValidationError
+
+from server.errors import InvalidInputError, UserError
+
+logger = logging.getLogger(__name__)
+
+
+class ErrorBoundary(Middleware):
+    """Maps what a tool call raised to what the protocol and the model should get."""
+
+    async def on_call_tool(
+        self,
+        context: MiddlewareContext[mcp_types.CallToolRequestParams],
+        call_next: CallNext[mcp_types.CallToolRequestParams, ToolResult],
+    ) -> ToolResult:
+        """Run the tool."""
+        tool = context.message.name
+        try:
+            return await call_next(context)
+        except UserError:
+            raise
+        except ValidationError as error:
+            raise InvalidInputError(_describe(tool, error)) from None
+        except NotFoundError:
+            # The specification wants a protocol error here, not a failed result. The name is the
+            # caller's text and is not repeated.
+            raise MCPError(
+                code=mcp_types.INVALID_PARAMS, message="Unknown tool. tools/list names the tools there are."
+            ) from None
+        except ToolError as error:
+            reference = secrets.token_hex(4)
+            cause = error.__cause__
+            logger.error(  # noqa: TRY400 - FastMCP has logged the traceback
+                "Tool %s failed, reference %s: %s", tool, reference, type(cause or error).__name__
+            )
+            raise ToolError(
+                f"The server failed to answer; nothing was changed. Reference {reference} finds the cause in its "
+                "log. Trying again may help; if it does not, give the operator that reference.",
+                log_level=logging.DEBUG,
+            ) from None
+
+
+def _describe(tool: str, error: ValidationError) -> str:
+    """Say what is wrong with the arguments without repeating their values."""
+    cause = error.__cause__
+    if not isinstance(cause, PydanticValidationError):
+        return f"The arguments of {tool} are not valid. Compare them with the tool's input schema."
+    faults = [_describe_fault(fault) for fault in cause.errors(include_url=False, include_input=False)]
+    return f"{tool} was not run: " + "; ".join(dict.fromkeys(faults)) + "."
+
+
+def _describe_fault(fault: Any) -> str:
+    if fault["type"] in ("unexpected_keyword_argument", "unexpected_positional_argument"):
+        return "there is an argument that this tool does not have (see its input schema)"
+    name = ".".join(str(part) for part in fault["loc"])
+    if fault["type"] in ("missing_argument", "missing"):
+        return f"{name} is required"
+    # Pydantic's texts name the constraint; the rejected value is a separate field, left out above.
+    return f"{name}: {fault['msg'][0].lower()}{fault['msg'][1:]}"

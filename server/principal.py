@@ -1,0 +1,26 @@
+"""Who is asking: the value that authentication produces and everything else consumes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Role = Literal["manager", "analyst", "support", "auditor"]
+
+
+@dataclass(frozen=True, slots=True)
+class StoreAccess:
+    """One store that a principal may enter, and as what."""
+
+    store_id: str
+    store_name: str
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A verified identity and the stores it may enter at this moment."""
+
+    principal_id: int
+    subject: str
+    stores: tuple[StoreAccess, ...]

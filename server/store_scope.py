@@ -1,0 +1,134 @@
+"""The store scope: the one way from a principal to a store's rows.
+
+    async with scopes.enter(store_id) as store:
+        rows = await store.db.all(QUERY, ...)
+
+acquires a connection, begins a transaction, sets the signed store context and yields. Four round
+trips: begin, context, query, commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import date
+
+from fastmcp import Context
+from fastmcp.dependencies import CurrentContext, Depends
+from fastmcp.server.dependencies import get_http_headers
+from pydantic import BaseModel
+
+from server.auth.current import current_principal
+from server.context_token import ContextSigner
+from server.db.connection import NO_CONTEXT, StoreConnection
+from server.db.pool import Database
+from server.db.queries import QueryFile
+from server.errors import DatabaseError, InvalidInputError, NotAllowedError, NotFoundError
+from server.principal import Principal, Role
+
+STORE_HEADER = "x-store-id"
+
+
+class _EnteredStore(BaseModel):
+    store_id: str
+    role: Role
+    store_name: str
+    currency: str
+    time_zone: str
+    today: date
+
+
+QUERIES = QueryFile("server", "store_scope.sql")
+SET_STORE_CONTEXT = QUERIES.query("set_store_context", _EnteredStore)
+
+
+@dataclass(frozen=True, slots=True)
+class StoreScope:
+    """One store, entered: every statement on `db` sees this store and no other."""
+
+    db: StoreConnection
+    store_id: str
+    role: Role
+    store_name: str
+    currency: str
+    time_zone: str
+    today: date
+
+
+class StoreScopes:
+    """What a tool gets injected: enters stores on behalf of one principal.
+
+    Args:
+        database: The server's pool.
+        signer: Signer of request tokens.
+        principal: Who is asking.
+        default_store: Store to enter when a call names none and the principal has several.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        signer: ContextSigner,
+        principal: Principal,
+        default_store: str | None = None,
+    ) -> None:
+        self._database = database
+        self._signer = signer
+        self.principal = principal
+        self._default_store = default_store
+
+    def choose(self, store_id: str | None) -> str:
+        """Name the store that a call is about.
+
+        Raises:
+            InvalidInputError: None was named and the principal has several.
+            NotAllowedError: The principal has no store at all.
+        """
+        if chosen := store_id or self._default_store:
+            return chosen
+        stores = [access.store_id for access in self.principal.stores]
+        if not stores:
+            raise NotAllowedError("Your token gives access to no open store. Ask the operator to grant one.")
+        if len(stores) > 1:
+            raise InvalidInputError(
+                f"You have access to several stores ({', '.join(stores)}). Pass store_id to say which one is meant."
+            )
+        return stores[0]
+
+    def must_choose(self, store_id: str | None) -> bool:
+        """True when a call that names this store, or none, leaves several to choose from."""
+        return (store_id or self._default_store) is None and len(self.principal.stores) > 1
+
+    @asynccontextmanager
+    async def enter(self, store_id: str | None = None, *, write: bool = False) -> AsyncIterator[StoreScope]:
+        """Open a transaction in one store, read-only unless `write`.
+
+        Args:
+            store_id: The store the caller named, if any. A wish, never a claim: the database decides.
+            write: Whether the transaction may change rows.
+
+        Raises:
+            NotFoundError: The store does not exist or is not the principal's: the two are one.
+            InvalidInputError: See `choose`.
+            BusyError, DatabaseUnavailableError: See `Database.transaction`.
+        """
+        chosen = self.choose(store_id)
+        token = self._signer.sign(self.principal.principal_id, chosen)
+        async with self._database.transaction(write=write) as connection:
+            try:
+                entered = await connection.one(SET_STORE_CONTEXT, token)
+            except DatabaseError as error:
+                if error.sqlstate != NO_CONTEXT:
+                    raise
+                stores = ", ".join(access.store_id for access in self.principal.stores) or "none"
+                raise NotFoundError(f"No such store among yours. Your stores: {stores}.") from None
+            yield StoreScope(connection, **dict(entered))
+
+
+def store_scopes(principal: Principal = Depends(current_principal), context: Context = CurrentContext()) -> StoreScopes:
+    """Dependency of every tool: the caller's way into its stores."""
+    server = context.lifespan_context
+    # No request, no header: the setting is for stdio, where one person configures both.
+    header = get_http_headers().get(STORE_HEADER)
+    return StoreScopes(server["database"], server["signer"], principal, header or server["default_store"])

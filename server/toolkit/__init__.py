@@ -1,0 +1,1 @@
+"""Pieces that tools of every domain share."""

@@ -1,0 +1,46 @@
+"""Parameters that several tools share, each with the description that a model reads."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated
+
+from pydantic import Field
+
+StoreId = Annotated[
+    str | None,
+    Field(
+        min_length=1,
+        max_length=40,
+        description=(
+            "Store to ask about, as listed by get_store_context. Leave out for your own store; needed only when "
+            "you have several."
+        ),
+    ),
+]
+Limit = Annotated[int, Field(ge=1, le=100, description="Largest number of rows to return, 1 to 100.")]
+Cursor = Annotated[
+    str | None,
+    Field(
+        max_length=1000,
+        description="next_cursor of the previous page, unchanged, with the same other arguments. Leave out for the first page.",
+    ),
+]
+StartDate = Annotated[
+    date | None,
+    Field(
+        description="First day of the period, YYYY-MM-DD, in the store's time zone. Default: 29 days before end_date."
+    ),
+]
+EndDate = Annotated[
+    date | None,
+    Field(description="Last day of the period, inclusive, YYYY-MM-DD. Default: today in the store's time zone."),
+]
+Category = Annotated[
+    str | None,
+    Field(
+        min_length=1,
+        max_length=100,
+        description="Category name as list_categories gives it; a top-level category includes its subcategories.",
+    ),
+]

@@ -1,0 +1,90 @@
+"""Products ranked by their sales."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastmcp.dependencies import Depends
+from fastmcp.tools import tool
+from pydantic import Field
+
+from server.db.queries import QueryFile
+from server.store_scope import StoreScopes, store_scopes
+from server.toolkit.annotations import READ_ONLY
+from server.toolkit.cursors import RankedPages
+from server.toolkit.params import Category, Cursor, EndDate, Limit, StartDate, StoreId
+from server.toolkit.periods import resolve_period
+from server.tools.sales.models import ProductRank, ProductRanking, RankBy, RankOrder
+
+
+class _RankedRow(ProductRank):
+    """Columns of top_products."""
+
+    product_count: int
+
+    def rank_only(self) -> ProductRank:
+        """This row without the count that repeats in every row."""
+        return ProductRank(**self.model_dump(exclude={"product_count"}))
+
+
+QUERIES = QueryFile("server.tools.sales", "products.sql")
+TOP_PRODUCTS = QUERIES.query("top_products", _RankedRow)
+
+
+@tool(title="Best and slowest products", annotations=READ_ONLY, tags={"sales", "products"})
+async def list_top_products(
+    start_date: StartDate = None,
+    end_date: EndDate = None,
+    rank_by: Annotated[RankBy, Field(description="Figure that decides the order.")] = RankBy.REVENUE,
+    order: Annotated[
+        RankOrder,
+        Field(description="best: most sold first. slowest: least sold first, products without any sale included."),
+    ] = RankOrder.BEST,
+    category: Category = None,
+    limit: Limit = 10,
+    cursor: Cursor = None,
+    store_id: StoreId = None,
+    scopes: StoreScopes = Depends(store_scopes),
+) -> ProductRanking:
+    """Rank products by revenue, units or margin over a period, best or slowest first.
+
+    Use this tool when you need to:
+    - answer "what are our best sellers?" or "what earns the most margin?"
+    - find slow movers that tie up stock (order="slowest")
+
+    Do not use it for totals or trends; use summarize_sales. To find a product by name use
+    search_products.
+    Revenue is net of returns and before tax. Further rows follow with next_cursor.
+
+    Example: list_top_products(start_date="2026-01-01", end_date="2026-10-31", rank_by="margin", limit=5)
+    """
+    pages = RankedPages(
+        "list_top_products",
+        scopes.choose(store_id),
+        {"start": start_date, "end": end_date, "rank_by": rank_by, "order": order, "category": category},
+        cursor,
+    )
+    async with scopes.enter(store_id) as store:
+        period = resolve_period(start_date, end_date, store.today, store.time_zone)
+        rows = await store.db.all(
+            TOP_PRODUCTS,
+            period.start_date,
+            period.end_date,
+            store.time_zone,
+            rank_by,
+            order,
+            category,
+            limit,
+            pages.offset,
+        )
+    next_cursor = pages.next_cursor(len(rows), rows[0].product_count if rows else 0)
+    return ProductRanking(
+        store_id=store.store_id,
+        currency=store.currency,
+        period=period,
+        rank_by=rank_by,
+        order=order,
+        rows=[row.rank_only() for row in rows],
+        has_more=next_cursor is not None,
+        next_cursor=next_cursor,
+    )

@@ -1,0 +1,192 @@
+"""Single receipts: lists and details."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated
+from uuid import UUID
+
+from fastmcp.dependencies import Depends
+from fastmcp.tools import tool
+from pydantic import Field
+
+from server.db.queries import QueryFile
+from server.errors import NotFoundError
+from server.store_scope import StoreScopes, store_scopes
+from server.toolkit.annotations import READ_ONLY
+from server.toolkit.cursors import Pager
+from server.toolkit.params import Cursor, EndDate, Limit, StartDate, StoreId
+from server.toolkit.periods import resolve_period
+from server.toolkit.results import Result
+from server.tools.sales.models import (
+    PaymentMethod,
+    TransactionDetails,
+    TransactionLine,
+    TransactionPage,
+    TransactionRow,
+    TransactionType,
+)
+
+
+class _HeaderRow(Result):
+    """Columns of transaction."""
+
+    transaction_id: UUID
+    receipt_number: str
+    transaction_date: datetime
+    transaction_type: TransactionType
+    payment_method: PaymentMethod | None
+    customer_id: UUID | None
+    customer: str | None
+    subtotal: Decimal
+    tax_amount: Decimal
+    discount_amount: Decimal
+    total_amount: Decimal
+    cashier_id: str | None
+    register_id: str | None
+    return_reason: str | None
+    original_receipt_number: str | None
+    later_receipt_numbers: list[str]
+    notes: str | None
+
+
+class _LastReceipt(Result):
+    """Where a page of receipts ended."""
+
+    date: datetime
+    id: UUID
+
+
+QUERIES = QueryFile("server.tools.sales", "transactions.sql")
+TRANSACTIONS = QUERIES.query("transactions", TransactionRow)
+TRANSACTION = QUERIES.query("transaction", _HeaderRow)
+TRANSACTION_LINES = QUERIES.query("transaction_lines", TransactionLine)
+
+
+@tool(title="List receipts", annotations=READ_ONLY, tags={"sales"})
+async def list_transactions(
+    start_date: StartDate = None,
+    end_date: EndDate = None,
+    transaction_type: Annotated[
+        TransactionType | None,
+        Field(description="Only sales, only returns or only exchanges; leave out for all."),
+    ] = None,
+    payment_method: Annotated[PaymentMethod | None, Field(description="Only receipts paid this way.")] = None,
+    customer_id: Annotated[
+        UUID | None, Field(description="Only receipts of this customer, as search_customers gives it.")
+    ] = None,
+    sku: Annotated[
+        str | None, Field(min_length=1, max_length=50, description="Only receipts with this product.")
+    ] = None,
+    minimum_total: Annotated[
+        Decimal | None,
+        Field(ge=0, le=10_000_000, description="Only receipts of at least this total, refunds counted by size."),
+    ] = None,
+    limit: Limit = 20,
+    cursor: Cursor = None,
+    store_id: StoreId = None,
+    scopes: StoreScopes = Depends(store_scopes),
+) -> TransactionPage:
+    """List receipts of a period, newest first, without their lines.
+
+    Use this tool when you need to:
+    - find a receipt by day, customer, product, amount or payment method
+    - see what a customer bought lately, or today's returns
+
+    Do not add up these rows; use summarize_sales. For the lines of one receipt use get_transaction.
+    Further rows follow with next_cursor.
+
+    Example: list_transactions(start_date="2026-11-01", transaction_type="return", limit=20)
+    """
+    pager = Pager(
+        _LastReceipt,
+        "list_transactions",
+        scopes.choose(store_id),
+        {
+            "start": start_date,
+            "end": end_date,
+            "type": transaction_type,
+            "payment": payment_method,
+            "customer": customer_id,
+            "sku": sku,
+            "minimum": minimum_total,
+        },
+    )
+    after = pager.read(cursor)
+    async with scopes.enter(store_id) as store:
+        period = resolve_period(start_date, end_date, store.today, store.time_zone)
+        rows = await store.db.all(
+            TRANSACTIONS,
+            period.start_date,
+            period.end_date,
+            store.time_zone,
+            transaction_type,
+            payment_method,
+            customer_id,
+            sku,
+            minimum_total,
+            after and after.date,
+            after and after.id,
+            limit + 1,
+        )
+    page = rows[:limit]
+    has_more = len(rows) > limit
+    return TransactionPage(
+        store_id=store.store_id,
+        currency=store.currency,
+        period=period,
+        rows=page,
+        has_more=has_more,
+        next_cursor=(
+            pager.write(_LastReceipt(date=page[-1].transaction_date, id=page[-1].transaction_id)) if has_more else None
+        ),
+    )
+
+
+@tool(title="Receipt with its lines", annotations=READ_ONLY, tags={"sales"})
+async def get_transaction(
+    transaction: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=50,
+            description="Receipt number as printed, for example SEA-20261119-0042, or a transaction_id.",
+        ),
+    ],
+    store_id: StoreId = None,
+    scopes: StoreScopes = Depends(store_scopes),
+) -> TransactionDetails:
+    """Get one receipt with its lines, the sale it refers to and later returns of it.
+
+    Use this tool when you need to:
+    - look a receipt up by its number or id
+    - see what was on it, and whether something came back later
+
+    Do not use it to search; use list_transactions.
+
+    Example: get_transaction(transaction="SEA-20261119-0042")
+    """
+    wanted = transaction.strip()
+    async with scopes.enter(store_id) as store:
+        header = await store.db.first(TRANSACTION, _as_id(wanted), wanted)
+        if header is None:
+            raise NotFoundError(
+                f"No receipt with this number or id in {store.store_id}. Check it, or find the receipt with "
+                "list_transactions."
+            )
+        lines = await store.db.all(TRANSACTION_LINES, header.transaction_id)
+    return TransactionDetails(
+        **dict(header),
+        store_id=store.store_id,
+        currency=store.currency,
+        units=sum(-line.quantity if line.returned else line.quantity for line in lines),
+        lines=lines,
+    )
+
+
+def _as_id(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
