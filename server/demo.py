@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,12 +16,16 @@ from server.admin.connection import admin_connection
 from server.admin.tokens import issue_token
 from server.auth.authenticator import token_digest
 from server.config import Settings
+from server.db.queries import QueryFile
 from server.deployment import Deployment, prepare_embedded
 from server.embeddings import build_embedder
+from server.errors import EmbeddingUnavailableError
 from server.principal import Role
 from server.private_files import write_private
 
-TOKEN_FILE = "demo-tokens.json"
+logger = logging.getLogger(__name__)
+
+TOKEN_FILE = "demo-tokens.json"  # noqa: S105 - a file name
 _LIFETIME = timedelta(days=90)
 # Renewed before they run out in the middle of somebody's afternoon.
 _RENEW_BEFORE = timedelta(days=2)
@@ -47,10 +52,10 @@ class DemoToken:
 
 
 _TOKENS = TypeAdapter(list[DemoToken])
-_STILL_VALID = """
-select count(*) from guard.api_token
-where token_sha256 = any($1::bytea[]) and revoked_at is null and expires_at > $2
-"""
+QUERIES = QueryFile("server", "demo.sql")
+_STILL_VALID = QUERIES.statement("still_valid")
+_HAS_STORES = QUERIES.statement("has_stores")
+_OPEN_STORES = QUERIES.statement("open_stores")
 
 
 async def prepare_demo(settings: Settings, deployment: Deployment) -> list[DemoToken]:
@@ -62,8 +67,8 @@ async def prepare_demo(settings: Settings, deployment: Deployment) -> list[DemoT
     await prepare_embedded(deployment)
     admin_url = deployment.require_admin_url()
     async with admin_connection(admin_url) as connection:
-        empty = not await connection.fetchval("select exists (select from retail.stores)")
-    if empty:
+        has_stores = await connection.fetchval(_HAS_STORES)
+    if not has_stores:
         await _seed(admin_url, settings)
     async with admin_connection(admin_url) as connection:
         return await _tokens(connection, settings.data_dir / TOKEN_FILE)
@@ -71,11 +76,19 @@ async def prepare_demo(settings: Settings, deployment: Deployment) -> list[DemoT
 
 async def _seed(admin_url: str, settings: Settings) -> None:
     # Imported here: the generator is needed once in the life of a database.
-    from seed.console import run_demo
+    from seed.console import embed_with_progress, load_with_progress
+    from seed.demo import DemoOptions
+    from seed.errors import AlreadyLoadedError
 
     embedder = build_embedder(settings)
     try:
-        await run_demo(admin_url, embedder)
+        await load_with_progress(admin_url, DemoOptions())
+        await embed_with_progress(admin_url, embedder)
+    except AlreadyLoadedError:
+        logger.info("another process loaded the demo data at the same time")
+    except EmbeddingUnavailableError as error:
+        # Everything but search by meaning works without; the message says how to go on.
+        logger.warning("%s Run: python -m seed embed", error)
     finally:
         await embedder.close()
 
@@ -85,9 +98,7 @@ async def _tokens(connection: Any, path: Path) -> list[DemoToken]:
     horizon = datetime.now(UTC) + _RENEW_BEFORE
     if kept and await connection.fetchval(_STILL_VALID, [token_digest(t.token) for t in kept], horizon) == len(kept):
         return kept
-    open_stores = {
-        row["store_id"] for row in await connection.fetch("select store_id from guard.tenant where is_active")
-    }
+    open_stores = {row["store_id"] for row in await connection.fetch(_OPEN_STORES)}
     tokens = []
     for subject, wanted, role in _USERS:
         if stores := tuple(store for store in wanted if store in open_stores):

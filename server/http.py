@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -97,17 +97,31 @@ def http_app(server: FastMCP[Any], settings: Settings) -> ASGIApp:
     return Edge(app)
 
 
-def uvicorn_server(app: ASGIApp, settings: Settings) -> uvicorn.Server:
-    """A uvicorn server for the application, on the fastest parts that are correct."""
-    return uvicorn.Server(
-        uvicorn.Config(
-            app,
-            loop="uvloop",
-            http="httptools",
-            log_level=settings.log_level.lower(),
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
+class HttpServer(uvicorn.Server):
+    """uvicorn on the fastest parts that are correct.
+
+    Args:
+        app: What to serve.
+        settings: The operator's choices.
+        on_ready: Called once requests are accepted.
+    """
+
+    def __init__(self, app: ASGIApp, settings: Settings, on_ready: Callable[[], None]) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                loop="uvloop",
+                http="httptools",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
+            )
         )
-    )
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then tell."""
+        await super().startup(sockets=sockets)
+        if self.started:
+            self._on_ready()

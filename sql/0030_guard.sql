@@ -12,6 +12,9 @@
 -- never make one that verifies; a copied or left-over one belongs to another backend or transaction.
 -- A missing or wrong context raises 42501: it never looks like an empty store.
 
+-- set_store_context carries the lab's name, in the schema of the tables it opens.
+grant create on schema retail to retail_guard;
+
 set role retail_guard;
 
 create table if not exists guard.context_key (
@@ -125,8 +128,10 @@ $$;
 comment on function guard.role() is 'Role of the verified context: manager, analyst, support or auditor.';
 
 -- One message for every refusal: which check failed is nobody's business.
-create or replace function guard.enter_store(token text)
-returns table (store_id text, role text, store_name text, currency text, time_zone text, today date)
+create or replace function retail.set_store_context(
+  token text,
+  out store_id text, out role text, out store_name text, out currency text, out time_zone text, out today date
+)
 language plpgsql volatile strict security definer
 set search_path = pg_catalog, pg_temp
 as $$
@@ -135,7 +140,7 @@ declare
   payload text := substr(token, 65);
   field text[] := string_to_array(payload, '|');
   key guard.context_key;
-  granted record;
+  granted_to integer;
   context text;
 begin
   select * into key from guard.context_key k where k.kid = field[2] and k.not_after > now();
@@ -145,8 +150,9 @@ begin
     and array_length(field, 1) = 5
     and encode(sha256(key.outer_pad || sha256(key.inner_pad || convert_to(payload, 'UTF8'))), 'hex') = left(token, 64)
   then
-    select p.principal_id, a.role, t.store_id, t.store_name, t.currency, t.time_zone
-    into granted
+    select p.principal_id, a.role, t.store_id, t.store_name, t.currency, t.time_zone,
+      (now() at time zone t.time_zone)::date
+    into granted_to, role, store_id, store_name, currency, time_zone, today
     from guard.store_access a
     join guard.principal p using (principal_id)
     join guard.tenant t using (store_id)
@@ -157,22 +163,21 @@ begin
       and p.is_active
       and t.is_active;
   end if;
-  if granted.principal_id is null then
+  if granted_to is null then
     raise exception 'store context refused' using errcode = '42501';
   end if;
 
   context := concat_ws('|', 'C', key.kid, date_part('epoch', transaction_timestamp())::text,
-    pg_backend_pid()::text, granted.principal_id::text, granted.role, granted.store_id);
+    pg_backend_pid()::text, granted_to::text, role, store_id);
   perform set_config(
     'retail.context',
     encode(sha256(key.outer_pad || sha256(key.inner_pad || convert_to(context, 'UTF8'))), 'hex') || context,
     true
   );
-  return query select granted.store_id, granted.role, granted.store_name, granted.currency,
-    granted.time_zone, (now() at time zone granted.time_zone)::date;
 end
 $$;
-comment on function guard.enter_store(text) is 'Verify a request token and leave the signed context of this transaction.';
+comment on function retail.set_store_context(text) is
+  'Enter one store for the rest of this transaction; raises 42501 unless the signed token allows it.';
 
 -- Without the 256-bit token nothing comes back, so the caller cannot list principals with this.
 create or replace function guard.authenticate(presented_sha256 bytea)
@@ -257,27 +262,12 @@ comment on function guard.register_tenant() is 'Keeps guard.tenant in step with 
 
 reset role;
 
-
+revoke create on schema retail from retail_guard;
 revoke all on all functions in schema guard from public;
 grant execute on function guard.store(), guard.context(), guard.role() to mcp_user, retail_owner, retail_audit;
-grant execute on function guard.enter_store(text) to mcp_user, retail_owner;
 grant execute on function guard.authenticate(bytea), guard.knows_key(text) to mcp_user;
 grant execute on function guard.pseudonym(text, text, text), guard.subject(integer) to retail_audit;
 grant execute on function guard.register_tenant() to retail_owner;
-
-set role retail_owner;
-
-create or replace function retail.set_store_context(token text)
-returns table (store_id text, role text, store_name text, currency text, time_zone text, today date)
-language sql volatile
-begin atomic
-  select e.store_id, e.role, e.store_name, e.currency, e.time_zone, e.today
-  from guard.enter_store(token) e;
-end;
-comment on function retail.set_store_context(text) is
-  'Enter one store for the rest of this transaction; raises 42501 unless the signed token allows it.';
-
-reset role;
 
 revoke all on function retail.set_store_context(text) from public;
 grant execute on function retail.set_store_context(text) to mcp_user, retail_owner;

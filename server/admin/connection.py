@@ -29,7 +29,8 @@ async def admin_connection(dsn: str) -> AsyncIterator[Any]:
         yield connection
     except asyncpg.InsufficientPrivilegeError:
         raise ConfigurationError(
-            "The login of RETAIL_ADMIN_DATABASE_URL may not do this. Use a superuser, or the role that ran the migrations."
+            "The login of RETAIL_ADMIN_DATABASE_URL may not do this. "
+            "Use a superuser, or the role that ran the migrations."
         ) from None
     except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError, asyncpg.UndefinedFunctionError):
         raise ConfigurationError("The database has no schema of ours yet. Run: python -m server migrate") from None

@@ -6,11 +6,10 @@ import secrets
 from typing import Any
 
 from server.context_token import ContextSigner
+from server.db.queries import QueryFile
 
-_INSTALL = """
-insert into guard.context_key (kid, inner_pad, outer_pad) values ($1, $2, $3)
-on conflict (kid) do update set not_after = 'infinity'
-"""
+QUERIES = QueryFile("server.admin", "keys.sql")
+_INSTALL = QUERIES.statement("install_key")
 
 
 def generate_key() -> str:

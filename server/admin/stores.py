@@ -6,11 +6,13 @@ from typing import Any
 
 import asyncpg
 
+from server.db.queries import QueryFile
 from server.errors import InvalidInputError, NotFoundError
 
-_ADD = "insert into retail.stores (store_id, store_name, currency, time_zone) values ($1, $2, $3, $4)"
-_CLOSE = "update retail.stores set is_active = false where store_id = $1 and is_active"
-_RECORD = "select audit.record_operation($1, $2, '{}'::jsonb)"
+QUERIES = QueryFile("server.admin", "stores.sql")
+_ADD = QUERIES.statement("add_store")
+_CLOSE = QUERIES.statement("close_store")
+_RECORD = QUERIES.statement("record_store_change")
 
 
 async def add_store(connection: Any, store_id: str, store_name: str, currency: str, time_zone: str) -> None:

@@ -10,43 +10,20 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from server.auth.authenticator import TOKEN_PREFIX, token_digest
+from server.db.queries import QueryFile
 from server.errors import InvalidInputError, NotFoundError
 from server.principal import Role
 
-# Serialises two issuers for one subject; the row is created on first use.
-_PRINCIPAL = """
-insert into guard.principal (subject) values ($1)
-on conflict (subject) do update set subject = excluded.subject
-returning principal_id, is_active
-"""
-_OPEN_STORES = "select store_id from guard.tenant where is_active order by store_id"
-_ROLES = "select store_id, role from guard.store_access where principal_id = $1 and valid_until > now()"
-_GRANT = """
-insert into guard.store_access (principal_id, store_id, role) values ($1, $2, $3)
-on conflict (principal_id, store_id) do update set role = excluded.role, granted_at = now(), valid_until = 'infinity'
-"""
-_ADD_TOKEN = """
-insert into guard.api_token (token_sha256, principal_id, expires_at, note) values ($1, $2, $3, $4)
-returning token_id
-"""
-_LIST = """
-select
-  k.token_id, p.subject, k.note, k.created_at, k.expires_at, k.revoked_at,
-  coalesce(array_agg(a.store_id || ' ' || a.role order by a.store_id) filter (where a.store_id is not null), '{}')
-    as access
-from guard.api_token k
-join guard.principal p using (principal_id)
-left join guard.store_access a on a.principal_id = p.principal_id and a.valid_until > now()
-group by k.token_id, p.subject
-order by k.token_id
-"""
-_REVOKE = "update guard.api_token set revoked_at = now() where token_id = $1 and revoked_at is null"
-_REVOKE_SUBJECT = """
-update guard.api_token k set revoked_at = now()
-from guard.principal p
-where p.principal_id = k.principal_id and p.subject = $1 and k.revoked_at is null
-"""
-_RECORD = "select audit.record_operation($1, null, $2::jsonb)"
+QUERIES = QueryFile("server.admin", "tokens.sql")
+_PRINCIPAL = QUERIES.statement("ensure_principal")
+_OPEN_STORES = QUERIES.statement("open_stores")
+_ROLES = QUERIES.statement("roles_of")
+_GRANT = QUERIES.statement("grant_role")
+_ADD_TOKEN = QUERIES.statement("add_token")
+_LIST = QUERIES.statement("list_tokens")
+_REVOKE = QUERIES.statement("revoke_token")
+_REVOKE_SUBJECT = QUERIES.statement("revoke_subject")
+_RECORD = QUERIES.statement("record_access_change")
 
 
 @dataclass(frozen=True, slots=True)

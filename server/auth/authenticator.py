@@ -13,7 +13,7 @@ from server.db.queries import QueryFile
 from server.principal import Principal, StoreAccess
 
 # 32 random bytes in URL-safe base64 without padding, behind a prefix that secret scanners can find.
-TOKEN_PREFIX = "rmcp_"
+TOKEN_PREFIX = "rmcp_"  # noqa: S105 - public, the secret follows it
 TOKEN_LENGTH = len(TOKEN_PREFIX) + 43
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import signal
 import socket
@@ -17,7 +16,7 @@ from server.config import Settings, load_settings
 from server.demo import DemoToken, prepare_demo, print_welcome
 from server.deployment import Deployment, open_deployment
 from server.errors import ConfigurationError
-from server.http import MCP_PATH, http_app, listening_socket, uvicorn_server
+from server.http import MCP_PATH, HttpServer, http_app, listening_socket
 
 
 def http() -> None:
@@ -39,13 +38,8 @@ def stdio() -> None:
 async def _serve_http(settings: Settings, deployment: Deployment, listener: socket.socket) -> None:
     tokens = await prepare_demo(settings, deployment) if deployment.embedded else []
     async with build(settings, _connections(deployment), "http") as server:
-        runner = uvicorn_server(http_app(server, settings), settings)
-        serving = asyncio.create_task(runner.serve(sockets=[listener]))
-        while not runner.started and not serving.done():
-            await asyncio.sleep(0.01)
-        if runner.started:
-            _announce(listener, tokens)
-        await serving
+        runner = HttpServer(http_app(server, settings), settings, lambda: _announce(listener, tokens))
+        await runner.serve(sockets=[listener])
 
 
 async def _serve_stdio(settings: Settings, deployment: Deployment) -> None:

@@ -9,27 +9,17 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
+from server.db.queries import QueryFile
 from server.errors import ConfigurationError
 
 # Any constant that no other program uses as an advisory lock of this database.
 _LOCK = 4_830_117_220_261_120
 
-_LEDGER = """
-create schema if not exists migrations;
-create table if not exists migrations.applied (
-  file_name text primary key,
-  sha256 text not null,
-  applied_at timestamptz not null default now()
-);
-comment on table migrations.applied is 'Which files of sql/ this database has, by checksum.';
-"""
-# Readable for the server's login, so that it can refuse to serve a schema that it does not know.
-_LEDGER_GRANTS = """
-grant usage on schema migrations to mcp_user;
-grant select on migrations.applied to mcp_user;
-"""
-_APPLIED = "select file_name, sha256 from migrations.applied order by file_name"
-_RECORD = "insert into migrations.applied (file_name, sha256) values ($1, $2)"
+QUERIES = QueryFile("server.db", "migrate.sql")
+_LEDGER = QUERIES.statement("create_ledger")
+_LEDGER_GRANTS = QUERIES.statement("grant_ledger")
+_APPLIED = QUERIES.statement("applied")
+_RECORD = QUERIES.statement("record")
 
 
 @dataclass(frozen=True, slots=True)

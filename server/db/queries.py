@@ -51,11 +51,18 @@ class QueryFile:
             raise ValueError(f"{self.source} names a query twice")
         self._unbound = dict(zip(names, parts[1::2], strict=True))
         self.queries: list[Query[Any]] = []
+        self.statements: dict[str, str] = {}
 
     @property
     def unbound(self) -> tuple[str, ...]:
         """Names of blocks that no query uses."""
         return tuple(self._unbound)
+
+    def statement(self, name: str) -> str:
+        """Take a block as plain SQL, for operator's work on the raw connection; raises like `query`."""
+        sql = self._unbound.pop(name).strip()
+        self.statements[name] = sql
+        return sql
 
     def query(self, name: str, row: type[Row]) -> Query[Row]:
         """Bind a block to the model of its rows.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -24,12 +24,12 @@ DEFAULT_BASE_URL = "https://api.openai.com/v1"
 # Source: docstring of openai.resources.Embeddings.create, openai 3.52, and OpenAI's model page.
 MAX_TEXT_BYTES = 8_191
 MAX_REQUEST_BYTES = 300_000
-# OpenAI takes 2,048 texts. Far fewer keep the event loop free while the package parses the answer.
+# OpenAI takes 2,048 texts. With these the package holds the event loop for some 17 ms as it parses the answer.
 MAX_REQUEST_TEXTS = 256
 # The package waits half a second, twice as long each time up to eight seconds, or as Retry-After says.
 JOB_RETRIES = 5
 QUERY_RETRIES = 2
-# A request that is too large for a provider: there is no agreed status.
+# How providers answer a request of too many texts: there is no agreed status.
 TOO_LARGE = frozenset({400, 413, 422})
 
 
@@ -44,6 +44,10 @@ class _Answer(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     data: list[_Item]
+
+
+class _TooLargeError(Exception):
+    """The provider may take the same texts in smaller requests."""
 
 
 class OpenAIEmbedder:
@@ -77,28 +81,30 @@ class OpenAIEmbedder:
 
     async def embed(self, texts: Sequence[str]) -> list[Vector]:
         """See `Embedder.embed`; a text counts up to its first 8,191 bytes."""
+        fitted = [fit(text, MAX_TEXT_BYTES) for text in texts]
         vectors: list[Vector] = []
-        for batch in self._requests([fit(text, MAX_TEXT_BYTES) for text in texts]):
-            vectors += await self._embed_request(batch, is_query=len(texts) == 1)
+        while len(vectors) < len(fitted):
+            request = self._next_request(fitted[len(vectors) :])
+            try:
+                vectors += await self._embed_request(request, is_query=len(fitted) == 1)
+            except _TooLargeError:
+                self._max_request_texts = len(request) // 2
         return vectors
 
     async def close(self) -> None:
         """Close the HTTP connections, which both clients share."""
         await self._client.close()
 
-    def _requests(self, texts: Sequence[str]) -> Iterator[list[str]]:
-        """Split texts into requests that the provider accepts."""
-        batch: list[str] = []
-        batch_bytes = 0
-        for text in texts:
-            text_bytes = len(text.encode())
-            if batch and (len(batch) >= self._max_request_texts or batch_bytes + text_bytes > MAX_REQUEST_BYTES):
-                yield batch
-                batch, batch_bytes = [], 0
-            batch.append(text)
-            batch_bytes += text_bytes
-        if batch:
-            yield batch
+    def _next_request(self, texts: Sequence[str]) -> list[str]:
+        """The first texts, as many as one request holds."""
+        request: list[str] = []
+        room = MAX_REQUEST_BYTES
+        for text in texts[: self._max_request_texts]:
+            room -= len(text.encode())
+            if room < 0:
+                break
+            request.append(text)
+        return request
 
     async def _embed_request(self, texts: list[str], *, is_query: bool) -> list[Vector]:
         client = self._query_client if is_query else self._client
@@ -127,7 +133,7 @@ class OpenAIEmbedder:
             ) from None
         except openai.APIStatusError as error:
             if error.status_code in TOO_LARGE and len(texts) > 1:
-                return await self._embed_halves(texts)
+                raise _TooLargeError from None
             raise EmbeddingUnavailableError(
                 f"The embedding provider answered with HTTP {error.status_code}. {_advice(error.status_code)}"
             ) from None
@@ -138,13 +144,6 @@ class OpenAIEmbedder:
             ) from None
         self._check(rows, answer, expected=len(texts))
         return unit_rows(np.stack(rows))
-
-    async def _embed_halves(self, texts: list[str]) -> list[Vector]:
-        """Ask again in two requests, and remember the size for those to come."""
-        middle = len(texts) // 2
-        self._max_request_texts = min(self._max_request_texts, middle)
-        first = await self._embed_request(texts[:middle], is_query=False)
-        return first + await self._embed_request(texts[middle:], is_query=False)
 
     def _check(self, rows: list[npt.NDArray[np.float32]], answer: _Answer, *, expected: int) -> None:
         if sorted(item.index for item in answer.data) != list(range(expected)):
@@ -162,14 +161,15 @@ class OpenAIEmbedder:
 
 
 def _api_key(settings: Settings) -> str:
-    if settings.openai_api_key is not None:
-        return settings.openai_api_key.get_secret_value().strip()
-    if settings.openai_base_url is None:
+    key = settings.openai_api_key.get_secret_value().strip() if settings.openai_api_key else ""
+    if not (key.isascii() and key.isprintable()):
+        raise ConfigurationError("RETAIL_OPENAI_API_KEY holds a character that cannot be sent in an HTTP header.")
+    if not key and settings.openai_base_url is None:
         raise ConfigurationError(
             "RETAIL_EMBEDDINGS=openai needs RETAIL_OPENAI_API_KEY, or RETAIL_OPENAI_BASE_URL for an endpoint "
             "that asks for no key."
         )
-    return "unused"
+    return key or "unused"
 
 
 def _base_url(settings: Settings) -> str:

@@ -23,7 +23,9 @@ Cursor = Annotated[
     str | None,
     Field(
         max_length=1000,
-        description="next_cursor of the previous page, unchanged, with the same other arguments. Leave out for the first page.",
+        description=(
+            "next_cursor of the previous page, unchanged, with the same other arguments. Leave out for the first page."
+        ),
     ),
 ]
 StartDate = Annotated[

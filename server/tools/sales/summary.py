@@ -133,7 +133,7 @@ async def summarize_sales(
     margin and stock use list_top_products.
     Revenue is net of returns and before tax. Groups beyond `limit` follow with next_cursor.
 
-    Example: summarize_sales(start_date="2026-11-09", end_date="2026-11-15", group_by="day", compare_to="previous_period")
+    Example: summarize_sales(start_date="2026-11-09", end_date="2026-11-15", compare_to="previous_period")
     """
     pages = RankedPages(
         "summarize_sales",

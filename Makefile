@@ -1,0 +1,49 @@
+# Needs Python 3.11 or newer, make and a package index. Everything else lands in .venv.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/installed
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check format bench clean
+
+help:
+	@echo "make run     serve the demo retailer at http://127.0.0.1:8000/mcp"
+	@echo "make test    run the test suite (make test ARGS='-k audit')"
+	@echo "make check   formatting, lint, types, import rules, generated docs"
+	@echo "make format  rewrite files as make check wants them"
+	@echo "make bench   measure (see bench/README.md)"
+	@echo "make clean   remove .venv"
+
+run: $(INSTALLED)
+	@exec $(BIN)/python -m server
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(INSTALLED)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m docs.generate --check
+
+format: $(INSTALLED)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(BIN)/python -m docs.generate
+
+bench: $(INSTALLED)
+	$(BIN)/python -m bench $(ARGS)
+
+clean:
+	rm -rf $(VENV)
+
+# One set of pinned versions for everybody; anew whenever the pins change.
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; name one with: make PYTHON=/path/to/python3"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@

@@ -1,0 +1,73 @@
+"""Writes what the code already says into README.md and .env.example: python -m docs.generate [--check]."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from fastmcp.tools import FunctionTool
+
+from server import tools
+from server.config import ENV_PREFIX, Settings
+
+ROOT = Path(__file__).parent.parent
+
+
+def tool_table() -> str:
+    """One row per tool: its name and the first line of its description."""
+    rows = ["| tool | what it answers |", "|---|---|"]
+    for function in tools.discover():
+        tool = FunctionTool.from_function(function)
+        rows.append(f"| `{tool.name}` | {str(tool.description).splitlines()[0]} |")
+    return "\n".join(rows)
+
+
+def settings_rows() -> Iterator[tuple[str, str, str]]:
+    """Variable, default and description of every setting."""
+    for name, field in Settings.model_fields.items():
+        default = "per user" if field.default_factory else field.default
+        text = "" if default in (None, ()) else str(default)
+        yield f"{ENV_PREFIX}{name.upper()}", text, str(field.description)
+
+
+def settings_table() -> str:
+    """One row per setting."""
+    rows = ["| variable | default | meaning |", "|---|---|---|"]
+    rows += [f"| `{name}` | {f'`{default}`' if default else ''} | {text} |" for name, default, text in settings_rows()]
+    return "\n".join(rows)
+
+
+def env_example() -> str:
+    """Every setting as a commented line."""
+    lines = ["# Copy to .env and uncomment what you need; every setting has a working default for the demo."]
+    for name, default, text in settings_rows():
+        lines += ["", f"# {text}", f"# {name}={default if default != 'per user' else ''}"]
+    return "\n".join(lines) + "\n"
+
+
+def between_markers(text: str, name: str, content: str) -> str:
+    """Replace what stands between `<!-- name -->` and `<!-- /name -->`."""
+    pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+    if not pattern.search(text):
+        raise SystemExit(f"README.md has no markers for {name}.")
+    return pattern.sub(lambda found: f"{found[1]}{content}\n{found[2]}", text)
+
+
+def main() -> None:
+    """Write the files, or with --check fail when one is not up to date."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    readme = between_markers(readme, "tools", tool_table())
+    readme = between_markers(readme, "settings", settings_table())
+    generated = {ROOT / "README.md": readme, ROOT / ".env.example": env_example()}
+    for path, text in generated.items():
+        if "--check" in sys.argv:
+            if not path.exists() or path.read_text(encoding="utf-8") != text:
+                sys.exit(f"{path.name} is not what the code says. Run: make format")
+        else:
+            path.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
