@@ -5,18 +5,22 @@ from __future__ import annotations
 import errno
 import json
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import uvicorn
 from fastmcp import FastMCP
+from starlette.applications import Starlette
+from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from server.config import Settings
 from server.errors import ConfigurationError, UnavailableError
 
 MCP_PATH = "/mcp"
+SSE_PATH = "/sse"
+_SSE_MESSAGES_PATH = "/messages/"
 _RETRY_AFTER_SECONDS = 2
 _SHUTDOWN_SECONDS = 10
 
@@ -32,6 +36,7 @@ class Edge:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -84,17 +89,29 @@ def listening_socket(settings: Settings) -> Iterator[socket.socket]:
 def http_app(server: FastMCP[Any], settings: Settings) -> ASGIApp:
     """The server as an ASGI application, guarded against foreign Host and Origin headers.
 
-    Stateless, so that any process can answer any request; not JSON-only, because only a stream lets
-    the disconnect of a client cancel its query.
+    Streamable HTTP is stateless, so that any process can answer any request; not JSON-only, because
+    only a stream lets the disconnect of a client cancel its query. HTTP+SSE, which the specification
+    has deprecated, keeps its session in the process: run one, or route by client address.
     """
-    app = server.http_app(
-        path=MCP_PATH,
-        stateless_http=True,
-        json_response=False,
-        host_origin_protection=True,
-        allowed_hosts=[settings.host, *settings.allowed_hosts],
-    )
-    return Edge(app)
+    guard: dict[str, Any] = {
+        "host_origin_protection": True,
+        "allowed_hosts": [settings.host, *settings.allowed_hosts],
+    }
+    streamable = server.http_app(path=MCP_PATH, stateless_http=True, json_response=False, **guard)
+    legacy = server.http_app(path=SSE_PATH, transport="sse", **guard)
+
+    @asynccontextmanager
+    async def both(_: Starlette) -> AsyncIterator[None]:
+        async with streamable.lifespan(streamable), legacy.lifespan(legacy):
+            yield
+
+    def by_path(scope: Scope) -> ASGIApp:
+        return legacy if scope["path"].startswith((SSE_PATH, _SSE_MESSAGES_PATH)) else streamable
+
+    async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
+        await by_path(scope)(scope, receive, send)
+
+    return Edge(Starlette(routes=[Mount("/", app=dispatch)], lifespan=both))
 
 
 class HttpServer(uvicorn.Server):

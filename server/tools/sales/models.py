@@ -10,6 +10,7 @@ from uuid import UUID
 from pydantic import Field
 
 from server.toolkit.results import Currency, HasMore, Money, NextCursor, PeriodUsed, Result
+from server.toolkit.terms import TransactionType
 
 
 class Dimension(StrEnum):
@@ -30,14 +31,6 @@ class Comparison(StrEnum):
 
     PREVIOUS_PERIOD = "previous_period"
     LAST_YEAR = "last_year"
-
-
-class TransactionType(StrEnum):
-    """Kinds of receipt."""
-
-    SALE = "sale"
-    RETURN = "return"
-    EXCHANGE = "exchange"
 
 
 class PaymentMethod(StrEnum):
@@ -139,7 +132,9 @@ class ProductRank(Result):
     category: str | None = Field(description="Top-level category.")
     net_revenue: Money = Field(description=NET_REVENUE)
     units: int = Field(description="Units sold less units returned.")
-    margin: Money | None = Field(description="Net revenue less cost of these units; null when a cost is unknown.")
+    margin: Money | None = Field(
+        description="Net revenue less cost of these units; null when a cost is unknown or your role does not see costs."
+    )
     margin_percent: Percent = Field(description="Margin as a share of net revenue.")
     transactions: int = Field(description="Number of sale receipts with this product.")
     share_of_net_revenue_percent: Percent = Field(description="Share of the store's net revenue in this period.")

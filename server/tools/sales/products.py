@@ -9,6 +9,8 @@ from fastmcp.tools import tool
 from pydantic import Field
 
 from server.db.queries import QueryFile
+from server.errors import NotAllowedError
+from server.principal import COST_ROLES
 from server.store_scope import StoreScopes, store_scopes
 from server.toolkit.annotations import READ_ONLY
 from server.toolkit.cursors import RankedPages
@@ -65,6 +67,11 @@ async def list_top_products(
         cursor,
     )
     async with scopes.enter(store_id) as store:
+        sees_margins = store.role in COST_ROLES
+        if rank_by is RankBy.MARGIN and not sees_margins:
+            raise NotAllowedError(
+                f"Your role ({store.role}) does not see margins. Rank by revenue or units, or ask a store manager."
+            )
         period = resolve_period(start_date, end_date, store.today, store.time_zone)
         rows = await store.db.all(
             TOP_PRODUCTS,
@@ -76,6 +83,7 @@ async def list_top_products(
             category,
             limit,
             pages.offset,
+            sees_margins,
         )
     next_cursor = pages.next_cursor(len(rows), rows[0].product_count if rows else 0)
     return ProductRanking(

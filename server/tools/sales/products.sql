@@ -2,7 +2,7 @@
 -- Products by their sales in a period, one page of the ranking.
 -- $1 first day, $2 last day (date, inclusive), $3 IANA time zone, $4 'revenue' | 'units' | 'margin',
 -- $5 'best' | 'slowest', $6 category name or null (a top-level category includes its children),
--- $7 limit, $8 offset (int).
+-- $7 limit, $8 offset (int), $9 whether the caller may see margins.
 -- Best: products sold in the period. Slowest: every product on sale, those without a sale first.
 with line as (
   select
@@ -62,8 +62,9 @@ ranked as (
 )
 select
   r.rank, r.product_id, r.sku, r.product_name, r.brand, r.category,
-  r.net_revenue, r.units, r.margin,
-  round(100 * r.margin / nullif(r.net_revenue, 0), 2) as margin_percent,
+  r.net_revenue, r.units,
+  case when $9::boolean then r.margin end as margin,
+  case when $9 then round(100 * r.margin / nullif(r.net_revenue, 0), 2) end as margin_percent,
   r.transactions,
   round(100 * r.net_revenue / (select w.net_revenue from whole w), 2) as share_of_net_revenue_percent,
   r.current_stock, r.is_active, r.product_count

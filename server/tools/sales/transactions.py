@@ -16,16 +16,17 @@ from server.errors import NotFoundError
 from server.store_scope import StoreScopes, store_scopes
 from server.toolkit.annotations import READ_ONLY
 from server.toolkit.cursors import Pager
+from server.toolkit.identifiers import as_uuid
 from server.toolkit.params import Cursor, EndDate, Limit, StartDate, StoreId
 from server.toolkit.periods import resolve_period
 from server.toolkit.results import Result
+from server.toolkit.terms import TransactionType
 from server.tools.sales.models import (
     PaymentMethod,
     TransactionDetails,
     TransactionLine,
     TransactionPage,
     TransactionRow,
-    TransactionType,
 )
 
 
@@ -169,7 +170,7 @@ async def get_transaction(
     """
     wanted = transaction.strip()
     async with scopes.enter(store_id) as store:
-        header = await store.db.first(TRANSACTION, _as_id(wanted), wanted)
+        header = await store.db.first(TRANSACTION, as_uuid(wanted), wanted)
         if header is None:
             raise NotFoundError(
                 f"No receipt with this number or id in {store.store_id}. Check it, or find the receipt with "
@@ -183,10 +184,3 @@ async def get_transaction(
         units=sum(-line.quantity if line.returned else line.quantity for line in lines),
         lines=lines,
     )
-
-
-def _as_id(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None

@@ -1,0 +1,1 @@
+"""Believable demo data for the retailer: generated without a database, then loaded in bulk."""

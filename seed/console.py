@@ -1,0 +1,55 @@
+"""The jobs of this package with a progress bar on standard error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from seed.demo import DemoOptions, DemoReport, load_demo
+from seed.embed import EmbedReport, embed_products
+from server.embeddings.base import Embedder
+
+console = Console(stderr=True, highlight=False)
+
+
+async def load_with_progress(admin_url: str, options: DemoOptions, *, reset: bool = False) -> DemoReport:
+    """`load_demo`, with a bar and the rate at the end; raises like it."""
+    with _bar("Demo data", options.transactions) as show:
+        report = await load_demo(admin_url, options, reset=reset, report=show)
+    console.print(
+        f"Loaded {', '.join(f'{rows:,} {table}' for table, rows in report.rows.items())} "
+        f"in {report.seconds:.1f} s ({report.transactions_per_second:,.0f} transactions per second)."
+    )
+    return report
+
+
+async def embed_with_progress(admin_url: str, embedder: Embedder, *, store_id: str | None = None) -> EmbedReport:
+    """`embed_products`, with a bar and the result at the end; raises like it."""
+    with _bar("Embeddings", None) as show:
+        report = await embed_products(
+            admin_url,
+            embedder,
+            store_id=store_id,
+            report=lambda sums: show("Embeddings", sums.embedded + sums.unchanged, None),
+        )
+    console.print(
+        f"Embeddings of {embedder.model}: {report.embedded:,} made, {report.unchanged:,} current, "
+        f"{report.removed:,} removed."
+    )
+    return report
+
+
+@contextmanager
+def _bar(name: str, total: int | None) -> Iterator[Callable[[str, int, int | None], None]]:
+    count = TextColumn("{task.completed:,.0f}") if total is None else MofNCompleteColumn()
+    columns = (TextColumn("{task.description:<24}"), BarColumn(), count, TimeRemainingColumn())
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task(name, total=total)
+
+        def show(phase: str, done: int, total: int | None) -> None:
+            progress.update(task, description=phase, completed=done, total=total)
+
+        yield show

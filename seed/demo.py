@@ -1,0 +1,119 @@
+"""Entry point of the demo data: connect, check what the role may do, load, and report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import asyncpg
+
+from seed.errors import DatabaseError, RoleError
+from seed.load import Connection, Report, load
+from seed.options import DemoOptions
+
+__all__ = ["DemoOptions", "DemoReport", "load_demo"]
+
+_ROLE: Final = """
+select
+  rolname,
+  rolsuper or rolbypassrls as bypasses_row_level_security,
+  has_parameter_privilege('session_replication_role', 'set') as may_skip_triggers,
+  to_regclass('retail.stock_movements') is not null as has_schema
+from pg_catalog.pg_roles
+where rolname = current_user
+"""
+
+
+@dataclass(frozen=True)
+class DemoReport:
+    """What was loaded, and how fast.
+
+    Attributes:
+        rows: Rows per table.
+        seconds: From connecting to the end, statistics included.
+        transactions_per_second: Receipts with their lines and stock movements.
+    """
+
+    rows: dict[str, int]
+    seconds: float
+    transactions_per_second: float
+
+
+async def load_demo(
+    admin_dsn: str, options: DemoOptions, *, reset: bool = False, report: Report | None = None
+) -> DemoReport:
+    """Fill a migrated database with demo data; either all of it is there afterwards or nothing changed.
+
+    Args:
+        admin_dsn: Login of a superuser or a role with BYPASSRLS.
+        options: What to load.
+        reset: Whether existing retail data may be removed. Stores stay, and so do identities.
+        report: Is told the phase, transactions done and transactions in all.
+
+    Returns:
+        Rows per table and the rate.
+
+    Raises:
+        DatabaseError: The database cannot be reached, has no schema, or stopped the load.
+        RoleError: Row level security binds the role.
+        AlreadyLoadedError: There is data already and `reset` is not set.
+    """
+    started = time.perf_counter()
+    async with _connected(admin_dsn) as connection:
+        rows = await load(
+            connection,
+            options,
+            reset=reset,
+            skip_triggers=await _may_skip_triggers(connection),
+            report=report or _tell_nobody,
+        )
+    seconds = time.perf_counter() - started
+    return DemoReport(dict(rows), seconds, options.transactions / seconds)
+
+
+@asynccontextmanager
+async def _connected(admin_dsn: str) -> AsyncIterator[Connection]:
+    try:
+        connection = await asyncpg.connect(admin_dsn)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
+        raise DatabaseError(
+            f"The database cannot be reached: {_reason(error)}. Check the admin database URL and that the server runs."
+        ) from error
+    try:
+        yield connection
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise DatabaseError(
+            f"The load failed: {_reason(error)}. The demo data is loaded as a whole or not at all: "
+            "remove the cause and run it again."
+        ) from error
+    finally:
+        await connection.close()
+
+
+def _reason(error: Exception) -> str:
+    """Return what the server says, without the detail, which repeats the row and so a customer."""
+    return str(getattr(error, "message", None) or error)
+
+
+async def _may_skip_triggers(connection: Connection) -> bool:
+    """Check that the role can load at all.
+
+    Returns:
+        Whether it may also switch triggers off, which is much faster.
+    """
+    role = await connection.fetchrow(_ROLE)
+    if not role["has_schema"]:
+        raise DatabaseError("The database has no retail schema. Apply the files of the sql directory first, in order.")
+    if not role["bypasses_row_level_security"]:
+        raise RoleError(
+            f"The role {role['rolname']} is bound by row level security and cannot load every store. "
+            "Connect as a superuser or as a role with BYPASSRLS."
+        )
+    return bool(role["may_skip_triggers"])
+
+
+def _tell_nobody(phase: str, done: int, total: int) -> None:
+    """Stand in for a report that nobody asked for."""

@@ -1,0 +1,198 @@
+"""Loading: what the generator yields goes into the database, in one transaction."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from seed.errors import AlreadyLoadedError
+from seed.generate import reference_data, sales_data
+from seed.options import DemoOptions
+from seed.tables import CUSTOMERS, MOVEMENTS, NULL, PRODUCTS, STORES, TRANSACTIONS, Batch, Table
+
+Report = Callable[[str, int, int], None]
+
+# asyncpg has no types; a name for what is passed around all the same.
+Connection = Any
+
+# What the history leaves behind, and the column of it that triggers keep where they run.
+_SUMS: Final = {PRODUCTS.name: "current_stock", CUSTOMERS.name: "total_lifetime_value"}
+_LOCK: Final = "retail demo data"
+
+_HOLDS_DATA: Final = """
+select exists (select from retail.product_categories)
+  or exists (select from retail.customers)
+  or exists (select from retail.products)
+  or exists (select from retail.sales_transactions)
+"""
+
+# NOTE: stores stay. Access rights refer to them, and removing a store would remove those as well.
+_EMPTY: Final = """
+truncate retail.product_embeddings, retail.stock_movements, retail.sales_transaction_items,
+  retail.sales_transactions, retail.products, retail.customers, retail.product_categories
+restart identity
+"""
+
+# A store that is as it should be stays untouched, updated_at included.
+_UPSERT_STORES: Final = """
+insert into retail.stores as present (
+  store_id, store_name, store_location, store_type, region, currency, time_zone, is_active, created_at,
+  updated_at
+)
+select
+  store_id, store_name, store_location, store_type, region, currency, time_zone, is_active, created_at,
+  updated_at
+from jsonb_populate_recordset(null::retail.stores, $1::jsonb)
+on conflict (store_id) do update
+set (store_name, store_location, store_type, region, currency, time_zone, is_active) = row(
+  excluded.store_name, excluded.store_location, excluded.store_type, excluded.region, excluded.currency,
+  excluded.time_zone, excluded.is_active
+)
+where (
+  present.store_name, present.store_location, present.store_type, present.region, present.currency,
+  present.time_zone, present.is_active
+) is distinct from (
+  excluded.store_name, excluded.store_location, excluded.store_type, excluded.region, excluded.currency,
+  excluded.time_zone, excluded.is_active
+)
+"""
+_CONTINUE_CATEGORY_IDS: Final = """
+select setval(pg_get_serial_sequence('retail.product_categories', 'category_id'), max(category_id))
+from retail.product_categories
+"""
+
+
+async def load(
+    connection: Connection, options: DemoOptions, *, reset: bool, skip_triggers: bool, report: Report
+) -> Counter[str]:
+    """Replace or create the demo data; afterwards all of it is there, or nothing has changed.
+
+    Args:
+        connection: A role that row level security does not bind.
+        options: What to load.
+        reset: Whether existing retail data may be removed.
+        skip_triggers: Whether the role may set session_replication_role.
+        report: Is told phase, transactions done and transactions in all.
+
+    Returns:
+        Rows per table.
+
+    Raises:
+        AlreadyLoadedError: There is data, and `reset` is not set.
+    """
+    async with connection.transaction():
+        # A second load waits here, and then finds the first one's data.
+        await connection.execute("select pg_advisory_xact_lock(hashtext($1))", _LOCK)
+        if reset:
+            report("Removing the old data", 0, options.transactions)
+            await connection.execute(_EMPTY)
+        elif await connection.fetchval(_HOLDS_DATA):
+            raise AlreadyLoadedError(
+                "The database already holds retail data; nothing was changed. "
+                "Pass --reset to remove it and load the demo data instead."
+            )
+        loader = _Loader(connection, options, report)
+        if skip_triggers:
+            await loader.load_without_triggers()
+        else:
+            await loader.load_with_triggers()
+        await connection.execute(
+            "select audit.record_operation('demo_data_loaded', null, $1::jsonb)", json.dumps(loader.rows)
+        )
+    report("Updating statistics", options.transactions, options.transactions)
+    await connection.execute(
+        "analyze retail.stores, retail.product_categories, retail.customers, retail.products, "
+        "retail.sales_transactions, retail.sales_transaction_items, retail.stock_movements"
+    )
+    return loader.rows
+
+
+class _Loader:
+    """Copies batches within one transaction and counts their rows."""
+
+    def __init__(self, connection: Connection, options: DemoOptions, report: Report) -> None:
+        self._connection = connection
+        self._options = options
+        self._report = report
+        self.rows: Counter[str] = Counter()
+        self._only_rows: dict[str, str] = {}
+
+    async def load_without_triggers(self) -> None:
+        """Load rows as they come, with stock and spending as the generator computed them.
+
+        Foreign keys, the audit log and the running sums are all triggers. The generator keeps the keys
+        and sums itself, and one entry of the audit log says more about a bulk load than millions would.
+        Stores need their trigger all the same: it makes them known to the access control.
+        """
+        await self._load_reference_data()
+        await self._connection.execute("set local session_replication_role = replica")
+        await self._load(sales_data(self._options))
+        await self._connection.execute("set local session_replication_role = origin")
+
+    async def load_with_triggers(self) -> None:
+        """Load what is referred to first; triggers keep the sums and enter the movements of goods sold.
+
+        The history is told twice, at first for what it leaves behind: it is the same both times.
+        """
+        await self._load_reference_data()
+        self._report("Planning", 0, self._options.transactions)
+        await self._load(iter(await asyncio.to_thread(_without_sums, self._options)))
+        self._only_rows[MOVEMENTS.name] = "item_id is null"
+        await self._load(batch for batch in sales_data(self._options) if batch.table.name not in _SUMS)
+        self.rows[MOVEMENTS.name] = await self._connection.fetchval("select count(*) from retail.stock_movements")
+
+    async def _load_reference_data(self) -> None:
+        stores, *others = reference_data(self._options)
+        named = [dict(zip(STORES.columns, row, strict=True)) for row in stores.rows]
+        await self._connection.execute(_UPSERT_STORES, json.dumps(named))
+        self.rows[STORES.name] = len(named)
+        await self._load(iter(others))
+        # The generator numbers the categories itself; the next one must not get a number again.
+        await self._connection.execute(_CONTINUE_CATEGORY_IDS)
+
+    async def _load(self, batches: Iterator[Batch]) -> None:
+        """Copy all batches; while one is copied, a thread makes the next."""
+        upcoming = _make_next(batches)
+        try:
+            while (made := await upcoming) is not None:
+                upcoming = _make_next(batches)
+                await self._copy(*made)
+        finally:
+            # A thread cannot be stopped; it must not outlive the transaction, though.
+            await asyncio.gather(upcoming, return_exceptions=True)
+
+    async def _copy(self, table: Table, text: bytes) -> None:
+        status = await self._connection.copy_to_table(
+            table.name,
+            schema_name="retail",
+            columns=table.columns,
+            source=io.BytesIO(text),
+            null=NULL,
+            where=self._only_rows.get(table.name),
+        )
+        self.rows[table.name] += int(status.removeprefix("COPY "))
+        self._report("Loading", self.rows[TRANSACTIONS.name], self._options.transactions)
+
+
+def _make_next(batches: Iterator[Batch]) -> asyncio.Future[tuple[Table, bytes] | None]:
+    """Make the next batch in a thread; None when there is none."""
+
+    def make() -> tuple[Table, bytes] | None:
+        batch = next(batches, None)
+        return None if batch is None else (batch.table, batch.table.copy_text(batch.rows))
+
+    return asyncio.ensure_future(asyncio.to_thread(make))
+
+
+def _without_sums(options: DemoOptions) -> list[Batch]:
+    """Return products and customers as the history leaves them, but for the sums that triggers keep."""
+    return [_zeroed(batch, _SUMS[batch.table.name]) for batch in sales_data(options) if batch.table.name in _SUMS]
+
+
+def _zeroed(batch: Batch, column: str) -> Batch:
+    position = batch.table.columns.index(column)
+    return Batch(batch.table, [(*row[:position], 0, *row[position + 1 :]) for row in batch.rows])

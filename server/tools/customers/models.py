@@ -1,0 +1,105 @@
+"""Results of the customer tools."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field
+
+from server.toolkit.results import Currency, HasMore, Money, NextCursor, Result
+from server.toolkit.terms import TransactionType
+
+
+class LoyaltyTier(StrEnum):
+    """Levels of the loyalty programme, lowest first."""
+
+    BRONZE = "bronze"
+    SILVER = "silver"
+    GOLD = "gold"
+    PLATINUM = "platinum"
+
+
+CustomerId = Annotated[UUID, Field(description="Pass to get_customer, or to list_transactions for all receipts.")]
+Pseudonym = Annotated[str, Field(description="Stands for the customer where names may not be shown.")]
+LifetimeValue = Annotated[Money, Field(description="Paid less refunded since the first purchase, tax included.")]
+
+
+class CustomerHit(Result):
+    """A customer that matches a search."""
+
+    customer_id: CustomerId
+    pseudonym: Pseudonym
+    name: str | None = Field(description="First and last name; null where your role may not see it.")
+    email: str | None = Field(description="Masked for support, null for other roles but manager.")
+    phone: str | None = Field(description="As entered; null when unknown or where your role may not see it.")
+    loyalty_tier: LoyaltyTier
+    customer_since: date
+    lifetime_value: LifetimeValue
+    last_purchase_date: date | None = Field(
+        description="Day of the latest sale in the store's time zone; null when there was none."
+    )
+
+
+class CustomerPage(Result):
+    """Customers, best match first, then by lifetime value."""
+
+    store_id: str = Field(description="The store whose customers these are.")
+    currency: Currency
+    total_matches: int = Field(description="Number of customers that match, on all pages.")
+    rows: list[CustomerHit]
+    has_more: HasMore
+    next_cursor: NextCursor
+
+
+class RecentPurchase(Result):
+    """A receipt of the customer in short."""
+
+    receipt_number: str = Field(description="Pass to get_transaction for the lines.")
+    transaction_date: datetime = Field(description="When, with zone.")
+    transaction_type: TransactionType
+    total_amount: Money = Field(description="Paid, tax included; negative when money went back.")
+    products: list[str] = Field(description="Names of the products on it, five at most, the dearest lines first.")
+    product_count: int = Field(description="Number of different products on it.")
+
+
+class FavouriteCategory(Result):
+    """A category that the customer spends on."""
+
+    category: str | None = Field(description="Top-level category; null for products without one.")
+    net_revenue: Money = Field(description="Goods bought less goods returned: after discounts, before tax.")
+    units: int = Field(description="Units bought less units returned.")
+    share_percent: float | None = Field(
+        description="Share of the customer's net revenue in percent, 12.5 meaning 12.5 %."
+    )
+
+
+class CustomerProfile(Result):
+    """A customer and what the customer bought in this store."""
+
+    store_id: str = Field(description="The store that this is about.")
+    currency: Currency
+    customer_id: CustomerId
+    pseudonym: Pseudonym
+    name: str | None = Field(description="First and last name; null where your role may not see it.")
+    email: str | None = Field(description="Masked for support, null for other roles but manager.")
+    phone: str | None = Field(description="As entered; null when unknown or where your role may not see it.")
+    date_of_birth: date | None = Field(description="For managers only; null when unknown.")
+    gender: str | None = Field(description="As entered, for managers only; null when unknown.")
+    customer_since: date
+    loyalty_tier: LoyaltyTier
+    lifetime_value: LifetimeValue
+    orders: int = Field(description="Number of sale receipts.")
+    returns: int = Field(description="Number of return and exchange receipts.")
+    average_basket: Money | None = Field(
+        description="Revenue of the sale receipts, before tax, divided by their number; null without a sale."
+    )
+    first_purchase_date: date | None = Field(description="Day of the first sale, in the store's time zone.")
+    last_purchase_date: date | None = Field(description="Day of the latest sale, in the store's time zone.")
+    days_since_last_purchase: int | None = Field(description="Days from that day to today; null without a sale.")
+    recent_purchases: list[RecentPurchase] = Field(description="The five latest receipts, newest first.")
+    favourite_categories: list[FavouriteCategory] = Field(
+        description="The three categories with most net revenue; one that all went back is left out."
+    )

@@ -1,0 +1,111 @@
+"""The PostgreSQL server that tests run on: one that is named, a container, or the embedded one."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import docker
+import pytest
+from docker.errors import DockerException
+
+from server.admin.connection import admin_connection
+from server.db.embedded import embedded_server
+
+IMAGE = "pgvector/pgvector:pg18"
+PASSWORD = "only-for-tests"
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A PostgreSQL server on which databases may be created and dropped.
+
+    Attributes:
+        url: Superuser URL of a database that is there to connect to.
+        password: Password that mcp_user gets, or None where the server needs none.
+    """
+
+    url: str
+    password: str | None
+
+    def admin_url(self, database: str) -> str:
+        """Superuser URL of a database."""
+        return urlunsplit(urlsplit(self.url)._replace(path=f"/{database}"))
+
+    def app_url(self, database: str) -> str:
+        """URL of a database for mcp_user."""
+        parts = urlsplit(self.admin_url(database))
+        host = parts.netloc.rpartition("@")[2]
+        login = "mcp_user" if self.password is None else f"mcp_user:{self.password}"
+        return urlunsplit(parts._replace(netloc=f"{login}@{host}"))
+
+    def login_statement(self) -> str:
+        """SQL that lets mcp_user log in here."""
+        return "select 1" if self.password is None else f"alter role mcp_user password '{self.password}'"
+
+    @asynccontextmanager
+    async def temporary_database(self, template: str = "template1") -> AsyncIterator[str]:
+        """Create a database, and drop it at the end whoever is still connected."""
+        name = f"retail_test_{secrets.token_hex(6)}"
+        async with admin_connection(self.url) as connection:
+            await connection.execute(f'create database "{name}" template "{template}"')
+        try:
+            yield name
+        finally:
+            async with admin_connection(self.url) as connection:
+                await connection.execute(f'drop database "{name}" with (force)')
+
+
+@contextmanager
+def running_cluster(url: str | None) -> Iterator[Cluster]:
+    """Find or start a server: RETAIL_TEST_DATABASE_URL, else a container, else the embedded one."""
+    if url is not None:
+        yield named_cluster(url)
+    elif _docker_answers():
+        from testcontainers.postgres import PostgresContainer
+
+        with PostgresContainer(IMAGE, driver=None) as container:
+            yield Cluster(container.get_connection_url(), PASSWORD)
+    else:
+        with _embedded_cluster() as cluster:
+            yield cluster
+
+
+
+
+def named_cluster(url: str) -> Cluster:
+    """A cluster that somebody named; its database must be one that was made for tests."""
+    database = urlsplit(url).path.lstrip("/")
+    if "test" not in database.split("_"):
+        pytest.exit(
+            f"RETAIL_TEST_DATABASE_URL names the database {database!r}, which was not made for tests. "
+            "Name one with the word test between underscores, for example retail_test.",
+            returncode=2,
+        )
+    return Cluster(url, PASSWORD)
+
+
+@contextmanager
+def _embedded_cluster() -> Iterator[Cluster]:
+    # Short, for the socket's path, and reachable for the server's own user when root runs the tests.
+    directory = Path(tempfile.mkdtemp(prefix="retail-test-"))
+    try:
+        with embedded_server(directory) as server:
+            yield Cluster(server.dsn("postgres", "postgres"), None)
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _docker_answers() -> bool:
+    try:
+        client = docker.from_env(timeout=3)
+    except DockerException:
+        return False
+    with client:
+        return bool(client.ping())

@@ -1,0 +1,65 @@
+"""Fixtures: a real PostgreSQL, databases made from a migrated template, and the server on them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+# Nobody's settings may decide what a test sees. The one that chooses the test cluster is read first.
+TEST_DATABASE_URL = os.environ.get("RETAIL_TEST_DATABASE_URL")
+for name in [name for name in os.environ if name.startswith("RETAIL_")]:
+    del os.environ[name]
+
+from seed.demo import DemoOptions, load_demo
+from seed.embed import embed_products
+from server.admin.connection import admin_connection
+from server.admin.keys import install_key
+from server.config import Settings
+from server.db.migrate import migrate
+from server.embeddings import build_embedder
+from tests.cluster import Cluster, running_cluster
+from tests.support import CONTEXT_KEY, DEMO_AS_OF, Retailer
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """The PostgreSQL server of this run."""
+    with running_cluster(TEST_DATABASE_URL) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+async def template(cluster: Cluster) -> AsyncIterator[str]:
+    """Name of a migrated, empty database from which the others are made."""
+    async with cluster.temporary_database() as name:
+        async with admin_connection(cluster.admin_url(name)) as connection:
+            await migrate(connection)
+            await install_key(connection, CONTEXT_KEY)
+            await connection.execute(cluster.login_statement())
+        yield name
+
+
+@pytest.fixture
+async def retailer(cluster: Cluster, template: str) -> AsyncIterator[Retailer]:
+    """A migrated database of the test's own, without any data."""
+    async with cluster.temporary_database(template) as name:
+        yield Retailer(cluster.admin_url(name), cluster.app_url(name))
+
+
+@pytest.fixture
+def admin_dsn(retailer: Retailer) -> str:
+    """Superuser URL of that database."""
+    return retailer.admin_url
+
+
+@pytest.fixture(scope="session")
+async def demo(cluster: Cluster, template: str) -> AsyncIterator[Retailer]:
+    """The demo retailer with its default volumes, embedded offline; shared, so tests only read it."""
+    async with cluster.temporary_database(template) as name:
+        retailer = Retailer(cluster.admin_url(name), cluster.app_url(name))
+        await load_demo(retailer.admin_url, DemoOptions(as_of=DEMO_AS_OF))
+        embedder = build_embedder(Settings(_env_file=None))
+        await embed_products(retailer.admin_url, embedder)
+        yield retailer

@@ -1,0 +1,101 @@
+"""What tests share: the retailer under test, and ways to act on it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from fastmcp import Client, FastMCP
+
+from server.admin.connection import admin_connection
+from server.admin.tokens import issue_token
+from server.app import Connections, Transport, build
+from server.auth.authenticator import Authenticator
+from server.config import Settings
+from server.context_token import ContextSigner
+from server.db.pool import Database
+from server.principal import Role
+from server.store_scope import StoreScope, StoreScopes
+
+CONTEXT_KEY = "a-signing-key-that-only-tests-use-0123456789"
+# Fixed, so that the demo data of every run is the same.
+DEMO_AS_OF = date(2026, 11, 20)
+
+
+@dataclass(frozen=True)
+class Retailer:
+    """One database with the schema, and the ways into it."""
+
+    admin_url: str
+    app_url: str
+
+    @property
+    def connections(self) -> Connections:
+        """What the server needs to serve it."""
+        return Connections(self.app_url, CONTEXT_KEY)
+
+    async def fetch(self, sql: str, *arguments: Any) -> list[dict[str, Any]]:
+        """Run SQL as the superuser, past every policy: the reference for what tools answer."""
+        async with admin_connection(self.admin_url) as connection:
+            return [dict(row) for row in await connection.fetch(sql, *arguments)]
+
+    async def value(self, sql: str, *arguments: Any) -> Any:
+        """First column of the first row, as the superuser."""
+        async with admin_connection(self.admin_url) as connection:
+            return await connection.fetchval(sql, *arguments)
+
+    async def execute(self, sql: str) -> None:
+        """Run a script as the superuser."""
+        async with admin_connection(self.admin_url) as connection:
+            await connection.execute(sql)
+
+    async def token(
+        self, *stores: str, role: Role = "manager", subject: str | None = None, lifetime: timedelta = timedelta(days=1)
+    ) -> str:
+        """A token for some stores; the same stores and role share a subject unless one is named."""
+        subject = subject or f"{role} of {' '.join(stores)}"
+        async with admin_connection(self.admin_url) as connection:
+            return (await issue_token(connection, subject, stores, role, lifetime=lifetime)).token
+
+    @asynccontextmanager
+    async def server(self, transport: Transport = "stdio", **settings: Any) -> AsyncIterator[FastMCP[Any]]:
+        """The server on this database."""
+        async with build(Settings(_env_file=None, **settings), self.connections, transport) as server:
+            yield server
+
+    @asynccontextmanager
+    async def client(
+        self, stores: str | Sequence[str], *, role: Role = "manager", mode: str = "auto", **settings: Any
+    ) -> AsyncIterator[Client[Any]]:
+        """An in-memory client that acts as one role in some stores."""
+        token = await self.token(*([stores] if isinstance(stores, str) else stores), role=role)
+        async with self.server(token=token, **settings) as server, Client(server, mode=mode) as client:
+            yield client
+
+    @asynccontextmanager
+    async def scope(self, store_id: str, *, role: Role = "manager", write: bool = False) -> AsyncIterator[StoreScope]:
+        """One store, entered exactly as a tool does it."""
+        token = await self.token(store_id, role=role)
+        async with Database(self.app_url, pool_size=1) as database:
+            found = await Authenticator(database).authenticate(token)
+            assert found is not None
+            scopes = StoreScopes(database, ContextSigner(CONTEXT_KEY), found[0])
+            async with scopes.enter(store_id, write=write) as store:
+                yield store
+
+
+async def answer(client: Client[Any], tool: str, **arguments: Any) -> dict[str, Any]:
+    """Call a tool and return its structured result; fails the test on an error."""
+    result = await client.call_tool(tool, arguments)
+    assert isinstance(result.structured_content, dict)
+    return result.structured_content
+
+
+async def refusal(client: Client[Any], tool: str, **arguments: Any) -> str:
+    """Call a tool that must fail and return its message."""
+    result = await client.call_tool(tool, arguments, raise_on_error=False)
+    assert result.is_error, result.structured_content
+    return str(result.content[0].text)
