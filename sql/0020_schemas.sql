@@ -11,7 +11,7 @@ begin
     raise exception 'pgvector 0.8 or newer is required: run "alter extension vector update"';
   end if;
   execute format('revoke all on database %I from public', current_database());
-  execute format('grant connect on database %I to mcp_user', current_database());
+  execute format('grant connect on database %I to mcp_user, retail_auditor, pg_monitor', current_database());
 end
 $$;
 

@@ -10,7 +10,7 @@
 --   3. Each policy compares store_id with guard.store(), which verifies that second value again.
 -- Only this schema's owner can read the key, so SQL run by mcp_user can overwrite the setting but
 -- never make one that verifies; a copied or left-over one belongs to another backend or transaction.
--- A missing or wrong context raises 42501: it never looks like an empty store.
+-- Reading any row without a valid context raises 42501 instead of looking like an empty store.
 
 -- set_store_context carries the lab's name, in the schema of the tables it opens.
 grant create on schema retail to retail_guard;

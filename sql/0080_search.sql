@@ -32,7 +32,8 @@ begin atomic
     from retail.product_embeddings e
     join retail.products a on a.store_id = e.store_id and a.product_id = e.product_id and a.is_active
     where e.dimensions = public.vector_dims(search_embedding)
-      and (model is null or e.embedding_model = model)
+      -- Qualified, because a column of products has the same name and would win.
+      and (search_products_by_similarity.model is null or e.embedding_model = search_products_by_similarity.model)
     order by (e.embedding <=> search_embedding) + 0, e.product_id
     limit max_results
   ) ranked

@@ -82,4 +82,5 @@ comment on function retail.perform_maintenance() is 'Refreshes the planner''s st
 reset role;
 
 revoke all on function retail.perform_maintenance() from public;
+grant usage on schema retail to pg_monitor;
 grant select on retail.table_stats, retail.index_usage, retail.slow_queries to pg_monitor;

@@ -48,7 +48,7 @@ def embedded_server(data_dir: Path) -> Iterator[EmbeddedServer]:
     Raises:
         ConfigurationError: The directory cannot be used, or the server does not start.
     """
-    data_dir = data_dir.expanduser().absolute()
+    data_dir = data_dir.expanduser().resolve()
     _make_private_dir(data_dir)
     with warnings.catch_warnings():
         # platformdirs warns about a missing XDG_RUNTIME_DIR; the library then uses a temporary directory.
@@ -81,9 +81,9 @@ def embedded_server(data_dir: Path) -> Iterator[EmbeddedServer]:
 
 def _make_private_dir(data_dir: Path) -> None:
     """Create the data directory: closed to others, but for the way to it that root must leave open."""
-    if os.geteuid() == 0:
-        _refuse_to_open_directories(data_dir)
     try:
+        if os.geteuid() == 0:
+            _refuse_to_open_directories(data_dir)
         data_dir.mkdir(mode=0o755 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigurationError(

@@ -98,8 +98,7 @@ async def migrate(connection: Any, files: Sequence[SchemaFile] | None = None) ->
             async with connection.transaction():
                 await connection.execute(_RECORD, file.name, file.sha256)
                 await connection.execute(file.sql)
-        if pending:
-            await connection.execute(_LEDGER_GRANTS)
+        await connection.execute(_LEDGER_GRANTS)
     finally:
         await connection.execute("select pg_advisory_unlock($1)", _LOCK)
     return [file.name for file in pending]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Self
 
 import asyncpg
@@ -15,6 +15,13 @@ from server.db.queries import Query, Row
 from server.errors import BusyError, ConfigurationError
 
 CONNECT_TIMEOUT_SECONDS = 5.0
+
+
+async def _register_types(connection: Any) -> None:
+    """Teach a new connection the vector type."""
+    # Unknown in a database without the schema, which the schema check tells in words that help.
+    with suppress(ValueError):
+        await register_vector(connection)
 
 
 async def _keep_session_state(connection: Any) -> None:
@@ -59,7 +66,7 @@ class Database:
                 timeout=CONNECT_TIMEOUT_SECONDS,
                 # The server's limit ends the query; this one only covers a server that went silent.
                 command_timeout=self._query_timeout + 2,
-                init=register_vector,
+                init=_register_types,
                 reset=_keep_session_state,
                 server_settings={
                     "application_name": "retail-mcp",

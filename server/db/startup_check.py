@@ -12,18 +12,13 @@ from server.errors import ConfigurationError
 
 class _LoginRole(BaseModel):
     role_name: str
-    is_superuser: bool
-    bypasses_rls: bool
+    bypassing_roles: list[str]
     owner_roles: list[str]
     owned_tables: list[str]
 
 
 class _UnguardedTable(BaseModel):
     table_name: str
-    has_rls: bool
-    forces_rls: bool
-    policies: int
-    tenant_policies: int
 
 
 class _Present(BaseModel):
@@ -73,10 +68,10 @@ async def check_isolation(database: Database, kid: str) -> None:
         ConfigurationError: The login can bypass policies, a tenant table lacks them, or the key is unknown.
     """
     (login,) = await database.fetch(LOGIN_ROLE)
-    if login.is_superuser or login.bypasses_rls:
+    if login.bypassing_roles:
         raise ConfigurationError(
-            f"The server must not log in as {login.role_name}, which bypasses row level security. "
-            "Use mcp_user in RETAIL_DATABASE_URL."
+            f"The server must not log in as {login.role_name}, which bypasses row level security "
+            f"({', '.join(login.bypassing_roles)}). Use mcp_user in RETAIL_DATABASE_URL."
         )
     if login.owner_roles or login.owned_tables:
         raise ConfigurationError(
@@ -87,8 +82,8 @@ async def check_isolation(database: Database, kid: str) -> None:
         raise ConfigurationError(
             "Row level security is not complete on: "
             + ", ".join(f"retail.{table.table_name}" for table in unguarded)
-            + ". Every tenant table needs RLS, FORCE and the one policy of sql/0050_policies.sql; "
-            "apply that file again, or drop a table that does not belong there."
+            + ". Every tenant table needs RLS, FORCE and the one policy of sql/0050_policies.sql, and nothing else "
+            "there may show its rows; apply that file again, or drop what does not belong there."
         )
     (key,) = await database.fetch(KNOWS_KEY, kid)
     if not key.known:

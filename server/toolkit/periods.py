@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 
 from server.errors import InvalidInputError
 from server.toolkit.results import PeriodUsed
@@ -24,7 +24,7 @@ def resolve_period(start_date: date | None, end_date: date | None, today: date, 
         InvalidInputError: The dates are reversed, or the range is longer than three years.
     """
     end = end_date or (today if start_date is None or start_date <= today else start_date)
-    start = start_date or end - timedelta(days=DEFAULT_DAYS - 1)
+    start = start_date or date.fromordinal(max(1, end.toordinal() - DEFAULT_DAYS + 1))
     if start > end:
         raise InvalidInputError(
             f"start_date ({start}) is after end_date ({end}). Swap them, or leave out end_date to mean today."

@@ -1,0 +1,230 @@
+"""References, unique values and sums: none of them crosses from one store into another."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from tests.sql.acting import TwoStores, inside, rolled_back
+from tests.sql.factories import (
+    Sale,
+    StoreRows,
+    insert_customer,
+    insert_embedding,
+    insert_item,
+    insert_movement,
+    insert_product,
+    insert_return,
+    insert_sale,
+    insert_transaction,
+)
+
+Insert = Callable[[Any, StoreRows, StoreRows], Awaitable[Any]]
+
+# Each inserts a row into the store `own` that refers to a row of the store `other`.
+REFERENCES: dict[str, Insert] = {
+    "transaction to customer": lambda db, own, other: insert_transaction(
+        db, own.store_id, customer_id=other.customer_id
+    ),
+    "return to its sale": lambda db, own, other: insert_transaction(
+        db, own.store_id, transaction_type="return", original_transaction_id=other.transaction_id
+    ),
+    "line to transaction": lambda db, own, other: insert_item(db, own.store_id, other.transaction_id, own.product_id),
+    "line to product": lambda db, own, other: insert_item(db, own.store_id, own.transaction_id, other.product_id),
+    "returned line to the line sold": lambda db, own, other: insert_item(
+        db, own.store_id, own.transaction_id, own.product_id, direction=-1, original_item_id=other.item_id
+    ),
+    "movement to product": lambda db, own, other: insert_movement(db, own.store_id, other.product_id),
+    "movement to line": lambda db, own, other: insert_movement(
+        db, own.store_id, own.product_id, item_id=other.item_id, reason="sale"
+    ),
+    "embedding to product": lambda db, own, other: insert_embedding(
+        db, own.store_id, other.product_id, embedding_model="other"
+    ),
+}
+ABSENT = UUID(int=0)
+NOBODY = StoreRows("nowhere", ABSENT, ABSENT, ABSENT, ABSENT, ABSENT)
+
+
+@pytest.mark.parametrize("insert", REFERENCES.values(), ids=REFERENCES)
+async def test_reference_within_a_store_is_accepted(operator: Any, two_stores: TwoStores, insert: Insert) -> None:
+    async with rolled_back(operator):
+        await insert(operator, two_stores.seattle, two_stores.seattle)
+
+
+@pytest.mark.parametrize("insert", REFERENCES.values(), ids=REFERENCES)
+async def test_reference_into_another_store_is_refused(operator: Any, two_stores: TwoStores, insert: Insert) -> None:
+    async with rolled_back(operator):
+        with pytest.raises(asyncpg.ForeignKeyViolationError):
+            await insert(operator, two_stores.seattle, two_stores.redmond)
+
+
+@pytest.mark.parametrize("other", ["redmond", "nowhere"])
+async def test_refused_reference_does_not_tell_whether_the_row_exists_elsewhere(
+    mcp: Any, two_stores: TwoStores, other: str
+) -> None:
+    customer_id = two_stores.redmond.customer_id if other == "redmond" else ABSENT
+    async with inside(mcp, two_stores):
+        with pytest.raises(asyncpg.ForeignKeyViolationError) as refusal:
+            await mcp.execute(
+                "insert into retail.sales_transactions (store_id, customer_id, receipt_number, subtotal, total_amount)"
+                " values ('seattle', $1, 'NEW', 1, 1)",
+                customer_id,
+            )
+
+    assert refusal.value.detail == 'Key is not present in table "customers".'
+
+
+async def test_every_reference_is_tried_in_this_file(operator: Any) -> None:
+    references = await operator.fetchval(
+        "select count(*) from pg_constraint where contype = 'f' and connamespace = 'retail'::regnamespace"
+        " and cardinality(conkey) > 1"
+    )
+
+    assert references == len(REFERENCES)
+
+
+UNIQUE_VALUES: dict[str, Callable[[Any, str], Awaitable[Any]]] = {
+    "e-mail": lambda db, store_id: insert_customer(db, store_id, email="same@example.com"),
+    "sku": lambda db, store_id: insert_product(db, store_id, sku="SAME"),
+    "receipt number": lambda db, store_id: insert_transaction(db, store_id, receipt_number="SAME"),
+}
+
+
+@pytest.mark.parametrize("insert", UNIQUE_VALUES.values(), ids=UNIQUE_VALUES)
+async def test_two_stores_may_use_the_same_value(
+    operator: Any, two_stores: TwoStores, insert: Callable[[Any, str], Awaitable[Any]]
+) -> None:
+    async with rolled_back(operator):
+        await insert(operator, "seattle")
+        await insert(operator, "redmond")
+
+
+@pytest.mark.parametrize("insert", UNIQUE_VALUES.values(), ids=UNIQUE_VALUES)
+async def test_one_store_may_use_a_value_once(
+    operator: Any, two_stores: TwoStores, insert: Callable[[Any, str], Awaitable[Any]]
+) -> None:
+    async with rolled_back(operator):
+        await insert(operator, "seattle")
+
+        with pytest.raises(asyncpg.UniqueViolationError):
+            await insert(operator, "seattle")
+
+
+@pytest.mark.parametrize("table", ["customers", "products", "product_embeddings"])
+async def test_row_cannot_be_moved_to_another_store(mcp: Any, two_stores: TwoStores, table: str) -> None:
+    async with inside(mcp, two_stores):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError, match=r"row-level security|permission denied"):
+            await mcp.execute(f"update retail.{table} set store_id = 'redmond'")
+
+
+async def test_row_cannot_be_moved_by_an_upsert(mcp: Any, two_stores: TwoStores) -> None:
+    async with inside(mcp, two_stores):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError, match="row-level security"):
+            await mcp.execute(
+                "insert into retail.products (store_id, sku, product_name, price) values ('seattle', 'SOLD', 'X', 1)"
+                " on conflict (store_id, sku) do update set store_id = 'redmond'"
+            )
+
+
+async def test_upsert_does_not_touch_the_row_of_another_store(mcp: Any, two_stores: TwoStores) -> None:
+    async with inside(mcp, two_stores):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError, match="row-level security"):
+            await mcp.execute(
+                "insert into retail.products (store_id, sku, product_name, price) values ('redmond', 'SOLD', 'X', 1)"
+                " on conflict (store_id, sku) do update set price = 1"
+            )
+
+
+STOCK = "select current_stock from retail.products where product_id = $1"
+LEDGER = "select coalesce(sum(quantity), 0) from retail.stock_movements where product_id = $1"
+VALUE = "select total_lifetime_value from retail.customers where customer_id = $1"
+
+
+async def test_stock_is_the_sum_of_the_movements(operator: Any, two_stores: TwoStores) -> None:
+    async with rolled_back(operator):
+        product_id = await insert_product(operator, "seattle", stock=50)
+        sale = await insert_sale(operator, "seattle", product_id, quantity=7)
+        await insert_return(operator, "seattle", product_id, sale, quantity=2)
+        await insert_movement(operator, "seattle", product_id, quantity=-5, reason="adjustment")
+
+        assert await operator.fetchval(STOCK, product_id) == 50 - 7 + 2 - 5
+        assert await operator.fetchval(LEDGER, product_id) == 50 - 7 + 2 - 5
+
+
+async def test_movements_of_one_statement_are_summed_per_product_and_store(
+    operator: Any, two_stores: TwoStores
+) -> None:
+    async with rolled_back(operator):
+        seattle = await insert_product(operator, "seattle")
+        redmond = await insert_product(operator, "redmond")
+        await operator.execute(
+            "insert into retail.stock_movements (store_id, product_id, quantity, reason) values"
+            " ('seattle', $1, 3, 'purchase'), ('redmond', $2, 10, 'purchase'), ('seattle', $1, 4, 'purchase')",
+            seattle,
+            redmond,
+        )
+
+        assert [await operator.fetchval(STOCK, product_id) for product_id in (seattle, redmond)] == [7, 10]
+
+
+async def test_line_enters_the_ledger_with_its_receipts_date(operator: Any, two_stores: TwoStores) -> None:
+    async with rolled_back(operator):
+        product_id = await insert_product(operator, "seattle")
+        sale = await insert_sale(operator, "seattle", product_id, quantity=3)
+
+        (movement,) = await operator.fetch("select * from retail.stock_movements where item_id = $1", sale.item_id)
+        sold_at = await operator.fetchval(
+            "select transaction_date from retail.sales_transactions where transaction_id = $1", sale.transaction_id
+        )
+    assert (movement["quantity"], movement["reason"], movement["moved_at"]) == (-3, "sale", sold_at)
+
+
+async def test_lifetime_value_is_the_sum_of_the_transactions(operator: Any, two_stores: TwoStores) -> None:
+    async with rolled_back(operator):
+        customer_id = await insert_customer(operator, "seattle")
+        sale = Sale(await insert_transaction(operator, "seattle", amount=100, customer_id=customer_id), ABSENT)
+        await insert_transaction(operator, "seattle", amount=50, customer_id=customer_id)
+        await insert_transaction(
+            operator,
+            "seattle",
+            amount=-30,
+            customer_id=customer_id,
+            transaction_type="return",
+            original_transaction_id=sale.transaction_id,
+        )
+
+        assert await operator.fetchval(VALUE, customer_id) == 120
+
+
+async def test_sale_without_a_customer_changes_nobodys_value(operator: Any, two_stores: TwoStores) -> None:
+    async with rolled_back(operator):
+        before = await operator.fetchval("select sum(total_lifetime_value) from retail.customers")
+        await insert_transaction(operator, "seattle", amount=100)
+
+        assert await operator.fetchval("select sum(total_lifetime_value) from retail.customers") == before
+
+
+async def test_server_login_keeps_the_sums_too(mcp: Any, two_stores: TwoStores) -> None:
+    seattle = two_stores.seattle
+    async with inside(mcp, two_stores):
+        stock, value = await mcp.fetchval(STOCK, seattle.product_id), await mcp.fetchval(VALUE, seattle.customer_id)
+        sale = await mcp.fetchval(
+            "insert into retail.sales_transactions (store_id, customer_id, receipt_number, subtotal, total_amount)"
+            " values ('seattle', $1, 'NEW', 20, 20) returning transaction_id",
+            seattle.customer_id,
+        )
+        await mcp.execute(
+            "insert into retail.sales_transaction_items"
+            " (store_id, transaction_id, product_id, quantity, unit_price, total_price)"
+            " values ('seattle', $1, $2, 2, 10, 20)",
+            sale,
+            seattle.product_id,
+        )
+
+        assert await mcp.fetchval(STOCK, seattle.product_id) == stock - 2
+        assert await mcp.fetchval(VALUE, seattle.customer_id) == value + 20

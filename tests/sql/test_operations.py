@@ -1,0 +1,85 @@
+"""Maintenance and statistics: for whoever runs the database, not for the server."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import asyncpg
+import pytest
+
+from tests.cluster import Cluster
+from tests.sql.acting import TwoStores, connected, inside, login_name, temporary_login
+from tests.support import Retailer
+
+VIEWS = ["table_stats", "index_usage", "slow_queries"]
+
+
+async def test_maintenance_refreshes_statistics(own_stores: TwoStores) -> None:
+    await own_stores.retailer.execute("select retail.perform_maintenance()")
+
+    analysed = await own_stores.retailer.value(
+        "select array_agg(relname::text order by relname) from pg_class"
+        " where relnamespace = 'retail'::regnamespace and relkind = 'r' and reltuples > 0"
+    )
+    assert analysed == [
+        "customers",
+        "product_embeddings",
+        "products",
+        "sales_transaction_items",
+        "sales_transactions",
+        "stock_movements",
+    ]
+
+
+async def test_maintenance_is_entered_in_the_audit_log(retailer: Retailer, admin: Any) -> None:
+    await admin.execute("select retail.perform_maintenance()")
+
+    logged = await admin.fetch("select action, user_name from retail.audit_log")
+    assert [tuple(row) for row in logged] == [("automated_maintenance_completed", login_name(retailer.admin_url))]
+
+
+async def test_maintenance_is_refused_to_the_server(mcp: Any, two_stores: TwoStores) -> None:
+    async with inside(mcp, two_stores):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await mcp.execute("select retail.perform_maintenance()")
+
+
+@pytest.mark.parametrize("view", VIEWS)
+async def test_statistics_are_refused_to_the_server(mcp: Any, two_stores: TwoStores, view: str) -> None:
+    async with inside(mcp, two_stores):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await mcp.fetch(f"select * from retail.{view}")
+
+
+async def test_table_stats_lists_every_table_of_ours(admin: Any) -> None:
+    listed = await admin.fetchval("select array_agg(schemaname || '.' || tablename) from retail.table_stats")
+
+    assert set(listed) == {
+        row["name"]
+        for row in await admin.fetch(
+            "select schemaname || '.' || tablename as name from pg_tables"
+            " where schemaname in ('retail', 'guard', 'audit')"
+        )
+    }
+
+
+async def test_index_usage_lists_every_index_of_ours(admin: Any) -> None:
+    listed = await admin.fetchval("select array_agg(schemaname || '.' || indexname) from retail.index_usage")
+
+    assert set(listed) == {
+        row["name"]
+        for row in await admin.fetch(
+            "select schemaname || '.' || indexname as name from pg_indexes"
+            " where schemaname in ('retail', 'guard', 'audit')"
+        )
+    }
+
+
+async def test_slow_queries_is_empty_without_its_extension(admin: Any) -> None:
+    assert await admin.fetch("select * from retail.slow_queries") == []
+
+
+@pytest.mark.parametrize("view", VIEWS)
+async def test_monitoring_login_reads_the_statistics(cluster: Cluster, retailer: Retailer, view: str) -> None:
+    async with temporary_login(cluster, retailer, "in role pg_monitor") as url, connected(url) as monitor:
+        await monitor.fetch(f"select * from retail.{view}")

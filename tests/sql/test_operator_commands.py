@@ -1,0 +1,353 @@
+"""What an operator does, and when the server feels it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from server.admin.keys import install_key
+from server.admin.stores import add_store, close_store
+from server.admin.tokens import IssuedToken, issue_token, list_tokens, revoke_subject, revoke_token
+from server.auth.authenticator import Authenticator
+from server.context_token import ContextSigner
+from server.db.pool import Database
+from server.errors import InvalidInputError, NotFoundError
+from server.principal import Principal, Role, StoreAccess
+from server.store_scope import StoreScopes
+from tests.sql.acting import SIGNER, rolled_back
+from tests.sql.factories import insert_store
+from tests.support import CONTEXT_KEY, Retailer
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+async def shop(admin: Any) -> Any:
+    """The operator's connection to a database with the stores redmond and seattle, both empty."""
+    for store_id in ("seattle", "redmond"):
+        await insert_store(admin, store_id)
+    return admin
+
+
+@pytest.fixture
+async def database(retailer: Retailer) -> AsyncIterator[Database]:
+    """The server's pool on that database."""
+    async with Database(retailer.app_url, pool_size=1) as database:
+        yield database
+
+
+async def issue(
+    connection: Any,
+    *stores: str,
+    subject: str = "ada",
+    role: Role = "manager",
+    lifetime: timedelta = DAY,
+    **options: Any,
+) -> IssuedToken:
+    return await issue_token(connection, subject, stores, role, lifetime=lifetime, **options)
+
+
+async def principal_of(database: Database, token: str) -> Principal | None:
+    """Whom the server takes a token for."""
+    found = await Authenticator(database).authenticate(token)
+    return None if found is None else found[0]
+
+
+async def operations(connection: Any) -> list[str]:
+    """Actions in the audit log, oldest first."""
+    return [row["action"] for row in await connection.fetch("select action from audit.operation order by operation_id")]
+
+
+async def test_token_identifies_its_subject_and_stores(shop: Any, database: Database) -> None:
+    issued = await issue(shop, "seattle", "redmond", role="analyst")
+
+    principal = await principal_of(database, issued.token)
+
+    assert principal is not None
+    assert principal.subject == "ada"
+    assert principal.stores == (
+        StoreAccess("redmond", "Redmond", "analyst"),
+        StoreAccess("seattle", "Seattle", "analyst"),
+    )
+
+
+async def test_token_expires_when_it_was_said_to(shop: Any, database: Database) -> None:
+    issued = await issue(shop, "seattle", lifetime=timedelta(hours=3))
+
+    found = await Authenticator(database).authenticate(issued.token)
+
+    assert found is not None
+    assert found[1] == issued.expires_at
+    assert timedelta(hours=2, minutes=59) < issued.expires_at - datetime.now(UTC) <= timedelta(hours=3)
+
+
+async def test_expired_token_is_nobody(shop: Any, database: Database) -> None:
+    issued = await issue(shop, "seattle", lifetime=-DAY)
+
+    assert await principal_of(database, issued.token) is None
+
+
+async def test_altered_token_is_nobody(shop: Any, database: Database) -> None:
+    issued = await issue(shop, "seattle")
+
+    assert await principal_of(database, issued.token.swapcase()) is None
+    assert await principal_of(database, issued.token[:-1]) is None
+    assert await principal_of(database, "") is None
+
+
+async def test_text_of_a_token_is_nowhere_in_the_database(shop: Any) -> None:
+    issued = await issue(shop, "seattle", note="for the till")
+    tables = await shop.fetch(
+        "select format('%I.%I', table_schema, table_name) as name from information_schema.tables"
+        " where table_type = 'BASE TABLE' and table_schema in ('retail', 'guard', 'audit', 'migrations')"
+    )
+    everything = " ".join(
+        [await shop.fetchval(f"select coalesce(string_agg(t::text, ' '), '') from {row['name']} t") for row in tables]
+    )
+
+    assert "for the till" in everything
+    secret = issued.token.removeprefix("rmcp_")
+    assert [form for form in (secret, secret.encode().hex(), secret[:12]) if form in everything] == []
+
+
+async def test_two_tokens_of_a_subject_are_one_principal(shop: Any, database: Database) -> None:
+    first, second = [await issue(shop, "seattle") for _ in range(2)]
+
+    assert await principal_of(database, first.token) == await principal_of(database, second.token)
+
+
+async def test_other_role_is_refused_and_changes_nothing(shop: Any, database: Database) -> None:
+    held = await issue(shop, "seattle", role="analyst")
+
+    with pytest.raises(InvalidInputError, match="ada is analyst in seattle already"):
+        await issue(shop, "seattle", "redmond", role="manager")
+
+    principal = await principal_of(database, held.token)
+    assert principal is not None
+    assert principal.stores == (StoreAccess("seattle", "Seattle", "analyst"),)
+    assert len(await list_tokens(shop)) == 1
+
+
+async def test_role_is_replaced_when_asked_for(shop: Any, database: Database) -> None:
+    held = await issue(shop, "seattle", role="analyst")
+
+    await issue(shop, "seattle", role="manager", change_role=True)
+
+    principal = await principal_of(database, held.token)
+    assert principal is not None
+    assert principal.stores == (StoreAccess("seattle", "Seattle", "manager"),)
+
+
+@pytest.mark.parametrize("store_id", ["atlantis", "", "SEATTLE"])
+async def test_unknown_store_is_refused_with_the_ones_there_are(shop: Any, store_id: str) -> None:
+    with pytest.raises(InvalidInputError, match="There are: redmond, seattle"):
+        await issue(shop, "seattle", store_id)
+
+    assert await list_tokens(shop) == []
+
+
+async def test_closed_store_is_refused(shop: Any) -> None:
+    await close_store(shop, "redmond")
+
+    with pytest.raises(InvalidInputError, match="There are: seattle"):
+        await issue(shop, "redmond")
+
+
+@pytest.mark.parametrize("subject", ["", "x" * 201])
+async def test_subject_of_a_wrong_length_is_refused(shop: Any, subject: str) -> None:
+    with pytest.raises(InvalidInputError, match="1 to 200"):
+        await issue(shop, "seattle", subject=subject)
+
+
+async def test_deactivated_subject_gets_no_token(shop: Any) -> None:
+    await issue(shop, "seattle")
+    await shop.execute("update guard.principal set is_active = false")
+
+    with pytest.raises(InvalidInputError, match="deactivated"):
+        await issue(shop, "seattle")
+
+
+async def test_revoked_token_is_nobody_on_its_next_call(shop: Any, database: Database) -> None:
+    revoked, kept = [await issue(shop, "seattle") for _ in range(2)]
+    assert await principal_of(database, revoked.token) is not None
+
+    await revoke_token(shop, revoked.token_id)
+
+    assert await principal_of(database, revoked.token) is None
+    assert await principal_of(database, kept.token) is not None
+
+
+async def test_revoking_a_subject_ends_all_its_tokens(shop: Any, database: Database) -> None:
+    of_ada = [await issue(shop, "seattle") for _ in range(2)]
+    of_grace = await issue(shop, "seattle", subject="grace")
+
+    assert await revoke_subject(shop, "ada") == 2
+
+    assert [await principal_of(database, issued.token) for issued in of_ada] == [None, None]
+    assert await principal_of(database, of_grace.token) is not None
+
+
+async def test_token_is_revoked_once(shop: Any) -> None:
+    issued = await issue(shop, "seattle")
+    await revoke_token(shop, issued.token_id)
+
+    with pytest.raises(NotFoundError, match="no unrevoked token"):
+        await revoke_token(shop, issued.token_id)
+
+
+async def test_subject_without_a_token_cannot_be_revoked(shop: Any) -> None:
+    with pytest.raises(NotFoundError, match="nobody has no unrevoked token"):
+        await revoke_subject(shop, "nobody")
+
+
+async def test_deactivated_principal_is_nobody_on_its_next_call(shop: Any, database: Database) -> None:
+    issued = await issue(shop, "seattle")
+
+    await shop.execute("update guard.principal set is_active = false")
+
+    assert await principal_of(database, issued.token) is None
+
+
+async def test_access_that_ran_out_is_missing_on_the_next_call(shop: Any, database: Database) -> None:
+    issued = await issue(shop, "seattle", "redmond")
+
+    await shop.execute("update guard.store_access set valid_until = now() where store_id = 'redmond'")
+
+    principal = await principal_of(database, issued.token)
+    assert principal is not None
+    assert [access.store_id for access in principal.stores] == ["seattle"]
+
+
+async def test_known_principal_cannot_enter_a_store_after_its_access_ran_out(shop: Any, database: Database) -> None:
+    principal = await principal_of(database, (await issue(shop, "seattle")).token)
+    assert principal is not None
+    scopes = StoreScopes(database, SIGNER, principal)
+    async with scopes.enter():
+        pass
+
+    await shop.execute("update guard.store_access set valid_until = now()")
+
+    with pytest.raises(NotFoundError):
+        async with scopes.enter():
+            pass
+
+
+async def test_closed_store_is_missing_on_the_next_call(shop: Any, database: Database) -> None:
+    issued = await issue(shop, "seattle", "redmond")
+
+    await close_store(shop, "redmond")
+
+    principal = await principal_of(database, issued.token)
+    assert principal is not None
+    assert [access.store_id for access in principal.stores] == ["seattle"]
+
+
+async def test_tokens_are_listed_with_state_and_access(shop: Any) -> None:
+    await issue(shop, "seattle", note="till")
+    await issue(shop, "seattle", "redmond", subject="grace", role="support", lifetime=-DAY)
+    revoked = await issue(shop, "redmond", subject="edsger", role="auditor")
+    await revoke_token(shop, revoked.token_id)
+
+    listed = await list_tokens(shop)
+
+    assert [(row.subject, row.note, row.state, row.access) for row in listed] == [
+        ("ada", "till", "valid", ["seattle manager"]),
+        ("grace", None, "expired", ["redmond support", "seattle support"]),
+        ("edsger", None, "revoked", ["redmond auditor"]),
+    ]
+
+
+async def test_every_action_is_entered_in_the_audit_log(shop: Any) -> None:
+    issued = await issue(shop, "seattle")
+    await revoke_token(shop, issued.token_id)
+    await add_store(shop, "tacoma", "Tacoma", "USD", "America/Los_Angeles")
+    await close_store(shop, "tacoma")
+
+    assert await operations(shop) == ["access_granted", "token_issued", "token_revoked", "store_added", "store_closed"]
+
+
+async def test_new_store_can_be_entered(shop: Any, database: Database) -> None:
+    await add_store(shop, "tacoma", "Tacoma Mall", "CAD", "America/Toronto")
+    principal = await principal_of(database, (await issue(shop, "tacoma")).token)
+    assert principal is not None
+
+    async with StoreScopes(database, SIGNER, principal).enter() as store:
+        described = (store.store_id, store.store_name, store.currency, store.time_zone)
+
+    assert described == ("tacoma", "Tacoma Mall", "CAD", "America/Toronto")
+
+
+@pytest.mark.parametrize(
+    ("store_id", "name", "currency", "time_zone"),
+    [
+        ("", "Name", "USD", "UTC"),
+        ("Tacoma", "Name", "USD", "UTC"),
+        ("-tacoma", "Name", "USD", "UTC"),
+        ("ta coma", "Name", "USD", "UTC"),
+        ("ta|coma", "Name", "USD", "UTC"),
+        ("tacoma\n", "Name", "USD", "UTC"),
+        ("t" * 41, "Name", "USD", "UTC"),
+        ("tacoma", "", "USD", "UTC"),
+        ("tacoma", "N" * 101, "USD", "UTC"),
+        ("tacoma", "Name", "usd", "UTC"),
+        ("tacoma", "Name", "DOLLAR", "UTC"),
+        ("tacoma", "Name", "", "UTC"),
+        ("tacoma", "Name", "USD", "Mars/Olympus"),
+        ("tacoma", "Name", "USD", ""),
+    ],
+)
+async def test_store_with_a_bad_value_is_refused(
+    operator: Any, store_id: str, name: str, currency: str, time_zone: str
+) -> None:
+    async with rolled_back(operator):
+        with pytest.raises(InvalidInputError, match="The store was not added"):
+            await add_store(operator, store_id, name, currency, time_zone)
+
+        assert await operations(operator) == []
+
+
+async def test_store_id_is_taken_once(shop: Any) -> None:
+    with pytest.raises(InvalidInputError, match="There is a store seattle already"):
+        await add_store(shop, "seattle", "Again", "USD", "UTC")
+
+
+@pytest.mark.parametrize("store_id", ["atlantis", "redmond"])
+async def test_only_an_open_store_can_be_closed(shop: Any, store_id: str) -> None:
+    await close_store(shop, "redmond")
+
+    with pytest.raises(NotFoundError, match=f"no open store {store_id}"):
+        await close_store(shop, store_id)
+
+
+async def test_key_can_be_installed_again(admin: Any) -> None:
+    installed = [await install_key(admin, CONTEXT_KEY) for _ in range(2)]
+
+    assert installed == [SIGNER.kid] * 2
+    assert await admin.fetchval("select count(*) from guard.context_key") == 1
+
+
+async def test_second_key_stands_beside_the_first(admin: Any) -> None:
+    await install_key(admin, "another-key-for-the-change-over-0123456789")
+
+    assert await admin.fetchval("select count(*) from guard.context_key where not_after > now()") == 2
+
+
+async def test_key_that_is_longer_than_a_block_signs_too(shop: Any, database: Database) -> None:
+
+    long_key = "long" * 50
+    await install_key(shop, long_key)
+    principal = await principal_of(database, (await issue(shop, "seattle")).token)
+    assert principal is not None
+
+    async with StoreScopes(database, ContextSigner(long_key), principal).enter() as store:
+        assert store.store_id == "seattle"
+
+
+async def test_secret_itself_is_not_in_the_database(admin: Any) -> None:
+    stored = await admin.fetchval("select string_agg(t::text, ' ') from guard.context_key t")
+
+    assert CONTEXT_KEY not in stored
+    assert CONTEXT_KEY.encode().hex() not in stored

@@ -1,0 +1,136 @@
+"""Settings: what an operator may write, and what they are told about what they may not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from server.config import ENV_PREFIX, Settings, load_settings
+from server.errors import ConfigurationError
+
+SECRET = "hunter2-secret"
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory without anybody's .env file."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_every_setting_is_described(name: str) -> None:
+    description = Settings.model_fields[name].description
+    assert description
+    assert description.endswith(".")
+
+
+def test_nothing_has_to_be_set() -> None:
+    settings = load_settings()
+    assert settings.embedded
+    assert settings.host == "127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", SECRET),
+        ("PORT", "70000"),
+        ("PORT", "-1"),
+        ("POOL_SIZE", "0"),
+        ("POOL_SIZE", "12345"),
+        ("POOL_TIMEOUT_SECONDS", SECRET),
+        ("QUERY_TIMEOUT_SECONDS", "-12345"),
+        ("EMBEDDINGS", SECRET),
+        ("EMBEDDING_DIMENSIONS", "12345"),
+        ("EMBEDDING_TIMEOUT_SECONDS", "12345"),
+        ("CONTEXT_KEY", SECRET),
+        ("LOG_LEVEL", SECRET),
+        ("TOKEN", "${" + SECRET + "}"),
+        ("STORE_ID", "${" + SECRET + "}"),
+    ],
+)
+def test_a_bad_value_is_refused_by_name_and_not_repeated(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(ENV_PREFIX + name, value)
+    with pytest.raises(ConfigurationError) as refused:
+        load_settings()
+    message = str(refused.value)
+    assert f"{ENV_PREFIX}{name}:" in message
+    assert value not in message
+    assert SECRET not in message
+    # Nor may a traceback show it: the error that quotes the value is not chained.
+    assert refused.value.__suppress_context__
+    assert refused.value.__cause__ is None
+
+
+def test_all_bad_values_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RETAIL_PORT", "many")
+    monkeypatch.setenv("RETAIL_POOL_SIZE", "few")
+    with pytest.raises(ConfigurationError, match=r"RETAIL_PORT: .*RETAIL_POOL_SIZE: "):
+        load_settings()
+
+
+@pytest.mark.parametrize("name", ["TOKEN", "STORE_ID"])
+def test_an_unexpanded_variable_is_named_as_such(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ENV_PREFIX + name, "${" + ENV_PREFIX + name + "}")
+    with pytest.raises(ConfigurationError, match=r"unexpanded \$\{"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("text", "hosts"),
+    [
+        ("mcp.example.com", ("mcp.example.com",)),
+        ("a.example, b.example:8443 ,", ("a.example", "b.example:8443")),
+        (" , ,", ()),
+        ("", ()),
+    ],
+)
+def test_allowed_hosts_are_split_at_commas(text: str, hosts: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RETAIL_ALLOWED_HOSTS", text)
+    assert load_settings().allowed_hosts == hosts
+
+
+def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RETAIL_DATABASE_URL", "")
+    monkeypatch.setenv("RETAIL_PORT", "")
+    settings = load_settings()
+    assert settings.embedded
+    assert settings.port == 8000
+
+
+@pytest.mark.parametrize("name", ["DATABASE_URL", "ADMIN_DATABASE_URL"])
+def test_a_database_url_turns_the_embedded_database_off(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ENV_PREFIX + name, "postgresql://db.example/retail")
+    assert not load_settings().embedded
+
+
+def test_secrets_do_not_show_in_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    long_secret = f"{SECRET}-{SECRET}-{SECRET}"
+    for name in ("DATABASE_URL", "ADMIN_DATABASE_URL", "CONTEXT_KEY", "TOKEN", "OPENAI_API_KEY"):
+        monkeypatch.setenv(ENV_PREFIX + name, long_secret)
+    settings = load_settings()
+    assert SECRET not in repr(settings)
+    assert SECRET not in str(settings)
+    assert SECRET not in settings.model_dump_json()
+
+
+def test_a_file_in_the_working_directory_is_read(elsewhere: Path) -> None:
+    (elsewhere / ".env").write_text("RETAIL_PORT=9001\nSOMEBODY_ELSES=1\n", encoding="utf-8")
+    assert load_settings().port == 9001
+
+
+def test_the_environment_wins_over_the_file(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (elsewhere / ".env").write_text("RETAIL_PORT=9001\n", encoding="utf-8")
+    monkeypatch.setenv("RETAIL_PORT", "9002")
+    assert load_settings().port == 9002
+
+
+def test_a_bad_value_in_the_file_is_refused_like_any_other(elsewhere: Path) -> None:
+    (elsewhere / ".env").write_text(f"RETAIL_PORT={SECRET}\n", encoding="utf-8")
+    with pytest.raises(ConfigurationError, match="RETAIL_PORT: ") as refused:
+        load_settings()
+    assert SECRET not in str(refused.value)
