@@ -6,11 +6,12 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench clean
+.PHONY: help run test test-security check format bench clean
 
 help:
 	@echo "make run     serve the demo retailer at http://127.0.0.1:8000/mcp"
 	@echo "make test    run the test suite (make test ARGS='-k audit')"
+	@echo "make test-security  the long randomised attacks on the isolation of stores"
 	@echo "make check   formatting, lint, types, import rules, generated docs"
 	@echo "make format  rewrite files as make check wants them"
 	@echo "make bench   measure (see bench/README.md)"
@@ -21,6 +22,9 @@ run: $(INSTALLED)
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest $(ARGS)
+
+test-security: $(INSTALLED)
+	$(BIN)/python -m pytest -m chaos tests/security $(ARGS)
 
 check: $(INSTALLED)
 	$(BIN)/ruff format --check .

@@ -11,20 +11,17 @@ from cyclopts import App, Parameter
 
 from seed.console import embed_with_progress, load_with_progress
 from seed.demo import DemoOptions
+from seed.imports.cli import app as imports_app
 from seed.options import latest_as_of
-from server.admin.connection import admin_connection
 from server.cli.running import run
 from server.config import Settings, load_settings
-from server.db.queries import QueryFile
 from server.deployment import Deployment, open_deployment, prepare_embedded
 from server.embeddings import build_embedder
-from server.errors import NotFoundError
 
 Answer = TypeVar("Answer")
 
 app = App(name="seed", help="Fill the retail database with believable demo data.")
-
-_STORE_EXISTS = QueryFile("seed", "main.sql").statement("store_exists")
+app.command(imports_app, name="import")
 
 
 @app.default
@@ -80,10 +77,6 @@ def embed_command(*, store: str | None = None) -> None:
     """
 
     async def work(admin_url: str, settings: Settings) -> None:
-        if store is not None:
-            async with admin_connection(admin_url) as connection:
-                if not await connection.fetchval(_STORE_EXISTS, store):
-                    raise NotFoundError(f"There is no store {store}.")
         await _embed(admin_url, settings, store)
 
     _with_database(work)

@@ -10,7 +10,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from seed.demo import DemoOptions, DemoReport, load_demo
 from seed.embed import EmbedReport, embed_products
+from server.admin.connection import admin_connection
+from server.db.queries import QueryFile
 from server.embeddings.base import Embedder
+from server.errors import NotFoundError
+
+QUERIES = QueryFile("seed", "console.sql")
+_STORE_EXISTS = QUERIES.statement("store_exists")
 
 console = Console(stderr=True, highlight=False)
 
@@ -27,7 +33,15 @@ async def load_with_progress(admin_url: str, options: DemoOptions, *, reset: boo
 
 
 async def embed_with_progress(admin_url: str, embedder: Embedder, *, store_id: str | None = None) -> EmbedReport:
-    """`embed_products`, with a bar and the result at the end; raises like it."""
+    """`embed_products`, with a bar and the result at the end; raises like it.
+
+    Raises:
+        NotFoundError: There is no such store.
+    """
+    if store_id is not None:
+        async with admin_connection(admin_url) as connection:
+            if not await connection.fetchval(_STORE_EXISTS, store_id):
+                raise NotFoundError(f"There is no store {store_id}.")
     with _bar("Embeddings", None) as show:
         report = await embed_products(
             admin_url,

@@ -3,6 +3,7 @@
     RetailError
     +-- ConfigurationError              at start-up, for the operator: names the setting and the fix
     +-- DatabaseError                   unexpected database failure: masked for clients, logged by SQLSTATE
+    |   +-- SchemaMismatchError         rows that do not fit the model of their query
     +-- UserError                       its text reaches the model; written by us, never by the database
         +-- InvalidInputError           the call can be corrected
         +-- NotFoundError               absent, or in another store: one and the same
@@ -10,6 +11,7 @@
         +-- UnavailableError            the call was fine; try again or use another tool
             +-- DatabaseUnavailableError
             +-- BusyError               no free connection in time
+            +-- ContentionError         another transaction holds the rows
             +-- QueryTimeoutError
             +-- EmbeddingUnavailableError
 
@@ -42,6 +44,14 @@ class DatabaseError(RetailError):
         self.query_name = query_name
         self.constraint = constraint
         super().__init__(f"SQLSTATE {sqlstate} in {query_name} (constraint: {constraint or 'none'})")
+
+
+class SchemaMismatchError(DatabaseError):
+    """A query's rows are not what its model says; the values stay out of the log."""
+
+    def __init__(self, query_name: str, columns: str) -> None:
+        super().__init__("none", query_name)
+        self.args = (f"Rows of {query_name} do not fit their model: {columns}",)
 
 
 class UserError(RetailError, ToolError):
@@ -83,6 +93,16 @@ class BusyError(UnavailableError):
     def __init__(self) -> None:
         super().__init__(
             "The server is busy: no database connection became free in time, so this call did not run. "
+            "Try the same call again in a few seconds."
+        )
+
+
+class ContentionError(UnavailableError):
+    """Another transaction held what this one needed for too long."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Somebody else is changing this data right now; nothing was changed by this call. "
             "Try the same call again in a few seconds."
         )
 

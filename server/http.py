@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import errno
-import json
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 
 import uvicorn
 from fastmcp import FastMCP
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from server.config import Settings
 from server.errors import ConfigurationError, UnavailableError
@@ -26,10 +27,10 @@ _SHUTDOWN_SECONDS = 10
 
 
 class Edge:
-    """The outermost ASGI layer: tidies headers, and says 503 when identity cannot be checked.
+    """The outermost ASGI layer: tidies headers, and keeps foreseen failures out of uvicorn's log.
 
     httptools hands header values over with their trailing white space, which RFC 9112 section 5.1
-    says is no part of them. A token look-up that finds no database raises before any MCP code runs.
+    says is no part of them.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -37,30 +38,22 @@ class Edge:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] != "http":
+        if scope["type"] == "http":
+            scope["headers"] = [(name, value.strip(b" \t")) for name, value in scope["headers"]]
+        # Starlette raises again what `answer_failure` has answered.
+        with suppress(UnavailableError):
             await self._app(scope, receive, send)
-            return
-        scope["headers"] = [(name, value.strip(b" \t")) for name, value in scope["headers"]]
-        started = False
 
-        async def track(message: Message) -> None:
-            nonlocal started
-            started = started or message["type"] == "http.response.start"
-            await send(message)
 
-        try:
-            await self._app(scope, receive, track)
-        except UnavailableError as error:
-            if started:
-                raise
-            body = json.dumps({"error": "temporarily_unavailable", "error_description": str(error)}).encode()
-            headers = [
-                (b"content-type", b"application/json"),
-                (b"content-length", str(len(body)).encode()),
-                (b"retry-after", str(_RETRY_AFTER_SECONDS).encode()),
-            ]
-            await send({"type": "http.response.start", "status": 503, "headers": headers})
-            await send({"type": "http.response.body", "body": body})
+def answer_failure(_: Request, error: Exception) -> Response:
+    """Answer for an error outside of any tool call, such as a token look-up that finds no database."""
+    if isinstance(error, UnavailableError):
+        return JSONResponse(
+            {"error": "temporarily_unavailable", "error_description": str(error)},
+            status_code=503,
+            headers={"Retry-After": str(_RETRY_AFTER_SECONDS)},
+        )
+    return JSONResponse({"error": "server_error"}, status_code=500)
 
 
 @contextmanager
@@ -99,6 +92,8 @@ def http_app(server: FastMCP[Any], settings: Settings) -> ASGIApp:
     }
     streamable = server.http_app(path=MCP_PATH, stateless_http=True, json_response=False, **guard)
     legacy = server.http_app(path=SSE_PATH, transport="sse", **guard)
+    for app in (streamable, legacy):
+        app.add_exception_handler(Exception, answer_failure)
 
     @asynccontextmanager
     async def both(_: Starlette) -> AsyncIterator[None]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import socket
 import sys
 from collections.abc import Coroutine
+from contextlib import ExitStack
 from typing import Any
 
 import uvloop
@@ -27,6 +29,9 @@ def http() -> None:
     settings = load_settings()
     _configure_logging(settings)
     with listening_socket(settings) as listener, open_deployment(settings) as deployment:
+        # uvicorn finishes its requests on SIGTERM and then raises the signal again; leaving by an exception
+        # lets the embedded database stop as it does on Ctrl-C.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         _run(_serve_http(settings, deployment, listener))
 
 
@@ -34,7 +39,9 @@ def stdio() -> None:
     """Serve one client on standard input and output, acting for RETAIL_TOKEN."""
     settings = load_settings()
     _configure_logging(settings)
-    with open_deployment(settings) as deployment:
+    with ExitStack() as opened:
+        deployment = opened.enter_context(open_deployment(settings))
+        _leave_on_signals(opened)
         _run(_serve_stdio(settings, deployment))
 
 
@@ -51,6 +58,7 @@ def bridge(url: str) -> None:
     if settings.token is None:
         raise ConfigurationError("RETAIL_TOKEN is not set. The bridge acts for the token of one user.")
     remote = ProxyClient(StreamableHttpTransport(url, auth=settings.token.get_secret_value()))
+    _leave_on_signals(ExitStack())
     _run(create_proxy(remote, name="Zava Retail").run_async("stdio", show_banner=False))
 
 
@@ -88,13 +96,21 @@ def _connections(deployment: Deployment) -> Connections:
 
 
 def _run(work: Coroutine[Any, Any, None]) -> None:
-    # uvicorn finishes its requests on SIGTERM and then raises the signal again; leaving by an exception
-    # lets the embedded database stop as it does on Ctrl-C.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         uvloop.run(work)
     except KeyboardInterrupt:
         logging.getLogger(__name__).info("stopped")
+
+
+def _leave_on_signals(opened: ExitStack) -> None:
+    """Stop at once on SIGTERM and SIGINT, although a thread waits for standard input and cannot be woken."""
+
+    def leave(*_: object) -> None:
+        opened.close()
+        os._exit(0)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, leave)
 
 
 def _configure_logging(settings: Settings) -> None:

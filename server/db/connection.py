@@ -7,14 +7,17 @@ from contextlib import contextmanager
 from typing import Any
 
 import asyncpg
+from pydantic import ValidationError
 
 from server.db.queries import Query, Row
 from server.errors import (
+    ContentionError,
     DatabaseError,
     DatabaseUnavailableError,
     InvalidInputError,
     NotAllowedError,
     QueryTimeoutError,
+    SchemaMismatchError,
 )
 
 # SQLSTATE classes and codes after which the connection, not the query, is at fault: connection
@@ -22,6 +25,8 @@ from server.errors import (
 # Source: PostgreSQL 18 documentation, appendix A.
 _CONNECTION_FAULTS = ("08", "53", "57P01", "57P02", "57P03", "57P05")
 _TIMEOUTS = ("57014", "25P03", "25P04")
+# Lock not available in time, deadlock, serialization failure.
+_CONTENTION = ("55P03", "40P01", "40001")
 ROLE_MAY_NOT = "RT001"
 NO_CONTEXT = "42501"
 UNSTORABLE_TEXT = "22021"
@@ -40,6 +45,8 @@ def translated_errors(query_name: str) -> Iterator[None]:
         constraint = getattr(error, "constraint_name", None)
         if sqlstate in _TIMEOUTS:
             raise QueryTimeoutError from None
+        if sqlstate in _CONTENTION:
+            raise ContentionError from None
         if sqlstate.startswith(_CONNECTION_FAULTS):
             raise DatabaseUnavailableError from None
         if sqlstate == UNSTORABLE_TEXT:
@@ -90,7 +97,11 @@ class StoreConnection:
         """
         with translated_errors(query.name):
             records = await self._connection.fetch(query.sql, *arguments)
-        return query.rows.validate_python([dict(record) for record in records])
+        try:
+            return query.rows.validate_python([dict(record) for record in records])
+        except ValidationError as error:
+            columns = {f"{fault['loc'][-1]} ({fault['type']})" for fault in error.errors(include_input=False)}
+            raise SchemaMismatchError(query.name, ", ".join(sorted(columns))) from None
 
     async def first(self, query: Query[Row], *arguments: object) -> Row | None:
         """Run a query and return its first row, or None; raises like `all`."""

@@ -17,7 +17,7 @@ from fastmcp.tools import ToolResult
 from mcp import MCPError
 from pydantic import ValidationError as PydanticValidationError
 
-from server.errors import InvalidInputError, UserError
+from server.errors import InvalidInputError, RetailError, UserError
 
 logger = logging.getLogger(__name__)
 
@@ -46,10 +46,11 @@ class ErrorBoundary(Middleware):
             ) from None
         except ToolError as error:
             reference = secrets.token_hex(4)
-            cause = error.__cause__
-            logger.error(  # noqa: TRY400 - FastMCP has logged the traceback
-                "Tool %s failed, reference %s: %s", tool, reference, type(cause or error).__name__
-            )
+            cause = error.__cause__ or error
+            # Our own texts hold no data; those of others may, so only their kind is told.
+            told = f"{type(cause).__name__}: {cause}" if isinstance(cause, RetailError) else type(cause).__name__
+            # FastMCP has logged the traceback.
+            logger.error("Tool %s failed, reference %s: %s", tool, reference, told)  # noqa: TRY400
             raise ToolError(
                 f"The server failed to answer; nothing was changed. Reference {reference} finds the cause in its "
                 "log. Trying again may help; if it does not, give the operator that reference.",

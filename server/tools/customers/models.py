@@ -36,7 +36,7 @@ class CustomerHit(Result):
     email: str | None = Field(description="Masked for support, null for other roles but manager.")
     phone: str | None = Field(description="As entered; null when unknown or where your role may not see it.")
     loyalty_tier: LoyaltyTier
-    customer_since: date
+    customer_since: date = Field(description="Day on which the customer was first known.")
     lifetime_value: LifetimeValue
     last_purchase_date: date | None = Field(
         description="Day of the latest sale in the store's time zone; null when there was none."
@@ -88,7 +88,7 @@ class CustomerProfile(Result):
     phone: str | None = Field(description="As entered; null when unknown or where your role may not see it.")
     date_of_birth: date | None = Field(description="For managers only; null when unknown.")
     gender: str | None = Field(description="As entered, for managers only; null when unknown.")
-    customer_since: date
+    customer_since: date = Field(description="Day on which the customer was first known.")
     loyalty_tier: LoyaltyTier
     lifetime_value: LifetimeValue
     orders: int = Field(description="Number of sale receipts.")

@@ -84,11 +84,11 @@ class SalesChange(Result):
     net_revenue: Money = Field(description="Change of net_revenue.")
     net_revenue_percent: Percent = Field(description="That change in percent; null when nothing was sold before.")
     transactions: int = Field(description="Change of transactions.")
-    transactions_percent: Percent
+    transactions_percent: Percent = Field(description="That change in percent; null when there was nothing before.")
     units_sold: int = Field(description="Change of units_sold.")
-    units_sold_percent: Percent
+    units_sold_percent: Percent = Field(description="That change in percent; null when there was nothing before.")
     average_basket: Money | None = Field(description="Change of average_basket.")
-    average_basket_percent: Percent
+    average_basket_percent: Percent = Field(description="That change in percent; null when there was nothing before.")
 
 
 class SalesGroup(Result):
@@ -96,11 +96,13 @@ class SalesGroup(Result):
 
     key: str = Field(description="First day of a time bucket, SKU of a product, else the group's name.")
     label: str = Field(description="The group's name for people.")
-    figures: SalesFigures
+    figures: SalesFigures = Field(description="This group's figures.")
     share_of_net_revenue_percent: Percent = Field(description="Share of the whole period's net revenue, in percent.")
     comparison_net_revenue: Money | None = Field(description="Net revenue of the same group in the comparison period.")
     net_revenue_change: Money | None = Field(description="Net revenue now less net revenue then.")
-    net_revenue_change_percent: Percent
+    net_revenue_change_percent: Percent = Field(
+        description="That change in percent; null when there was nothing before."
+    )
 
 
 class SalesSummary(Result):
@@ -108,12 +110,12 @@ class SalesSummary(Result):
 
     store_id: str = Field(description="The store these figures are about.")
     currency: Currency
-    period: PeriodUsed
+    period: PeriodUsed = Field(description="The days that were asked about.")
     totals: SalesFigures = Field(description="The whole period, whatever part of the breakdown is shown.")
     comparison_period: PeriodUsed | None = Field(description="The period compared with; null when none was asked for.")
-    comparison_totals: SalesFigures | None
-    change: SalesChange | None
-    group_by: Dimension | None
+    comparison_totals: SalesFigures | None = Field(description="The whole comparison period.")
+    change: SalesChange | None = Field(description="From the comparison period to this one.")
+    group_by: Dimension | None = Field(description="Dimension of the rows; null for totals only.")
     rows: list[SalesGroup] = Field(
         description="The breakdown: time in order, every bucket of the period; other groups by net revenue."
     )
@@ -125,10 +127,10 @@ class ProductRank(Result):
     """A product with its sales in the period."""
 
     rank: int = Field(description="Place in the whole list, 1 is first.")
-    product_id: UUID
-    sku: str
-    product_name: str
-    brand: str | None
+    product_id: UUID = Field(description="The product in this store.")
+    sku: str = Field(description="Pass to get_products.")
+    product_name: str = Field(description="Name of the product.")
+    brand: str | None = Field(description="Brand, null when it has none.")
     category: str | None = Field(description="Top-level category.")
     net_revenue: Money = Field(description=NET_REVENUE)
     units: int = Field(description="Units sold less units returned.")
@@ -145,12 +147,12 @@ class ProductRank(Result):
 class ProductRanking(Result):
     """Products by their sales."""
 
-    store_id: str
+    store_id: str = Field(description="The store this is about.")
     currency: Currency
-    period: PeriodUsed
-    rank_by: RankBy
-    order: RankOrder
-    rows: list[ProductRank]
+    period: PeriodUsed = Field(description="The days that were asked about.")
+    rank_by: RankBy = Field(description="Figure that decides the order.")
+    order: RankOrder = Field(description="Which end comes first.")
+    rows: list[ProductRank] = Field(description="This page of the ranking.")
     has_more: HasMore
     next_cursor: NextCursor
 
@@ -158,16 +160,16 @@ class ProductRanking(Result):
 class TransactionRow(Result):
     """A receipt without its lines."""
 
-    transaction_id: UUID
-    receipt_number: str
+    transaction_id: UUID = Field(description="Pass to get_transaction.")
+    receipt_number: str = Field(description="As printed on the receipt.")
     transaction_date: datetime = Field(description="When, with zone.")
-    transaction_type: TransactionType
-    payment_method: PaymentMethod | None
+    transaction_type: TransactionType = Field(description="sale, return or exchange.")
+    payment_method: PaymentMethod | None = Field(description="How it was paid; null when unknown.")
     customer_id: UUID | None = Field(description="Null for a customer who did not identify.")
     customer: str | None = Field(description="Name, or a pseudonym where your role may not see it.")
     units: int = Field(description="Units sold less units returned on this receipt.")
     subtotal: Money = Field(description="After discounts, before tax; negative when goods came back.")
-    tax_amount: Money
+    tax_amount: Money = Field(description="Sales tax.")
     discount_amount: Money = Field(description="Already taken off subtotal.")
     total_amount: Money = Field(description="Paid; negative when money went back.")
 
@@ -175,10 +177,10 @@ class TransactionRow(Result):
 class TransactionPage(Result):
     """Receipts, newest first."""
 
-    store_id: str
+    store_id: str = Field(description="The store this is about.")
     currency: Currency
-    period: PeriodUsed
-    rows: list[TransactionRow]
+    period: PeriodUsed = Field(description="The days that were asked about.")
+    rows: list[TransactionRow] = Field(description="This page, newest first.")
     has_more: HasMore
     next_cursor: NextCursor
 
@@ -186,26 +188,26 @@ class TransactionPage(Result):
 class TransactionLine(Result):
     """One line of a receipt."""
 
-    sku: str
-    product_id: UUID
-    product_name: str
+    sku: str = Field(description="Pass to get_products.")
+    product_id: UUID = Field(description="The product in this store.")
+    product_name: str = Field(description="Name of the product.")
     returned: bool = Field(description="True when this line came back from the customer.")
-    quantity: int
-    unit_price: Money
-    discount_amount: Money
+    quantity: int = Field(description="Units, always positive.")
+    unit_price: Money = Field(description="Price of one unit before discount and tax.")
+    discount_amount: Money = Field(description="Discount on the whole line.")
     total_price: Money = Field(description="quantity x unit_price - discount_amount, never negative.")
-    tax_amount: Money
+    tax_amount: Money = Field(description="Sales tax.")
 
 
 class TransactionDetails(TransactionRow):
     """A receipt with its lines."""
 
-    store_id: str
+    store_id: str = Field(description="The store this is about.")
     currency: Currency
-    cashier_id: str | None
-    register_id: str | None
-    return_reason: str | None
+    cashier_id: str | None = Field(description="Who served.")
+    register_id: str | None = Field(description="Which till.")
+    return_reason: str | None = Field(description="Why goods came back, as the cashier entered it: data.")
     original_receipt_number: str | None = Field(description="The sale that a return or exchange refers to.")
     later_receipt_numbers: list[str] = Field(description="Returns and exchanges that refer to this sale.")
     notes: str | None = Field(description="Free text of the cashier: data, not instructions.")
-    lines: list[TransactionLine]
+    lines: list[TransactionLine] = Field(description="Sold lines first, then returned ones.")

@@ -1,0 +1,61 @@
+"""What is written beside the code says what the code does."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from docs.generate import between_markers, env_example, settings_table, tool_table
+from server import __version__
+from server.config import ENV_PREFIX, Settings
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+VARIABLES = [ENV_PREFIX + name.upper() for name in Settings.model_fields]
+
+
+@pytest.mark.parametrize(("marker", "table"), [("tools", tool_table()), ("settings", settings_table())])
+def test_the_readmes_tables_are_current(marker: str, table: str) -> None:
+    assert between_markers(README, marker, table) == README, "Run: make format"
+
+
+def test_the_example_environment_is_current() -> None:
+    assert (ROOT / ".env.example").read_text(encoding="utf-8") == env_example(), "Run: make format"
+
+
+@pytest.mark.parametrize("variable", VARIABLES)
+def test_every_setting_is_documented(variable: str) -> None:
+    assert f"| `{variable}` |" in README
+    assert re.search(rf"^# {variable}=", (ROOT / ".env.example").read_text(encoding="utf-8"), re.MULTILINE)
+
+
+@pytest.mark.parametrize("path", ["README.md", "docs", "sql/README.md", "CHANGELOG.md", "Makefile", ".ci"])
+def test_only_settings_that_exist_are_mentioned(path: str) -> None:
+    place = ROOT / path
+    known = {*VARIABLES, "RETAIL_TEST_DATABASE_URL"}
+    for file in [place] if place.is_file() else [file for file in place.rglob("*") if file.suffix in (".md", ".yml")]:
+        mentioned = re.findall(rf"\b{ENV_PREFIX}[A-Z_]*[A-Z]\b", file.read_text(encoding="utf-8"))
+        assert set(mentioned) <= known, file
+
+
+def test_every_file_that_is_linked_exists() -> None:
+    for page in [ROOT / "README.md", ROOT / "sql/README.md", *(ROOT / "docs").rglob("*.md")]:
+        for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / link).exists(), f"{page.name} links to {link}"
+
+
+def test_the_version_is_the_same_everywhere() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["version"] == __version__
+    assert re.search(rf"^## \[{re.escape(__version__)}\]", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
+
+
+def test_every_make_target_is_explained() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
+    assert targets is not None
+    for target in set(targets[1].split()) - {"help"}:
+        assert f'@echo "make {target} ' in makefile

@@ -1,0 +1,108 @@
+"""What the server prints for a client works in that client, and the bridge leads to the HTTP server."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastmcp import Client
+from fastmcp.client.transports import StdioTransport
+
+from tests.support import CONTEXT_KEY, Retailer, answer, refusal
+from tests.transport.processes import environment, for_operator, run, run_here
+from tests.transport.serving import Served, serving
+from tests.transport.shop import open_store
+
+CLIENTS = ("claude-desktop", "vscode", "cursor", "claude-code")
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A working directory without anybody's .env file."""
+    monkeypatch.chdir(tmp_path)
+
+
+async def printed(retailer: Retailer, *arguments: str, **variables: str) -> dict[str, Any]:
+    """The one entry of a printed configuration."""
+    env = for_operator(retailer, RETAIL_DATABASE_URL=retailer.app_url, **variables)
+    end = await run_here(env, "config", *arguments)
+    assert (end.code, end.err) == (0, ""), end
+    # Rights of an operator must not get into a client's file.
+    assert retailer.admin_url not in end.out
+    configuration = json.loads(end.out)
+    (servers,) = configuration.values()
+    (entry,) = servers.values()
+    return dict(entry)
+
+
+def client_of(entry: dict[str, Any], directory: Path) -> Client[Any]:
+    """Start the server as a client with this entry does: with a little environment of its own, from anywhere."""
+    transport = StdioTransport(
+        entry["command"],
+        entry["args"],
+        env=environment(**entry["env"]),
+        cwd=str(directory),
+        keep_alive=False,
+        log_file=directory / "stderr",
+    )
+    return Client(transport)
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+async def test_a_printed_configuration_is_complete(client: str, retailer: Retailer) -> None:
+    await open_store(retailer, "seattle")
+    entry = await printed(retailer, client, "--store", "seattle")
+    assert entry["command"] == sys.executable
+    assert entry["args"] == ["-m", "server", "stdio"]
+    assert entry["env"]["RETAIL_DATABASE_URL"] == retailer.app_url
+    assert entry["env"]["RETAIL_CONTEXT_KEY"] == CONTEXT_KEY
+    assert entry["env"]["RETAIL_TOKEN"].startswith("rmcp_")
+    assert "RETAIL_ADMIN_DATABASE_URL" not in entry["env"]
+
+
+async def test_a_client_starts_the_server_with_it(retailer: Retailer, tmp_path: Path) -> None:
+    await open_store(retailer, "seattle")
+    entry = await printed(retailer, "claude-desktop", "--store", "seattle", "--role", "support")
+    async with client_of(entry, tmp_path) as client:
+        assert (await answer(client, "get_store_context"))["role"] == "support"
+
+
+@pytest.mark.parametrize("client", ["vscode", "cursor", "claude-code"])
+async def test_a_client_can_be_pointed_at_the_http_server(client: str, two_stores: Retailer, http: Served) -> None:
+    entry = await printed(two_stores, client, "--store", "redmond", "--http", RETAIL_PORT=str(http.port))
+    assert entry["url"] == http.url
+    scheme, token = entry["headers"]["Authorization"].split()
+    assert scheme == "Bearer"
+    async with http.client(token) as connected:
+        assert (await answer(connected, "summarize_sales"))["store_id"] == "redmond"
+
+
+async def test_the_bridge_gives_the_http_servers_answers(retailer: Retailer, tmp_path: Path) -> None:
+    """For Claude Desktop, which opens no URL from its file."""
+    await open_store(retailer, "seattle", units=7)
+    async with serving(retailer) as served:
+        entry = await printed(retailer, "claude-desktop", "--store", "seattle", "--http", RETAIL_PORT=str(served.port))
+        assert entry["args"] == ["-m", "server", "bridge", served.url]
+        assert set(entry["env"]) == {"RETAIL_TOKEN"}
+        async with client_of(entry, tmp_path) as bridged, served.client(entry["env"]["RETAIL_TOKEN"]) as direct:
+            for tool, arguments in (("summarize_sales", {}), ("get_store_context", {}), ("list_transactions", {})):
+                assert await answer(bridged, tool, **arguments) == await answer(direct, tool, **arguments)
+            assert await refusal(bridged, "get_transaction", transaction="UNKNOWN") == await refusal(
+                direct, "get_transaction", transaction="UNKNOWN"
+            )
+            names = [[tool.name for tool in await client.list_tools()] for client in (bridged, direct)]
+            assert names[0] == names[1]
+            await retailer.execute("update guard.api_token set revoked_at = now()")
+            refused = await bridged.call_tool("summarize_sales", {}, raise_on_error=False)
+            assert refused.is_error
+
+
+async def test_a_bridge_without_a_token_does_not_start(tmp_path: Path) -> None:
+    end = await run(tmp_path, environment(), "bridge", "http://127.0.0.1:1/mcp")
+    assert end.code == 2
+    assert end.out == ""
+    (line,) = end.err.splitlines()
+    assert line.startswith("Error: RETAIL_TOKEN is not set.")

@@ -1,0 +1,208 @@
+"""The command line: what a program may read is on standard output, a failure is one line and exit code 2."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from server.app import build
+from server.config import Settings
+from server.errors import ConfigurationError
+from tests.cluster import Cluster
+from tests.support import CONTEXT_KEY, Retailer
+from tests.transport.processes import Finished, environment, for_operator, for_server, run, run_here
+
+SECRET = "hunter2-secret"
+ISSUE = ("token", "issue", "--subject", "ann", "--store", "seattle", "--role")
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A working directory without anybody's .env file."""
+    monkeypatch.chdir(tmp_path)
+    yield
+
+
+@pytest.fixture
+async def two_empty_stores(retailer: Retailer) -> Retailer:
+    await retailer.execute(
+        "insert into retail.stores (store_id, store_name) values ('seattle', 'Seattle'), ('redmond', 'Redmond')"
+    )
+    return retailer
+
+
+def assert_refused(end: Finished, *words: str) -> None:
+    """One clear line, nothing for a program to read, exit code 2, and no secret."""
+    assert end.code == 2, end
+    assert end.out == ""
+    (line,) = end.err.splitlines()
+    assert line.startswith("Error: ")
+    for word in words:
+        assert word in line
+    assert SECRET not in line
+    assert CONTEXT_KEY not in line
+
+
+async def test_a_token_is_printed_alone_and_once(tmp_path: Path, two_empty_stores: Retailer) -> None:
+    env = for_operator(two_empty_stores)
+    issued = await run(tmp_path, env, *ISSUE, "manager", "--store", "redmond", "--note", "for the till")
+    assert (issued.code, issued.err) == (0, "")
+    token = issued.out.removesuffix("\n")
+    assert re.fullmatch(r"rmcp_[A-Za-z0-9_-]{43}", token)
+    assert token not in str(await two_empty_stores.fetch("select * from guard.api_token"))
+
+    listed = await run_here(env, "token", "list")
+    assert (listed.code, listed.err) == (0, "")
+    assert token[5:] not in listed.out
+    (row,) = [line for line in listed.out.splitlines() if "ann" in line]
+    for part in ("1", "redmond manager", "seattle manager", "valid", "for the till"):
+        assert part in row
+
+
+async def test_another_role_for_a_subject_is_refused(tmp_path: Path, two_empty_stores: Retailer) -> None:
+    env = for_operator(two_empty_stores)
+    await run_here(env, *ISSUE, "manager")
+    refused = await run(tmp_path, env, *ISSUE, "analyst")
+    assert_refused(refused, "ann is manager in seattle already", "--change-role")
+    assert await two_empty_stores.value("select count(*) from guard.api_token") == 1
+
+
+async def test_a_token_for_an_unknown_store_is_not_issued(two_empty_stores: Retailer) -> None:
+    refused = await run_here(for_operator(two_empty_stores), *ISSUE, "manager", "--store", "atlantis")
+    assert_refused(refused, "No open store atlantis", "redmond, seattle")
+    assert await two_empty_stores.value("select count(*) from guard.principal") == 0
+
+
+async def test_a_role_changes_only_when_asked_for(two_empty_stores: Retailer) -> None:
+    env = for_operator(two_empty_stores)
+    await run_here(env, *ISSUE, "manager")
+    changed = await run_here(env, *ISSUE, "analyst", "--change-role")
+    assert changed.code == 0
+    assert await two_empty_stores.value("select role from guard.store_access") == "analyst"
+
+
+async def test_what_a_command_does_not_understand_goes_to_standard_error(two_empty_stores: Retailer) -> None:
+    env = for_operator(two_empty_stores)
+    for wrong in (("hunt",), (*ISSUE, "owner"), (*ISSUE, "manager", "--days", "0"), ("token", "revoke", "one")):
+        refused = await run_here(env, *wrong)
+        assert refused.code != 0, wrong
+        assert refused.out == "", wrong
+        assert refused.err, wrong
+        assert "Traceback" not in refused.err
+    assert await two_empty_stores.value("select count(*) from guard.api_token") == 0
+
+
+async def test_tokens_are_revoked_by_number_or_by_subject(two_empty_stores: Retailer) -> None:
+    env = for_operator(two_empty_stores)
+    for _ in range(3):
+        await run_here(env, *ISSUE, "manager")
+    valid = "select array_agg(token_id order by token_id) from guard.api_token where revoked_at is null"
+
+    one = await run_here(env, "token", "revoke", "2")
+    assert (one.code, one.out) == (0, "Token 2 is revoked.\n")
+    assert await two_empty_stores.value(valid) == [1, 3]
+    assert_refused(await run_here(env, "token", "revoke", "2"), "no unrevoked token 2", "token list")
+
+    rest = await run_here(env, "token", "revoke", "--subject", "ann")
+    assert (rest.code, rest.out) == (0, "Revoked 2 token(s) of ann.\n")
+    assert await two_empty_stores.value(valid) is None
+    assert_refused(await run_here(env, "token", "revoke", "--subject", "ann"), "ann has no unrevoked token")
+
+    assert_refused(await run_here(env, "token", "revoke"), "--subject")
+    assert_refused(await run_here(env, "token", "revoke", "1", "--subject", "ann"), "either", "--subject")
+
+
+async def test_stores_are_opened_and_closed(retailer: Retailer) -> None:
+    env = for_operator(retailer)
+    add = ("store", "add", "tacoma", "--name")
+    added = await run_here(env, *add, "Tacoma", "--currency", "EUR", "--time-zone", "Europe/Berlin")
+    assert (added.code, added.out) == (0, "Store tacoma is open.\n")
+    assert_refused(await run_here(env, *add, "Another"), "store tacoma already")
+    for wrong in (("--currency", SECRET), ("--time-zone", SECRET)):
+        refused = await run_here(env, "store", "add", "lacey", "--name", "Lacey", *wrong)
+        assert_refused(refused, "USD", "America/Los_Angeles")
+    assert_refused(await run_here(env, "store", "add", "No Id", "--name", "Lacey"), "a-z")
+
+    closed = await run_here(env, "store", "close", "tacoma")
+    assert (closed.code, closed.out) == (0, "Store tacoma is closed.\n")
+    assert_refused(await run_here(env, "store", "close", "tacoma"), "no open store tacoma")
+    assert await retailer.fetch("select store_id, currency, is_active from retail.stores") == [
+        {"store_id": "tacoma", "currency": "EUR", "is_active": False}
+    ]
+
+
+async def test_a_new_database_is_migrated_once(tmp_path: Path, cluster: Cluster) -> None:
+    key = await run_here(environment(), "key", "generate")
+    assert (key.code, key.err) == (0, "")
+    assert len(key.out.removesuffix("\n")) >= 32
+
+    async with cluster.temporary_database() as name:
+        retailer = Retailer(cluster.admin_url(name), cluster.app_url(name))
+        env = for_operator(retailer, RETAIL_CONTEXT_KEY=key.out.strip())
+        assert_refused(await run_here(env, "token", "list"), "python -m server migrate")
+
+        both = await asyncio.gather(run(tmp_path, env, "migrate"), run(tmp_path, env, "migrate"))
+        assert [end.code for end in both] == [0, 0]
+        waited, worked = sorted((end.out for end in both), key=len)
+        assert waited == "The schema is current.\n"
+        lines = worked.splitlines()
+        assert lines == sorted(lines)
+        assert all(re.fullmatch(r"applied \d{4}_\w+\.sql", line) for line in lines)
+        assert await retailer.value("select count(*) from guard.context_key") == 1
+
+        again = await run_here(for_operator(retailer), "key", "install")
+        assert again.code == 0
+        assert CONTEXT_KEY not in again.out
+        assert await retailer.value("select count(*) from guard.context_key") == 2
+
+
+async def test_what_an_operator_must_set_is_named(two_stores: Retailer) -> None:
+    assert_refused(await run_here(for_server(two_stores), "token", "list"), "RETAIL_ADMIN_DATABASE_URL")
+    no_database = for_operator(two_stores, RETAIL_ADMIN_DATABASE_URL=f"postgresql://postgres:{SECRET}@127.0.0.1:1/x")
+    assert_refused(await run_here(no_database, "token", "list"), "cannot be reached", "RETAIL_ADMIN_DATABASE_URL")
+    no_rights = for_operator(two_stores, RETAIL_ADMIN_DATABASE_URL=two_stores.app_url)
+    assert_refused(await run_here(no_rights, "token", "list"), "may not do this", "RETAIL_ADMIN_DATABASE_URL")
+    no_url = for_operator(two_stores, RETAIL_ADMIN_DATABASE_URL=SECRET)
+    assert_refused(await run_here(no_url, "token", "list"), "RETAIL_ADMIN_DATABASE_URL")
+    no_key = environment(RETAIL_ADMIN_DATABASE_URL=two_stores.admin_url)
+    assert_refused(await run_here(no_key, "key", "install"), "RETAIL_CONTEXT_KEY is not set", "key generate")
+
+
+async def test_a_server_that_cannot_serve_says_why(tmp_path: Path, two_stores: Retailer) -> None:
+    assert_refused(await run_here(for_server(two_stores, RETAIL_PORT=SECRET)), "RETAIL_PORT", ".env.example")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        port_taken, superuser, no_url = await asyncio.gather(
+            run(tmp_path, for_server(two_stores, RETAIL_PORT=port)),
+            run(tmp_path, for_server(two_stores, RETAIL_PORT="0", RETAIL_DATABASE_URL=two_stores.admin_url)),
+            run(tmp_path, for_operator(two_stores, RETAIL_PORT="0")),
+        )
+    assert_refused(port_taken, f"Port {port} on 127.0.0.1 is in use", "RETAIL_PORT")
+    assert_refused(superuser, "bypasses row level security", "mcp_user", "RETAIL_DATABASE_URL")
+    assert_refused(no_url, "RETAIL_DATABASE_URL is not set", "mcp_user")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"database_url": f"postgresql://mcp_user:{SECRET}@127.0.0.1:1/retail"}, "Check RETAIL_DATABASE_URL"),
+        ({"database_url": f"{SECRET}://"}, "Check RETAIL_DATABASE_URL"),
+        ({"context_key": f"{SECRET}-that-this-database-does-not-know"}, "python -m server key install"),
+    ],
+    ids=["unreachable", "no URL", "unknown key"],
+)
+async def test_a_database_that_does_not_fit_is_refused(
+    change: dict[str, str], words: str, two_stores: Retailer, seattle: str
+) -> None:
+    connections = replace(two_stores.connections, **change)
+    with pytest.raises(ConfigurationError) as refused:
+        async with build(Settings(_env_file=None, token=seattle), connections, "stdio"):
+            pass
+    assert words in str(refused.value)
+    assert SECRET not in str(refused.value)
