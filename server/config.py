@@ -9,11 +9,13 @@ from typing import Annotated, Literal
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from server.errors import ConfigurationError
 
 ENV_PREFIX = "RETAIL_"
+# Where containers find secrets: a file per setting, named like its variable in lower case.
+SECRETS_DIR = Path("/run/secrets")
 
 
 def default_data_dir() -> Path:
@@ -31,7 +33,13 @@ class Settings(BaseSettings):
     """What the operator chose, from RETAIL_* variables or a .env file in the working directory."""
 
     model_config = SettingsConfigDict(
-        env_prefix=ENV_PREFIX, env_file=".env", env_ignore_empty=True, frozen=True, extra="ignore"
+        env_prefix=ENV_PREFIX,
+        env_file=".env",
+        # pydantic-settings warns of a directory that is not there.
+        secrets_dir=SECRETS_DIR if SECRETS_DIR.is_dir() else None,
+        env_ignore_empty=True,
+        frozen=True,
+        extra="ignore",
     )
 
     data_dir: Path = Field(
@@ -145,3 +153,8 @@ def load_settings() -> Settings:
             f"{ENV_PREFIX}{'_'.join(map(str, fault['loc'])).upper()}: {fault['msg']}" for fault in error.errors()
         )
         raise ConfigurationError(f"The settings cannot be used. {faults}. See .env.example.") from None
+    except SettingsError as error:
+        raise ConfigurationError(
+            f"A settings file cannot be read ({type(error.__cause__).__name__}). Check that this user may read .env "
+            f"and the files in {SECRETS_DIR}."
+        ) from None

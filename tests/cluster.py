@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-import docker
 import pytest
 from docker.errors import DockerException
 
+import docker
 from server.admin.connection import admin_connection
 from server.db.embedded import embedded_server
 
@@ -75,8 +75,6 @@ def running_cluster(url: str | None) -> Iterator[Cluster]:
     else:
         with _embedded_cluster() as cluster:
             yield cluster
-
-
 
 
 def named_cluster(url: str) -> Cluster:

