@@ -25,6 +25,8 @@ from server.middleware.error_boundary import ErrorBoundary
 
 Transport = Literal["http", "stdio"]
 
+_HEADER_ANNOTATION = "x-mcp-header"
+
 INSTRUCTIONS = """\
 Answers questions about a retailer's customers, sales, products and stock, for the stores that you may see.
 Start with get_store_context: it tells your stores, your role, today's date there and the period that has data.
@@ -136,5 +138,10 @@ async def _share_tool_schemas(server: FastMCP[Any]) -> None:
     tools/list for it: twice the work per call at 30 tools. FastMCP 4.1 has no public way; a test
     fails when this stops working.
     """
-    schemas = {tool.name: tool.parameters for tool in await server.local_provider.list_tools()}
+    any_object: dict[str, Any] = {"type": "object"}
+    schemas = {
+        # It walks the whole schema for parameters that are mirrored in headers: spare it where there is none.
+        tool.name: tool.parameters if _HEADER_ANNOTATION in str(tool.parameters) else any_object
+        for tool in await server.local_provider.list_tools()
+    }
     server._mcp_server.get_tool_input_schema = schemas.get

@@ -48,6 +48,22 @@ create table if not exists retail.product_categories (
 comment on table retail.product_categories is 'Category tree shared by all stores.';
 comment on column retail.product_categories.parent_category_id is 'Null for a top-level category.';
 
+create or replace view retail.category_tree with (security_invoker = true) as
+with recursive tree as (
+  select c.category_id, c.category_name, c.category_name as top_category_name, 1 as level,
+    array[lower(c.category_name)] as names
+  from retail.product_categories c
+  where c.parent_category_id is null
+  union all
+  select c.category_id, c.category_name, above.top_category_name, above.level + 1,
+    above.names || lower(c.category_name)
+  from retail.product_categories c
+  join tree above on c.parent_category_id = above.category_id
+)
+select t.category_id, t.category_name, t.top_category_name, t.level, t.names from tree t;
+comment on view retail.category_tree is
+  'Each category with the top-level one it belongs to; names: its own and all above it, in lower case.';
+
 create table if not exists retail.customers (
   store_id text not null references retail.stores on delete restrict,
   customer_id uuid not null default uuidv7(),

@@ -11,7 +11,7 @@
 set role retail_owner;
 
 grant select on
-  retail.stores, retail.product_categories, retail.products, retail.sales_transactions,
+  retail.stores, retail.product_categories, retail.category_tree, retail.products, retail.sales_transactions,
   retail.sales_transaction_items, retail.stock_movements, retail.product_embeddings,
   retail.customer_card
 to mcp_user;

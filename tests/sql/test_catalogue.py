@@ -33,6 +33,7 @@ INDEXES_WITHOUT_STORE = {
 TABLE_GRANTS = {
     "migrations.applied": {"SELECT"},
     "retail.customer_card": {"SELECT"},
+    "retail.category_tree": {"SELECT"},
     "retail.customers": {"DELETE"},
     "retail.product_categories": {"SELECT"},
     "retail.product_embeddings": {"SELECT", "INSERT", "UPDATE", "DELETE"},
@@ -369,14 +370,14 @@ async def test_everything_has_a_comment(catalogue: Any, sql: str) -> None:
     assert await column(catalogue, sql) == []
 
 
-async def test_every_view_is_a_security_barrier_or_for_operators(catalogue: Any) -> None:
+async def test_every_view_is_a_security_barrier_or_for_operators_or_of_shared_data(catalogue: Any) -> None:
     plain = await column(
         catalogue,
         """select relname::text from pg_class where relnamespace = 'retail'::regnamespace and relkind = 'v'
            and not coalesce(reloptions, '{}') @> '{security_barrier=true}'""",
     )
 
-    assert set(plain) == {"table_stats", "index_usage", "slow_queries"}
+    assert set(plain) == {"table_stats", "index_usage", "slow_queries", "category_tree"}
 
 
 async def test_server_login_has_time_limits(catalogue: Any) -> None:

@@ -135,7 +135,7 @@ TABLES = {
     ),
 }
 SHARED_TABLES = {"product_categories"}
-VIEWS_FOR_THE_SERVER = {"customer_card"}
+VIEWS_FOR_THE_SERVER = {"customer_card", "category_tree"}
 VIEWS_FOR_OTHERS = {"audit_log", "table_stats", "index_usage", "slow_queries"}
 
 

@@ -62,14 +62,13 @@ limit 5;
 -- $1 customer id. The three top-level categories with the highest net revenue, if above zero.
 with category as (
   select
-    coalesce(top.category_name, own.category_name) as category,
+    category.top_category_name as category,
     sum(i.direction * i.total_price) as net_revenue,
     sum(i.direction * i.quantity) as units
   from retail.sales_transactions t
   join retail.sales_transaction_items i on i.store_id = t.store_id and i.transaction_id = t.transaction_id
   join retail.products p on p.store_id = i.store_id and p.product_id = i.product_id
-  left join retail.product_categories own on own.category_id = p.category_id
-  left join retail.product_categories top on top.category_id = own.parent_category_id
+  left join retail.category_tree category on category.category_id = p.category_id
   where t.customer_id = $1::uuid
   group by 1
 )

@@ -60,7 +60,7 @@ select
   p.sku,
   p.product_name,
   p.brand,
-  coalesce(top.category_name, own.category_name) as category,
+  category.top_category_name as category,
   p.current_stock,
   p.reorder_point,
   p.minimum_stock,
@@ -77,8 +77,7 @@ select
   r.total_matches
 from ranked r
 join retail.products p on p.store_id = r.store_id and p.product_id = r.product_id
-left join retail.product_categories own on own.category_id = p.category_id
-left join retail.product_categories top on top.category_id = own.parent_category_id
+left join retail.category_tree category on category.category_id = p.category_id
 left join lateral (
   select (m.moved_at at time zone $3)::date as sold_date
   from retail.stock_movements m

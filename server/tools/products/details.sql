@@ -7,8 +7,8 @@ select
   p.sku,
   p.product_name,
   left(p.product_description, 2000) as product_description,
-  coalesce(top.category_name, own.category_name) as category,
-  case when top.category_id is not null then own.category_name end as subcategory,
+  category.top_category_name as category,
+  case when category.level > 1 then category.category_name end as subcategory,
   p.brand,
   p.model,
   p.color,
@@ -42,6 +42,5 @@ cross join lateral (
   limit 1
 ) found
 join retail.products p on p.store_id = found.store_id and p.product_id = found.product_id
-left join retail.product_categories own on own.category_id = p.category_id
-left join retail.product_categories top on top.category_id = own.parent_category_id
+left join retail.category_tree category on category.category_id = p.category_id
 order by asked.place;

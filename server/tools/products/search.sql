@@ -120,8 +120,8 @@ matched as (
   where case
     when b.mode is null or s.is_exact then true
     when b.mode = 'keyword' then s.word_rank is not null
-    when b.mode = 'semantic' and s.similarity is null then false
-    else s.word_rank is not null or s.similarity >= $3::float8
+    when b.mode = 'semantic' then s.similarity >= $3::float8
+    else s.word_rank is not null or s.similarity >= $3
   end
 ),
 page as (
@@ -150,8 +150,8 @@ select
   p.sku,
   p.product_name,
   p.brand,
-  coalesce(top.category_name, own.category_name) as category,
-  case when top.category_id is not null then own.category_name end as subcategory,
+  category.top_category_name as category,
+  case when category.level > 1 then category.category_name end as subcategory,
   p.price,
   p.current_stock,
   p.current_stock > 0 as in_stock,
@@ -165,6 +165,5 @@ select
 from basis b
 left join page on true
 left join retail.products p on p.store_id = page.store_id and p.product_id = page.product_id
-left join retail.product_categories own on own.category_id = p.category_id
-left join retail.product_categories top on top.category_id = own.parent_category_id
+left join retail.category_tree category on category.category_id = p.category_id
 order by page.is_exact desc, page.sort_number, page.sort_score desc, page.sort_name, page.product_id;

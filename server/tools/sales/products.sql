@@ -46,7 +46,7 @@ ranked as (
     p.sku,
     p.product_name,
     p.brand,
-    coalesce(top.category_name, own.category_name) as category,
+    category.top_category_name as category,
     coalesce(s.net_revenue, 0.00) as net_revenue,
     coalesce(s.units, 0) as units,
     case when s.product_id is null then 0.00 else s.margin end as margin,
@@ -55,10 +55,9 @@ ranked as (
     p.is_active
   from retail.products p
   left join sold s on s.product_id = p.product_id
-  left join retail.product_categories own on own.category_id = p.category_id
-  left join retail.product_categories top on top.category_id = own.parent_category_id
+  left join retail.category_tree category on category.category_id = p.category_id
   where case $5::text when 'best' then s.product_id is not null else p.is_active end
-    and ($6::text is null or lower($6) in (lower(own.category_name), lower(top.category_name)))
+    and ($6::text is null or lower($6) = any(category.names))
 )
 select
   r.rank, r.product_id, r.sku, r.product_name, r.brand, r.category,

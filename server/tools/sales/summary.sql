@@ -4,7 +4,9 @@
 -- $5 'previous_period', 'last_year' or null, $6 limit, $7 offset (int).
 -- The row with is_total comes first and always; then the groups: time buckets in order, without
 -- gaps, other groups by net revenue. group_count tells how many groups there are in all.
--- Groups of the two periods meet by bucket: a time bucket's number within its period, else its key.
+-- Groups of the two periods meet by bucket: a time bucket's number, else its key. Each day of the
+-- comparison period is moved to the day of the current one that it stands beside, before it is put into
+-- a bucket, so that buckets of equal days meet.
 with period as (
   select 'current' as name, $1::date as first_day, $2::date as last_day
   union all
@@ -21,17 +23,15 @@ line as (
   select
     period.name as period,
     case $4::text
-      when 'day' then ((t.transaction_date at time zone $3)::date - period.first_day)::text
-      when 'week' then (
-        (date_trunc('week', t.transaction_date at time zone $3)::date
-          - date_trunc('week', period.first_day::timestamp)::date) / 7
-      )::text
+      when 'day' then (placed.day - $1)::text
+      when 'week' then ((date_trunc('week', placed.day::timestamp)::date
+        - date_trunc('week', $1::timestamp)::date) / 7)::text
       when 'month' then (
-        12 * (date_part('year', t.transaction_date at time zone $3) - date_part('year', period.first_day))
-        + date_part('month', t.transaction_date at time zone $3) - date_part('month', period.first_day)
+        12 * (date_part('year', placed.day) - date_part('year', $1))
+        + date_part('month', placed.day) - date_part('month', $1)
       )::int::text
-      when 'category' then coalesce(top.category_name, own.category_name, '(none)')
-      when 'subcategory' then coalesce(own.category_name, '(none)')
+      when 'category' then coalesce(category.top_category_name, '(none)')
+      when 'subcategory' then coalesce(category.category_name, '(none)')
       when 'brand' then coalesce(p.brand, '(none)')
       when 'product' then p.sku
       when 'payment_method' then coalesce(t.payment_method, '(none)')
@@ -48,10 +48,18 @@ line as (
   join retail.sales_transactions t
     on t.transaction_date >= (period.first_day::timestamp at time zone $3)
     and t.transaction_date < ((period.last_day + 1)::timestamp at time zone $3)
+  cross join lateral (select (t.transaction_date at time zone $3)::date as day) sold
+  cross join lateral (
+    select case
+      when period.name = 'current' then sold.day
+      -- 28 February has two days of the leap year beside it, and 29 February none of its own.
+      when $5 = 'last_year' then greatest((sold.day + interval '1 year')::date, $1)
+      else sold.day + ($2 - $1 + 1)
+    end as day
+  ) placed
   join retail.sales_transaction_items i on i.store_id = t.store_id and i.transaction_id = t.transaction_id
   join retail.products p on p.store_id = i.store_id and p.product_id = i.product_id
-  left join retail.product_categories own on own.category_id = p.category_id
-  left join retail.product_categories top on top.category_id = own.parent_category_id
+  left join retail.category_tree category on category.category_id = p.category_id
 ),
 figure as (
   select

@@ -46,7 +46,8 @@ order by t.transaction_date desc, t.transaction_id desc
 limit $11::int;
 
 -- name: transaction
--- $1 transaction id or null, $2 receipt number or null. One receipt, or no row.
+-- $1 transaction id or null, $2 receipt number or null. One receipt, or no row; the number as it was
+-- given wins over the same in capitals.
 select
   t.transaction_id,
   t.receipt_number,
@@ -70,7 +71,8 @@ select
       and later.transaction_type <> 'sale'
     order by later.transaction_date, later.receipt_number
   ) as later_receipt_numbers,
-  t.notes
+  -- A cashier may have named the customer: for who sees names.
+  case when guard.role() in ('manager', 'support') then t.notes end as notes
 from retail.sales_transactions t
 left join retail.sales_transactions original
   on original.store_id = t.store_id and original.transaction_id = t.original_transaction_id
@@ -81,6 +83,7 @@ left join lateral (
   offset 0
 ) customer on true
 where t.transaction_id = $1::uuid or t.receipt_number in ($2::text, upper($2))
+order by t.receipt_number = $2 desc
 limit 1;
 
 -- name: transaction_lines

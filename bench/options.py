@@ -1,0 +1,46 @@
+"""What a run measures, and how long."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from seed.options import DemoOptions
+
+
+@dataclass(frozen=True)
+class BenchOptions:
+    """Options of every command.
+
+    Attributes:
+        transactions: Receipts in the database that calls are measured on.
+        customers: Customers in it.
+        products: Distinct articles in it; each is sold by one to four stores.
+        seconds_per_case: Measured seconds per row of the table of calls and number of clients.
+        rounds: Into how many interleaved parts these seconds are divided.
+        starts: How often each kind of start is measured.
+        output: JSON file with every number; by default a new one in bench/results.
+    """
+
+    transactions: int = 200_000
+    customers: int = 20_000
+    products: int = 2_000
+    seconds_per_case: float = 8.0
+    rounds: int = 4
+    starts: int = 5
+    output: Path | None = None
+
+    def __post_init__(self) -> None:
+        bounds = {
+            "seconds_per_case": (self.seconds_per_case, 0.1, 120),
+            "rounds": (self.rounds, 1, 20),
+            "starts": (self.starts, 1, 50),
+        }
+        for name, (given, lowest, highest) in bounds.items():
+            if not lowest <= given <= highest:
+                raise ValueError(f"{name} is {given}. Choose a number from {lowest} to {highest}.")
+
+    @property
+    def demo(self) -> DemoOptions:
+        """The data to measure on; its own bounds are checked here."""
+        return DemoOptions(transactions=self.transactions, customers=self.customers, products=self.products)

@@ -1,0 +1,62 @@
+"""What SQL a tool runs: taken down while the tool runs, so that the baseline runs exactly that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from unittest.mock import patch
+
+from fastmcp import Client
+
+from bench.database import Retailer
+from server.app import build
+from server.auth.authenticator import AUTHENTICATE
+from server.config import Settings
+from server.db.connection import StoreConnection
+from server.db.queries import Query
+from server.store_scope import SET_STORE_CONTEXT
+
+# What stands around a tool's own queries: the baseline does the second by itself and not the first.
+_AROUND = (AUTHENTICATE.name, SET_STORE_CONTEXT.name)
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One SQL statement with its parameters, an embedded query text among them."""
+
+    sql: str
+    arguments: tuple[Any, ...]
+
+
+@contextmanager
+def _recorded() -> Iterator[list[Statement]]:
+    statements: list[Statement] = []
+    run = StoreConnection.all
+
+    async def take_down(self: StoreConnection, query: Query[Any], *arguments: object) -> list[Any]:
+        if query.name not in _AROUND:
+            statements.append(Statement(query.sql, arguments))
+        return await run(self, query, *arguments)
+
+    with patch.object(StoreConnection, "all", take_down):
+        yield statements
+
+
+async def record(
+    retailer: Retailer, token: str, tool: str, calls: Sequence[Mapping[str, Any]]
+) -> list[tuple[Statement, ...]]:
+    """Call a tool once per set of arguments, in this process, and return the statements of each call.
+
+    Raises:
+        fastmcp.exceptions.ToolError: A call failed.
+    """
+    found = []
+    settings = Settings.model_validate({"token": token, "embeddings": "wordllama"})
+    async with build(settings, retailer.connections, "stdio") as server, Client(server) as client:
+        for arguments in calls:
+            with _recorded() as statements:
+                await client.call_tool(tool, dict(arguments))
+            found.append(tuple(statements))
+    return found

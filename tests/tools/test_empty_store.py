@@ -1,0 +1,139 @@
+"""A store without anything in it is a store like any other: zeros, nulls and empty lists, no error."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from fastmcp import Client
+
+from server.admin.connection import admin_connection
+from tests.cluster import Cluster
+from tests.support import Retailer, answer, refusal
+from tests.tools.shop import Shop
+
+PERIOD = {"start_date": "2026-10-30", "end_date": "2026-11-02"}
+ZEROS = {
+    "net_revenue": "0.00",
+    "gross_revenue": "0.00",
+    "returns_value": "0.00",
+    "discounts": "0.00",
+    "tax": "0.00",
+    "units_sold": 0,
+    "units_returned": 0,
+    "transactions": 0,
+    "returns": 0,
+    "average_basket": None,
+}
+NO_ROWS = {"rows": [], "has_more": False, "next_cursor": None}
+ABSENT: dict[str, dict[str, Any]] = {
+    "get_customer": {"customer_id": "00000000-0000-4000-8000-000000000000"},
+    "get_transaction": {"transaction": "SEA-20261119-0042"},
+}
+LISTS: list[tuple[str, dict[str, Any]]] = [
+    *(
+        ("summarize_sales", {**PERIOD, "group_by": group_by})
+        for group_by in ("category", "subcategory", "brand", "product", "payment_method")
+    ),
+    ("list_top_products", PERIOD),
+    ("list_top_products", {**PERIOD, "order": "slowest", "rank_by": "margin"}),
+    ("list_transactions", PERIOD),
+    ("search_customers", {"name": "ann"}),
+    ("search_customers", {"email": "ann@example.com"}),
+    ("search_customers", {"phone": "206 555 0123"}),
+    ("search_customers", {"loyalty_tier": "gold"}),
+    ("search_products", {}),
+    *(("search_products", {"query": "hammer", "mode": mode}) for mode in ("hybrid", "semantic", "keyword")),
+    ("list_low_stock", {}),
+    ("list_low_stock", {"max_days_of_supply": 7}),
+]
+
+
+@pytest.fixture(scope="module")
+async def client(cluster: Cluster, template: str) -> AsyncIterator[Client[Any]]:
+    """The manager of a store that has just been opened."""
+    async with cluster.temporary_database(template) as name:
+        retailer = Retailer(cluster.admin_url(name), cluster.app_url(name))
+        async with admin_connection(retailer.admin_url) as connection:
+            shop = await Shop.open(retailer, connection)
+        async with shop.client() as client:
+            yield client
+
+
+async def test_every_tool_is_asked_here(client: Client[Any]) -> None:
+    asked = {*ABSENT, *(tool for tool, _ in LISTS), "get_store_context", "list_categories", "get_products"}
+
+    assert asked == {tool.name for tool in await client.list_tools()}
+
+
+@pytest.mark.parametrize(("tool", "asked"), LISTS, ids=str)
+async def test_a_list_is_empty_and_ends(client: Client[Any], tool: str, asked: dict[str, Any]) -> None:
+    found = await answer(client, tool, **asked)
+
+    assert {name: found[name] for name in NO_ROWS} == NO_ROWS
+    assert found.get("total_matches", 0) == 0
+
+
+@pytest.mark.parametrize("compare_to", ["previous_period", "last_year"])
+async def test_totals_are_zero_and_changes_have_no_percentage(client: Client[Any], compare_to: str) -> None:
+    found = await answer(client, "summarize_sales", **PERIOD, compare_to=compare_to)
+
+    assert found["totals"] == found["comparison_totals"] == ZEROS
+    assert found["change"] == {
+        "net_revenue": "0.00",
+        "net_revenue_percent": None,
+        "transactions": 0,
+        "transactions_percent": None,
+        "units_sold": 0,
+        "units_sold_percent": None,
+        "average_basket": None,
+        "average_basket_percent": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("group_by", "keys"),
+    [
+        ("day", ["2026-10-30", "2026-10-31", "2026-11-01", "2026-11-02"]),
+        ("week", ["2026-10-30", "2026-11-02"]),
+        ("month", ["2026-10-30", "2026-11-01"]),
+    ],
+)
+async def test_time_buckets_are_there_with_zeros(client: Client[Any], group_by: str, keys: list[str]) -> None:
+    found = await answer(client, "summarize_sales", **PERIOD, group_by=group_by)
+
+    assert [row["key"] for row in found["rows"]] == keys
+    assert [row["figures"] for row in found["rows"]] == [ZEROS] * len(keys)
+    assert {row["share_of_net_revenue_percent"] for row in found["rows"]} == {None}
+
+
+@pytest.mark.parametrize("tool", ABSENT)
+async def test_one_thing_is_refused_as_not_there(client: Client[Any], tool: str) -> None:
+    assert "in seattle." in await refusal(client, tool, **ABSENT[tool])
+
+
+async def test_products_by_number_are_all_not_found(client: Client[Any]) -> None:
+    found = await answer(client, "get_products", products=["ONE", "TWO"])
+
+    assert found == {"store_id": "seattle", "currency": "USD", "products": [], "not_found": ["ONE", "TWO"]}
+
+
+async def test_there_is_no_category(client: Client[Any]) -> None:
+    found = await answer(client, "list_categories")
+
+    assert found == {"store_id": "seattle", "currency": "USD", "rows": [], "has_more": False}
+
+
+async def test_no_product_runs_out(client: Client[Any]) -> None:
+    found = await answer(client, "list_low_stock")
+
+    assert (found["low_products"], found["out_of_stock_products"]) == (0, 0)
+
+
+async def test_the_context_has_no_sale_dates_and_counts_nothing(client: Client[Any]) -> None:
+    found = (await answer(client, "get_store_context"))["current_store"]
+
+    assert (found["first_sale_date"], found["last_sale_date"]) == (None, None)
+    counts = ("customers", "active_products", "products_not_searchable_by_meaning")
+    assert {found[name] for name in counts} == {0}

@@ -1,0 +1,204 @@
+"""Redmond is to Seattle's manager as if it did not exist."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.support import answer, refusal
+from tests.tools.asking import whole_text
+from tests.tools.calls import calls_about, tool_names
+from tests.tools.neighbours import MARK, PERIOD, Neighbours, Side
+
+NO_ID = "00000000-0000-4000-8000-000000000000"
+NOTHING = "no-such-thing"
+BY_ID: dict[str, list[dict[str, Any]]] = {
+    "get_customer": [{"customer_id": "customer_id"}],
+    "get_transaction": [{"transaction": "sale"}, {"transaction": "refund"}, {"transaction": "sale_id"}],
+    "list_transactions": [{**PERIOD, "customer_id": "customer_id"}, {**PERIOD, "sku": "sku"}],
+    "search_customers": [{"name": "last_name"}, {"email": "email"}, {"phone": "phone"}],
+    "search_products": [{"query": "sku", "mode": "keyword"}, {"brand": "brand"}],
+    "list_low_stock": [{"brand": "brand"}],
+}
+PAGED: dict[str, dict[str, Any]] = {
+    "summarize_sales": {**PERIOD, "group_by": "day"},
+    "list_top_products": {**PERIOD, "order": "slowest"},
+    "list_transactions": PERIOD,
+    "search_products": {},
+    "list_low_stock": {},
+}
+QUESTIONS = [(tool, asked) for tool, questions in BY_ID.items() for asked in questions]
+
+
+def filled(asked: dict[str, Any], side: Side) -> dict[str, Any]:
+    """The question with the keys of a side where it names them."""
+    return {name: str(getattr(side, str(value), value)) for name, value in asked.items()}
+
+
+def unknown(asked: dict[str, Any]) -> dict[str, Any]:
+    """The same question about something that is nowhere."""
+    ids = ("customer_id", "product_id", "sale_id")
+    other = {**dict.fromkeys(ids, NO_ID), "phone": "999 555 0000"}
+    named = Side.__dataclass_fields__
+    return {name: other.get(str(value), NOTHING) if str(value) in named else value for name, value in asked.items()}
+
+
+async def test_the_calls_cover_every_tool(neighbours: Neighbours) -> None:
+    assert {tool for tool, _ in calls_about(neighbours.seattle)} == await tool_names(neighbours)
+
+
+async def test_nothing_of_the_other_store_is_in_any_answer(neighbours: Neighbours) -> None:
+    client = await neighbours.acting("seattle")
+    seattle, redmond = neighbours.seattle, neighbours.redmond
+    secrets = [MARK, "425-555", str(redmond.customer_id), str(redmond.product_id), str(redmond.sale_id)]
+    for tool, asked in [*calls_about(seattle), *calls_about(seattle, query="claw hammer stand secret")]:
+        text = (await whole_text(client, tool, **asked)).lower()
+
+        assert [secret for secret in secrets if secret in text] == [], (tool, asked)
+
+
+async def test_a_question_that_names_the_other_stores_things_gets_nothing_else_of_it(neighbours: Neighbours) -> None:
+    client = await neighbours.acting("seattle")
+    for tool, asked in calls_about(neighbours.redmond, query=MARK):
+        text = await whole_text(client, tool, **asked)
+
+        # What was asked for is repeated as not found; that tells the caller nothing.
+        for repeated in asked.get("products", ()):
+            text = text.replace(repeated, "")
+        assert MARK not in text.lower(), (tool, asked)
+
+
+async def test_the_other_stores_manager_does_see_the_mark_in_every_tool(neighbours: Neighbours) -> None:
+    """Guards the tests above: what is nowhere cannot leak."""
+    client = await neighbours.acting("redmond")
+    marked = {
+        tool
+        for tool, asked in calls_about(neighbours.redmond)
+        if MARK in (await whole_text(client, tool, **asked)).lower()
+    }
+
+    assert marked == await tool_names(neighbours)
+
+
+@pytest.mark.parametrize(("tool", "asked"), QUESTIONS, ids=str)
+async def test_what_another_store_has_is_answered_like_what_nobody_has(
+    neighbours: Neighbours, tool: str, asked: dict[str, Any]
+) -> None:
+    client = await neighbours.acting("seattle")
+
+    foreign = await whole_text(client, tool, **filled(asked, neighbours.redmond))
+    absent = await whole_text(client, tool, **unknown(asked))
+
+    assert foreign == absent
+
+
+@pytest.mark.parametrize(("tool", "asked"), QUESTIONS, ids=str)
+async def test_the_same_question_about_the_own_store_finds_something(
+    neighbours: Neighbours, tool: str, asked: dict[str, Any]
+) -> None:
+    """Guards the test above: a question that never finds anything proves nothing."""
+    client = await neighbours.acting("seattle")
+
+    own = await whole_text(client, tool, **filled(asked, neighbours.seattle))
+
+    assert own != await whole_text(client, tool, **unknown(asked))
+
+
+async def test_products_of_another_store_are_not_found_like_any_unknown_one(neighbours: Neighbours) -> None:
+    client = await neighbours.acting("seattle")
+    foreign = [neighbours.redmond.sku, str(neighbours.redmond.product_id)]
+
+    found = await answer(client, "get_products", products=[*foreign, NOTHING, NO_ID])
+
+    assert (found["products"], found["not_found"]) == ([], [*foreign, NOTHING, NO_ID])
+
+
+@pytest.mark.parametrize("tool", ["list_top_products", "list_low_stock", "search_products"])
+async def test_a_category_that_only_another_store_sells_in_is_empty_like_an_unknown_one(
+    neighbours: Neighbours, tool: str
+) -> None:
+    client = await neighbours.acting("seattle")
+    period = PERIOD if tool == "list_top_products" else {}
+
+    foreign = await answer(client, tool, category=f"Category {MARK}", **period)
+
+    assert foreign["rows"] == []
+    assert foreign == await answer(client, tool, category=NOTHING, **period)
+
+
+async def test_another_store_is_refused_like_one_that_does_not_exist(neighbours: Neighbours) -> None:
+    client = await neighbours.acting("seattle")
+    for tool, asked in calls_about(neighbours.seattle):
+        foreign = await refusal(client, tool, **asked, store_id="redmond")
+
+        assert foreign == await refusal(client, tool, **asked, store_id="nowhere")
+        assert foreign == "No such store among yours. Your stores: seattle."
+
+
+@pytest.mark.parametrize("tool", PAGED)
+async def test_a_cursor_of_another_store_is_refused_like_a_made_up_one(neighbours: Neighbours, tool: str) -> None:
+    redmond = await neighbours.acting("redmond")
+    seattle = await neighbours.acting("seattle")
+    cursor = (await answer(redmond, tool, **PAGED[tool], limit=1))["next_cursor"]
+    assert cursor
+
+    foreign = await refusal(seattle, tool, **PAGED[tool], limit=1, cursor=cursor)
+
+    assert foreign == await refusal(seattle, tool, **PAGED[tool], limit=1, cursor="bWFkZSB1cA")
+
+
+async def test_both_stores_keep_their_own_figures(neighbours: Neighbours) -> None:
+    """The two are alike, so a figure of both together would be twice as large."""
+    for store_id in ("seattle", "redmond"):
+        found = await answer(await neighbours.acting(store_id), "summarize_sales", **PERIOD)
+
+        assert found["totals"]["net_revenue"] == "40.00"
+        assert found["totals"]["transactions"] == found["totals"]["returns"] == 1
+
+
+async def test_who_has_several_stores_must_choose_one(neighbours: Neighbours) -> None:
+    client = await neighbours.acting("seattle", "redmond")
+    for tool, asked in calls_about(neighbours.seattle):
+        if tool != "get_store_context":
+            message = await refusal(client, tool, **asked)
+
+            assert message == (
+                "You have access to several stores (redmond, seattle). Pass store_id to say which one is meant."
+            )
+
+
+async def test_who_has_several_stores_is_told_which(neighbours: Neighbours) -> None:
+    found = await answer(await neighbours.acting("seattle", "redmond"), "get_store_context")
+
+    assert (found["current_store"], found["role"]) == (None, None)
+    assert [store["store_id"] for store in found["your_stores"]] == ["redmond", "seattle"]
+
+
+@pytest.mark.parametrize("store_id", ["seattle", "redmond"])
+async def test_the_chosen_store_answers_as_it_does_to_its_own_manager(neighbours: Neighbours, store_id: str) -> None:
+    both = await neighbours.acting("seattle", "redmond")
+    own = await neighbours.acting(store_id)
+    side = neighbours.seattle if store_id == "seattle" else neighbours.redmond
+    for tool, asked in calls_about(side):
+        if tool != "get_store_context":
+            assert await answer(both, tool, **asked, store_id=store_id) == await answer(own, tool, **asked)
+
+
+async def test_a_third_store_is_refused_to_who_has_two(neighbours: Neighbours) -> None:
+    client = await neighbours.acting("seattle", "redmond")
+
+    message = await refusal(client, "summarize_sales", **PERIOD, store_id="bellevue")
+
+    assert message == "No such store among yours. Your stores: redmond, seattle."
+
+
+async def test_things_of_the_one_store_are_not_found_in_the_other(neighbours: Neighbours) -> None:
+    client = await neighbours.acting("seattle", "redmond")
+    redmond = neighbours.redmond
+    for tool, asked in (
+        ("get_transaction", {"transaction": redmond.sale}),
+        ("get_customer", {"customer_id": str(redmond.customer_id)}),
+    ):
+        assert "seattle" in await refusal(client, tool, **asked, store_id="seattle")
+        assert (await answer(client, tool, **asked, store_id="redmond"))["store_id"] == "redmond"
