@@ -1,0 +1,97 @@
+"""Rows of a CSV file: a header, then a row per product, with commas or semicolons between the cells."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from seed.imports.columns import REQUIRED, field_of, names_of, normalised
+from seed.imports.errors import CatalogueFileError
+from seed.imports.rows import SourceRow
+
+_DELIMITERS: Final = (",", ";")
+
+
+def csv_rows(lines: Iterable[bytes]) -> Iterator[SourceRow]:
+    """Yield the rows one by one; rows without any text are passed over.
+
+    Raises:
+        CatalogueFileError: It is not UTF-8, the header is unusable, or quotation marks do not match.
+    """
+    decoded = _decoded(lines)
+    first = next((line for line in decoded if line.strip()), "")
+    delimiter = max(_DELIMITERS, key=lambda delimiter: _header_worth(first, delimiter))
+    table = _Table(_again(first, decoded), delimiter)
+    header = _header(table, delimiter)
+    number = 0
+    for line, cells in table:
+        if any(cell.strip() for cell in cells):
+            number += 1
+            yield _row(number, line, header, cells, delimiter)
+
+
+def _row(number: int, line: int, header: list[str], cells: list[str], delimiter: str) -> SourceRow:
+    if len(cells) == len(header):
+        return SourceRow(number, line, dict(zip(header, cells, strict=True)))
+    problem = f"has {len(cells)} cells, the header {len(header)}"
+    correction = f"Put cells that hold a {delimiter!r} between quotation marks, and write empty cells, too."
+    return SourceRow(number, line, cells, problem=(problem, correction))
+
+
+def _header(table: _Table, delimiter: str) -> list[str]:
+    _, cells = next(iter(table), (0, []))
+    header = [cell.strip() or f"column {place}" for place, cell in enumerate(cells, start=1)]
+    repeated = [name for name, times in Counter(map(normalised, header)).items() if times > 1]
+    if repeated:
+        raise CatalogueFileError(f"The header names {', '.join(repeated)} twice. Rename or remove one of the columns.")
+    fields = {field_of(name) for name in header}
+    if missing := [name for name in REQUIRED if name not in fields]:
+        wanted = "; ".join(" or ".join(names_of(name)) for name in missing)
+        raise CatalogueFileError(
+            f"The header lacks a column (read with {delimiter!r} between the cells). Name one: {wanted}."
+        )
+    return header
+
+
+def _header_worth(line: str, delimiter: str) -> tuple[int, int]:
+    cells = next(csv.reader([line], delimiter=delimiter), [])
+    return sum(field_of(cell) is not None for cell in cells), len(cells)
+
+
+def _decoded(lines: Iterable[bytes]) -> Iterator[str]:
+    for number, line in enumerate(lines, start=1):
+        try:
+            yield (line.removeprefix(codecs.BOM_UTF8) if number == 1 else line).decode()
+        except UnicodeDecodeError:
+            raise CatalogueFileError(
+                f"Line {number} of the file is not UTF-8. Save the table as 'CSV UTF-8'."
+            ) from None
+
+
+def _again(first: str, others: Iterator[str]) -> Iterator[str]:
+    yield first
+    yield from others
+
+
+class _Table:
+    """Cells of a CSV text with the line where each row begins."""
+
+    def __init__(self, lines: Iterator[str], delimiter: str) -> None:
+        self._reader = csv.reader(lines, delimiter=delimiter, strict=True)
+
+    def __iter__(self) -> Iterator[tuple[int, list[str]]]:
+        while True:
+            line = self._reader.line_num + 1
+            try:
+                cells = next(self._reader, None)
+            except csv.Error as error:
+                raise CatalogueFileError(
+                    f"The row that begins in line {line} cannot be read ({error}). Put cells with quotation marks "
+                    'or line ends between quotation marks, and write a quotation mark inside as "".'
+                ) from None
+            if cells is None:
+                return
+            yield line, cells
