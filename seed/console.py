@@ -23,7 +23,7 @@ console = Console(stderr=True, highlight=False)
 
 async def load_with_progress(admin_url: str, options: DemoOptions, *, reset: bool = False) -> DemoReport:
     """`load_demo`, with a bar and the rate at the end; raises like it."""
-    with _bar("Demo data", options.transactions) as show:
+    with bar("Demo data", options.transactions) as show:
         report = await load_demo(admin_url, options, reset=reset, report=show)
     console.print(
         f"Loaded {', '.join(f'{rows:,} {table}' for table, rows in report.rows.items())} "
@@ -42,7 +42,7 @@ async def embed_with_progress(admin_url: str, embedder: Embedder, *, store_id: s
         async with admin_connection(admin_url) as connection:
             if not await connection.fetchval(_STORE_EXISTS, store_id):
                 raise NotFoundError(f"There is no store {store_id}.")
-    with _bar("Embeddings", None) as show:
+    with bar("Embeddings", None) as show:
         report = await embed_products(
             admin_url,
             embedder,
@@ -57,7 +57,8 @@ async def embed_with_progress(admin_url: str, embedder: Embedder, *, store_id: s
 
 
 @contextmanager
-def _bar(name: str, total: int | None) -> Iterator[Callable[[str, int, int | None], None]]:
+def bar(name: str, total: int | None) -> Iterator[Callable[[str, int, int | None], None]]:
+    """A progress bar; yields a function that takes phase, done and total (None: not known beforehand)."""
     count = TextColumn("{task.completed:,.0f}") if total is None else MofNCompleteColumn()
     columns = (TextColumn("{task.description:<24}"), BarColumn(), count, TimeRemainingColumn())
     with Progress(*columns, console=console) as progress:

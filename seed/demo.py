@@ -67,7 +67,7 @@ async def load_demo(
             connection,
             options,
             reset=reset,
-            skip_triggers=await _may_skip_triggers(connection),
+            skip_triggers=await may_skip_triggers(connection),
             report=report or _tell_nobody,
         )
     seconds = time.perf_counter() - started
@@ -98,7 +98,7 @@ def _reason(error: Exception) -> str:
     return str(getattr(error, "message", None) or error)
 
 
-async def _may_skip_triggers(connection: Connection) -> bool:
+async def may_skip_triggers(connection: Connection) -> bool:
     """Check that the role can load at all.
 
     Returns:

@@ -12,6 +12,21 @@
 
 set role retail_owner;
 
+-- Ids in order of time keep inserts at the end of an index. uuidv7() came with PostgreSQL 18.
+do $$
+begin
+  execute format(
+    'create or replace function retail.new_id() returns uuid language sql volatile parallel safe as %L',
+    case
+      when to_regprocedure('pg_catalog.uuidv7()') is null then 'select pg_catalog.gen_random_uuid()'
+      else 'select pg_catalog.uuidv7()'
+    end
+  );
+end
+$$;
+comment on function retail.new_id() is 'A new row''s id, in order of time where the server can make such.';
+revoke all on function retail.new_id() from public;
+
 create table if not exists retail.stores (
   store_id text primary key check (store_id ~ '^[a-z0-9][a-z0-9_-]{0,39}$'),
   store_name text not null check (length(store_name) between 1 and 100),
@@ -66,7 +81,7 @@ comment on view retail.category_tree is
 
 create table if not exists retail.customers (
   store_id text not null references retail.stores on delete restrict,
-  customer_id uuid not null default uuidv7(),
+  customer_id uuid not null default retail.new_id(),
   first_name text not null check (length(first_name) between 1 and 50),
   last_name text not null check (length(last_name) between 1 and 50),
   -- Stored in lower case, so that equality finds it and a unique key means what it says.
@@ -93,7 +108,7 @@ create index if not exists idx_customers_phone on retail.customers (store_id, ph
 
 create table if not exists retail.products (
   store_id text not null references retail.stores on delete restrict,
-  product_id uuid not null default uuidv7(),
+  product_id uuid not null default retail.new_id(),
   sku text not null check (length(sku) between 1 and 50),
   product_name text not null check (length(product_name) between 1 and 200),
   product_description text check (length(product_description) <= 10000),
@@ -149,7 +164,7 @@ create index if not exists idx_products_text_search on retail.products using gin
 
 create table if not exists retail.sales_transactions (
   store_id text not null references retail.stores on delete restrict,
-  transaction_id uuid not null default uuidv7(),
+  transaction_id uuid not null default retail.new_id(),
   customer_id uuid,
   transaction_date timestamptz not null default now(),
   transaction_type text not null default 'sale' check (transaction_type in ('sale', 'return', 'exchange')),
@@ -187,7 +202,7 @@ create index if not exists idx_sales_transactions_type on retail.sales_transacti
 
 create table if not exists retail.sales_transaction_items (
   store_id text not null,
-  item_id uuid not null default uuidv7(),
+  item_id uuid not null default retail.new_id(),
   transaction_id uuid not null,
   product_id uuid not null,
   direction smallint not null default 1 check (direction in (1, -1)),
@@ -238,7 +253,7 @@ create index if not exists idx_stock_movements_item_id on retail.stock_movements
 
 create table if not exists retail.product_embeddings (
   store_id text not null,
-  embedding_id uuid not null default uuidv7(),
+  embedding_id uuid not null default retail.new_id(),
   product_id uuid not null,
   embedding_text text not null,
   -- No fixed width: two models can stand side by side while one replaces the other.

@@ -32,6 +32,7 @@ grant insert on retail.sales_transactions, retail.sales_transaction_items, retai
 grant insert, update, delete on retail.product_embeddings to mcp_user;
 
 grant execute on function
+  retail.new_id(),
   retail.match_customers(text, text, text, text),
   retail.search_products_by_similarity(public.vector, double precision, integer, text)
 to mcp_user;

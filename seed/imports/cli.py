@@ -8,8 +8,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from seed.console import _bar as progress_bar
-from seed.console import console, embed_with_progress
+from seed.console import bar, console, embed_with_progress
 from seed.imports.job import ImportOptions, ImportReport, import_products
 from seed.imports.rejects import listed
 from seed.imports.stores import TargetStore
@@ -70,7 +69,7 @@ async def _run(deployment: Deployment, settings: Settings, file: Path, options: 
         await prepare_embedded(deployment)
     admin_url = deployment.require_admin_url()
     try:
-        with progress_bar("Import", None) as show:
+        with bar("Import", None) as show:
             report = await import_products(admin_url, file, options, report=show)
         _tell(file, options, report)
         if embedder is not None:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import asyncpg
 
-from seed.demo import _may_skip_triggers as check_role
+from seed.demo import may_skip_triggers as check_role
 from seed.errors import DatabaseError
 from seed.imports.checking import Checker
 from seed.imports.errors import CatalogueFileError, RejectedRowsError

@@ -35,7 +35,7 @@ create temporary table staged_products (
   is_featured boolean not null,
   metadata jsonb not null,
   category_id integer,
-  product_id uuid not null default uuidv7(),
+  product_id uuid not null default retail.new_id(),
   is_new boolean not null default true,
   was_active boolean not null default false,
   is_changed boolean not null default false

@@ -83,6 +83,7 @@ FUNCTION_GRANTS = {
     "guard.role",
     "guard.store",
     "retail.match_customers",
+    "retail.new_id",
     "retail.search_products_by_similarity",
     "retail.set_store_context",
 }
