@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
-import asyncpg
-
+from seed.connection import connected
 from seed.errors import DatabaseError, RoleError
 from seed.load import Connection, Report, load
 from seed.options import DemoOptions
@@ -62,7 +59,7 @@ async def load_demo(
         AlreadyLoadedError: There is data already and `reset` is not set.
     """
     started = time.perf_counter()
-    async with _connected(admin_dsn) as connection:
+    async with connected(admin_dsn, job="load", unit="The demo data") as connection:
         rows = await load(
             connection,
             options,
@@ -72,30 +69,6 @@ async def load_demo(
         )
     seconds = time.perf_counter() - started
     return DemoReport(dict(rows), seconds, options.transactions / seconds)
-
-
-@asynccontextmanager
-async def _connected(admin_dsn: str) -> AsyncIterator[Connection]:
-    try:
-        connection = await asyncpg.connect(admin_dsn)
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
-        raise DatabaseError(
-            f"The database cannot be reached: {_reason(error)}. Check the admin database URL and that the server runs."
-        ) from error
-    try:
-        yield connection
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise DatabaseError(
-            f"The load failed: {_reason(error)}. The demo data is loaded as a whole or not at all: "
-            "remove the cause and run it again."
-        ) from error
-    finally:
-        await connection.close()
-
-
-def _reason(error: Exception) -> str:
-    """Return what the server says, without the detail, which repeats the row and so a customer."""
-    return str(getattr(error, "message", None) or error)
 
 
 async def may_skip_triggers(connection: Connection) -> bool:

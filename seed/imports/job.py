@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import asyncpg
 
+from seed.connection import connected
 from seed.demo import may_skip_triggers as check_role
-from seed.errors import DatabaseError
 from seed.imports.checking import Checker
 from seed.imports.errors import CatalogueFileError, RejectedRowsError
 from seed.imports.merge import Merged, merge, prepare, refresh_statistics, stage
@@ -97,7 +97,7 @@ async def import_products(
     started = time.perf_counter()
     catalogue = open_catalogue(file)
     reject_file = options.rejects or file.with_name(f"{file.name}.rejected.csv")
-    async with _connected(admin_dsn) as connection:
+    async with connected(admin_dsn, job="import", unit="A catalogue", session=_SESSION) as connection:
         await check_role(connection)
         with RejectFile(reject_file, file) as rejects:
             work = _Import(connection, catalogue, options, rejects, report or _tell_nobody)
@@ -171,30 +171,6 @@ class _Import:
             if number % _ROWS_PER_REPORT == 0:
                 self._report("Reading", number, None)
             yield row
-
-
-@asynccontextmanager
-async def _connected(admin_dsn: str) -> AsyncIterator[Any]:
-    try:
-        connection = await asyncpg.connect(admin_dsn, server_settings=_SESSION)
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
-        raise DatabaseError(
-            f"The database cannot be reached: {_reason(error)}. Check the admin database URL and that the server runs."
-        ) from error
-    try:
-        yield connection
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise DatabaseError(
-            f"The import failed: {_reason(error)}. A catalogue is loaded as a whole or not at all: "
-            "remove the cause and run it again."
-        ) from error
-    finally:
-        await connection.close(timeout=5)
-
-
-def _reason(error: Exception) -> str:
-    """What the server says, without the detail, which repeats the row."""
-    return str(getattr(error, "message", None) or error)
 
 
 def _tell_nobody(phase: str, done: int, total: int | None) -> None:

@@ -74,8 +74,8 @@ def _embed(inference: WordLlamaInference, texts: Sequence[str]) -> list[Vector]:
 
 def _load_wordllama() -> WordLlamaInference:
     # Importing wordllama calls logging.basicConfig, which does nothing while there is a handler.
-    root, placeholder = logging.getLogger(), logging.NullHandler()
-    root.addHandler(placeholder)
+    root, null_handler = logging.getLogger(), logging.NullHandler()
+    root.addHandler(null_handler)
     try:
         import wordllama
 
@@ -90,7 +90,7 @@ def _load_wordllama() -> WordLlamaInference:
             "Install the wordllama package again, or set RETAIL_EMBEDDINGS=openai."
         ) from error
     finally:
-        root.removeHandler(placeholder)
+        root.removeHandler(null_handler)
     # The weights ship in half precision and the library widens them; as shipped they give the same
     # vectors in 16 MB less.
     inference.embedding = inference.embedding.astype(np.float16)
