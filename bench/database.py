@@ -35,7 +35,7 @@ class Cluster:
 
     Attributes:
         url: Superuser URL of a database that is there to connect to.
-        password: Password that mcp_user gets, or None where it needs none.
+        password: Password that the server's logins get, or None where it needs none.
     """
 
     url: str
@@ -70,13 +70,15 @@ class Retailer:
     @property
     def connections(self) -> Connections:
         """What the server needs to serve it in this process."""
-        return Connections(self.app_url, self.context_key)
+        return Connections(self.app_url, self._login_url("mcp_auth"), self._login_url("mcp_audit"), self.context_key)
 
     @property
     def server_environment(self) -> dict[str, str]:
         """What a server process needs to serve it."""
         return {
             "RETAIL_DATABASE_URL": self.app_url,
+            "RETAIL_AUTH_DATABASE_URL": self._login_url("mcp_auth"),
+            "RETAIL_AUDIT_DATABASE_URL": self._login_url("mcp_audit"),
             "RETAIL_CONTEXT_KEY": self.context_key,
             "RETAIL_LOG_LEVEL": "WARNING",
         }
@@ -89,10 +91,14 @@ class Retailer:
 
     async def principal(self, token: str) -> Principal:
         """Who is behind a token."""
-        async with Database(self.app_url, pool_size=1) as database:
+        async with Database(self._login_url("mcp_auth"), pool_size=1) as database:
             found = await Authenticator(database).authenticate(token)
         assert found is not None
         return found[0]
+
+    def _login_url(self, login: str) -> str:
+        parts = urlsplit(self.app_url)
+        return urlunsplit(parts._replace(netloc=parts.netloc.replace("mcp_user", login, 1)))
 
 
 @contextmanager
@@ -104,7 +110,7 @@ def running_cluster() -> Iterator[Cluster]:
     """
     if url := os.environ.get(DATABASE_VARIABLE):
         database = urlsplit(url).path.lstrip("/")
-        # A run gives mcp_user another password, for the whole server.
+        # A run gives the server's logins another password, for the whole server.
         if not {"bench", "test"} & set(database.split("_")):
             raise ConfigurationError(
                 f"{DATABASE_VARIABLE} names a database that was not made for measuring. Name one on a server of its "
@@ -138,7 +144,8 @@ async def temporary_retailer(cluster: Cluster) -> AsyncIterator[Retailer]:
             await migrate(connection)
             await install_key(connection, retailer.context_key)
             if cluster.password is not None:
-                await connection.execute(f"alter role mcp_user password '{cluster.password}'")
+                for login in ("mcp_user", "mcp_auth", "mcp_audit"):
+                    await connection.execute(f"alter role {login} password '{cluster.password}'")
         yield retailer
     finally:
         async with admin_connection(cluster.url) as connection:

@@ -50,6 +50,16 @@ class Settings(BaseSettings):
         default=None,
         description="PostgreSQL URL of the server, logging in as mcp_user. Unset: the embedded database.",
     )
+    auth_database_url: SecretStr | None = Field(
+        default=None,
+        description="The same database, logging in as mcp_auth, to look tokens up; needed with RETAIL_DATABASE_URL.",
+    )
+    audit_database_url: SecretStr | None = Field(
+        default=None,
+        description=(
+            "The same database, logging in as mcp_audit, to append to the audit log; needed with RETAIL_DATABASE_URL."
+        ),
+    )
     admin_database_url: SecretStr | None = Field(
         default=None,
         description=(

@@ -11,7 +11,7 @@ REQUEST_TOKEN_SECONDS = 60
 
 
 class ContextSigner:
-    """Signs request tokens `T|kid|expires|principal|store` with HMAC-SHA256 (RFC 2104).
+    """Signs request tokens `T|kid|expires|principal|store|credential` with HMAC-SHA256 (RFC 2104).
 
     Args:
         key: The secret of RETAIL_CONTEXT_KEY. The database keeps it in the form of `pads`.
@@ -26,7 +26,21 @@ class ContextSigner:
         block = (hashlib.sha256(self._key).digest() if len(self._key) > 64 else self._key).ljust(64, b"\0")
         return bytes(byte ^ 0x36 for byte in block), bytes(byte ^ 0x5C for byte in block)
 
-    def sign(self, principal_id: int, store_id: str, *, lifetime_seconds: float = REQUEST_TOKEN_SECONDS) -> str:
-        """A token that lets this principal enter this store until it expires, if it has access."""
-        payload = f"T|{self.kid}|{time.time() + lifetime_seconds:.0f}|{principal_id}|{store_id}"
+    def sign(
+        self,
+        principal_id: int,
+        store_id: str,
+        *,
+        credential: int = 0,
+        lifetime_seconds: float = REQUEST_TOKEN_SECONDS,
+    ) -> str:
+        """A token that lets this principal enter this store until it expires, if it has access.
+
+        Args:
+            principal_id: Number of the principal.
+            store_id: Store to enter.
+            credential: Id of the opaque token that the principal presented, which must still be valid; 0 for none.
+            lifetime_seconds: Seconds until it expires.
+        """
+        payload = f"T|{self.kid}|{time.time() + lifetime_seconds:.0f}|{principal_id}|{store_id}|{credential}"
         return hmac.digest(self._key, payload.encode(), "sha256").hex() + payload

@@ -22,13 +22,17 @@ class Deployment:
     """URLs of one database and the key that signs its contexts.
 
     Attributes:
-        database_url: For the server, as mcp_user; None when only an admin URL was given.
+        database_url: For the tools, as mcp_user; None when only an admin URL was given.
+        auth_database_url: For look-ups of tokens, as mcp_auth; None when not given.
+        audit_database_url: For appending to the audit log, as mcp_audit; None when not given.
         admin_url: For migrations, demo data and tokens; None when only a server URL was given.
         context_key: The signing key; None when it was not needed or not given.
         embedded: Whether the database is ours to seed.
     """
 
     database_url: str | None
+    auth_database_url: str | None
+    audit_database_url: str | None
     admin_url: str | None
     context_key: str | None
     embedded: bool
@@ -54,11 +58,25 @@ def open_deployment(settings: Settings) -> Iterator[Deployment]:
     """
     key = _reveal(settings.context_key)
     if not settings.embedded:
-        yield Deployment(_reveal(settings.database_url), _reveal(settings.admin_database_url), key, embedded=False)
+        yield Deployment(
+            _reveal(settings.database_url),
+            _reveal(settings.auth_database_url),
+            _reveal(settings.audit_database_url),
+            _reveal(settings.admin_database_url),
+            key,
+            embedded=False,
+        )
         return
     with embedded_server(settings.data_dir) as server:
         key = key or keep_private(settings.data_dir / "context.key", generate_key())
-        yield Deployment(server.dsn("mcp_user"), server.dsn("postgres"), key, embedded=True)
+        yield Deployment(
+            server.dsn("mcp_user"),
+            server.dsn("mcp_auth"),
+            server.dsn("mcp_audit"),
+            server.dsn("postgres"),
+            key,
+            embedded=True,
+        )
 
 
 async def prepare_embedded(deployment: Deployment) -> list[str]:

@@ -10,10 +10,10 @@ from typing import Any
 
 import uvicorn
 from fastmcp import FastMCP
+from fastmcp.server.http import StarletteWithLifespan
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from server.config import Settings
@@ -27,22 +27,38 @@ _SHUTDOWN_SECONDS = 10
 
 
 class Edge:
-    """The outermost ASGI layer: tidies headers, and keeps foreseen failures out of uvicorn's log.
+    """The outermost ASGI layer: one process for both transports.
 
-    httptools hands header values over with their trailing white space, which RFC 9112 section 5.1
-    says is no part of them.
+    It tidies headers, as httptools hands values over with their trailing white space, which RFC 9112
+    section 5.1 says is no part of them, and keeps foreseen failures out of uvicorn's log.
+
+    Args:
+        streamable: Serves every path but those of `legacy`.
+        legacy: Serves HTTP+SSE.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, streamable: StarletteWithLifespan, legacy: StarletteWithLifespan) -> None:
+        self._streamable = streamable
+        self._legacy = legacy
+        # Starlette speaks the lifespan protocol; requests go past it.
+        self._lifespan = Starlette(lifespan=self.running)
+
+    @asynccontextmanager
+    async def running(self, _: object = None) -> AsyncIterator[None]:
+        """Both transports, started."""
+        async with self._streamable.lifespan(self._streamable), self._legacy.lifespan(self._legacy):
+            yield
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] == "http":
-            scope["headers"] = [(name, value.strip(b" \t")) for name, value in scope["headers"]]
+        if scope["type"] == "lifespan":
+            await self._lifespan(scope, receive, send)
+            return
+        scope["headers"] = [(name, value.strip(b" \t")) for name, value in scope["headers"]]
+        app = self._legacy if scope["path"].startswith((SSE_PATH, _SSE_MESSAGES_PATH)) else self._streamable
         # Starlette raises again what `answer_failure` has answered.
         with suppress(UnavailableError):
-            await self._app(scope, receive, send)
+            await app(scope, receive, send)
 
 
 def answer_failure(_: Request, error: Exception) -> Response:
@@ -79,7 +95,7 @@ def listening_socket(settings: Settings) -> Iterator[socket.socket]:
         yield listener
 
 
-def http_app(server: FastMCP[Any], settings: Settings) -> ASGIApp:
+def http_app(server: FastMCP[Any], settings: Settings) -> Edge:
     """The server as an ASGI application, guarded against foreign Host and Origin headers.
 
     Streamable HTTP is stateless, so that any process can answer any request; not JSON-only, because
@@ -94,19 +110,7 @@ def http_app(server: FastMCP[Any], settings: Settings) -> ASGIApp:
     legacy = server.http_app(path=SSE_PATH, transport="sse", **guard)
     for app in (streamable, legacy):
         app.add_exception_handler(Exception, answer_failure)
-
-    @asynccontextmanager
-    async def both(_: Starlette) -> AsyncIterator[None]:
-        async with streamable.lifespan(streamable), legacy.lifespan(legacy):
-            yield
-
-    def by_path(scope: Scope) -> ASGIApp:
-        return legacy if scope["path"].startswith((SSE_PATH, _SSE_MESSAGES_PATH)) else streamable
-
-    async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
-        await by_path(scope)(scope, receive, send)
-
-    return Edge(Starlette(routes=[Mount("/", app=dispatch)], lifespan=both))
+    return Edge(streamable, legacy)
 
 
 class HttpServer(uvicorn.Server):

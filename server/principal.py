@@ -22,8 +22,16 @@ class StoreAccess:
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A verified identity and the stores it may enter at this moment."""
+    """A verified identity and the stores it may enter at this moment.
+
+    Attributes:
+        principal_id: Number of the principal in the database.
+        subject: Its stable name.
+        stores: Where it may go, and as what.
+        credential: Id of the opaque token that it presented; 0 for a token of an identity provider.
+    """
 
     principal_id: int
     subject: str
     stores: tuple[StoreAccess, ...]
+    credential: int = 0

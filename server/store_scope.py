@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from datetime import date
 
 from fastmcp import Context
-from fastmcp.dependencies import CurrentContext, Depends
+from fastmcp.dependencies import CurrentContext
 from fastmcp.server.dependencies import get_http_headers
 from pydantic import BaseModel
 
-from server.auth.current import current_principal
+from server.call import calling_principal, current_call
 from server.context_token import ContextSigner
 from server.db.connection import NO_CONTEXT, StoreConnection
 from server.db.pool import Database
@@ -114,21 +114,24 @@ class StoreScopes:
             BusyError, DatabaseUnavailableError: See `Database.transaction`.
         """
         chosen = self.choose(store_id)
-        token = self._signer.sign(self.principal.principal_id, chosen)
+        token = self._signer.sign(self.principal.principal_id, chosen, credential=self.principal.credential)
         async with self._database.transaction(write=write) as connection:
             try:
                 entered = await connection.one(SET_STORE_CONTEXT, token)
             except DatabaseError as error:
                 if error.sqlstate != NO_CONTEXT:
                     raise
-                stores = ", ".join(access.store_id for access in self.principal.stores) or "none"
-                raise NotFoundError(f"No such store among yours. Your stores: {stores}.") from None
+                # What is remembered of the principal may be older than what the database has just said.
+                others = [access.store_id for access in self.principal.stores if access.store_id != chosen]
+                raise NotFoundError(f"No such store among yours. Your stores: {', '.join(others) or 'none'}.") from None
+            if call := current_call.get(None):
+                call.store_id, call.role = entered.store_id, entered.role
             yield StoreScope(connection, **dict(entered))
 
 
-def store_scopes(principal: Principal = Depends(current_principal), context: Context = CurrentContext()) -> StoreScopes:
+def store_scopes(context: Context = CurrentContext()) -> StoreScopes:
     """Dependency of every tool: the caller's way into its stores."""
     server = context.lifespan_context
     # No request, no header: the setting is for stdio, where one person configures both.
     header = get_http_headers().get(STORE_HEADER)
-    return StoreScopes(server["database"], server["signer"], principal, header or server["default_store"])
+    return StoreScopes(server["database"], server["signer"], calling_principal(), header or server["default_store"])

@@ -3,12 +3,15 @@
 -- Assumes: PostgreSQL 17 or newer, a superuser or a role with CREATEROLE and CREATE on the database.
 -- First, because every later file names these roles.
 --
--- Owners never log in; the one login role owns nothing. A server that connects as mcp_user can
--- therefore not switch a policy off, whatever SQL it is made to run.
+-- Owners never log in; the login roles own nothing. A server that connects as mcp_user can therefore
+-- not switch a policy off, whatever SQL it is made to run. What the server does beside the tools has
+-- logins of its own, so that neither can do the other's work: mcp_auth looks identities up and sees no
+-- tenant row, mcp_audit appends to the audit log and reads nothing.
 
 do $$
 declare
   owner_role text;
+  login_role text;
 begin
   if current_setting('server_version_num')::int < 170000 then
     raise exception 'PostgreSQL 17 or newer is required (transaction_timeout), this is %',
@@ -28,11 +31,13 @@ begin
     end if;
   end loop;
 
-  begin
-    create role mcp_user login noinherit;
-  exception
-    when duplicate_object or unique_violation then null;
-  end;
+  foreach login_role in array array['mcp_user', 'mcp_auth', 'mcp_audit'] loop
+    begin
+      execute format('create role %I login noinherit', login_role);
+    exception
+      when duplicate_object or unique_violation then null;
+    end;
+  end loop;
 end
 $$;
 
@@ -40,7 +45,9 @@ comment on role retail_owner is 'Owns the retail schema; cannot log in.';
 comment on role retail_guard is 'Owns identities, keys and the store context; cannot log in.';
 comment on role retail_audit is 'Owns the audit log; cannot log in.';
 comment on role retail_auditor is 'Group that may read the audit log; grant it to people, never to the server.';
-comment on role mcp_user is 'The login of the MCP server: bound by every policy, owner of nothing.';
+comment on role mcp_user is 'Login under which tools run: bound by every policy, owner of nothing.';
+comment on role mcp_auth is 'Login that finds the principal behind a token; no grant on any table.';
+comment on role mcp_audit is 'Login that appends tool calls to the audit log; reads nothing.';
 
 -- Time limits live in the database, so that a client that vanished cannot keep a query running.
 -- Seconds are enough for every tool; a caller that needs longer asks for a smaller range.
@@ -54,3 +61,16 @@ alter role mcp_user set jit = off;
 alter role mcp_user set random_page_cost = 1.1;
 -- Every object is named with its schema; only the vector type and its operators are looked up.
 alter role mcp_user set search_path = public, pg_temp;
+
+-- A look-up is one index scan; an append is one short statement.
+alter role mcp_auth set default_transaction_read_only = on;
+alter role mcp_auth set statement_timeout = '2s';
+alter role mcp_auth set transaction_timeout = '5s';
+alter role mcp_auth set idle_in_transaction_session_timeout = '2s';
+alter role mcp_auth set lock_timeout = '1s';
+alter role mcp_auth set search_path = pg_catalog, pg_temp;
+alter role mcp_audit set statement_timeout = '5s';
+alter role mcp_audit set transaction_timeout = '10s';
+alter role mcp_audit set idle_in_transaction_session_timeout = '2s';
+alter role mcp_audit set lock_timeout = '2s';
+alter role mcp_audit set search_path = pg_catalog, pg_temp;

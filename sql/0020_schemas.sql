@@ -11,7 +11,7 @@ begin
     raise exception 'pgvector 0.8 or newer is required: run "alter extension vector update"';
   end if;
   execute format('revoke all on database %I from public', current_database());
-  execute format('grant connect on database %I to mcp_user, retail_auditor, pg_monitor', current_database());
+  execute format('grant connect on database %I to mcp_user, mcp_auth, mcp_audit, retail_auditor, pg_monitor', current_database());
 end
 $$;
 
@@ -28,8 +28,8 @@ comment on schema guard is 'Identities, access to stores, signing keys and the v
 comment on schema audit is 'Append-only record of every change.';
 
 grant usage on schema retail to mcp_user, retail_guard, retail_audit, retail_auditor;
-grant usage on schema guard to mcp_user, retail_owner, retail_audit;
-grant usage on schema audit to retail_owner, retail_auditor;
+grant usage on schema guard to mcp_user, mcp_auth, retail_owner, retail_audit;
+grant usage on schema audit to mcp_audit, retail_owner, retail_auditor;
 
 -- PostgreSQL lets everybody execute a new function; here each one is granted by name.
 alter default privileges for role retail_owner revoke execute on functions from public;

@@ -3,8 +3,8 @@
 -- Assumes: 0020. Before the tables, because their policies call guard.store().
 --
 -- How a request reaches a store:
---   1. The server signs a request token 'T|kid|expires|principal|store' with HMAC-SHA256.
---   2. retail.set_store_context(token) checks signature, expiry, principal and access, and leaves a
+--   1. The server signs a request token 'T|kid|expires|principal|store|credential' with HMAC-SHA256.
+--   2. retail.set_store_context(token) checks signature, expiry, principal, access and credential, and leaves a
 --      second signed value 'C|kid|transaction start|backend pid|principal|role|store' in the
 --      transaction-local setting retail.context.
 --   3. Each policy compares store_id with guard.store(), which verifies that second value again.
@@ -147,7 +147,7 @@ begin
   -- The casts come after the signature: a signed payload is one that our server wrote.
   if key.kid is not null
     and field[1] = 'T'
-    and array_length(field, 1) = 5
+    and array_length(field, 1) = 6
     and encode(sha256(key.outer_pad || sha256(key.inner_pad || convert_to(payload, 'UTF8'))), 'hex') = left(token, 64)
   then
     select p.principal_id, a.role, t.store_id, t.store_name, t.currency, t.time_zone,
@@ -161,7 +161,16 @@ begin
       and field[3]::float8 >= date_part('epoch', clock_timestamp())
       and a.valid_until > now()
       and p.is_active
-      and t.is_active;
+      and t.is_active
+      -- The token that the caller presented, so that its revocation ends calls already under way; 0 for an
+      -- identity that an identity provider vouches for.
+      and (field[6] = '0' or exists (
+        select from guard.api_token k
+        where k.token_id = field[6]::integer
+          and k.principal_id = a.principal_id
+          and k.revoked_at is null
+          and k.expires_at > now()
+      ));
   end if;
   if granted_to is null then
     raise exception 'store context refused' using errcode = '42501';
@@ -181,13 +190,14 @@ comment on function retail.set_store_context(text) is
 
 -- Without the 256-bit token nothing comes back, so the caller cannot list principals with this.
 create or replace function guard.authenticate(presented_sha256 bytea)
-returns table (principal_id integer, subject text, expires_at timestamptz, stores jsonb)
+returns table (principal_id integer, subject text, credential integer, expires_at timestamptz, stores jsonb)
 language sql stable strict security definer
 set search_path = pg_catalog, pg_temp
 begin atomic
   select
     p.principal_id,
     p.subject,
+    k.token_id,
     k.expires_at,
     coalesce(
       jsonb_agg(
@@ -204,7 +214,7 @@ begin atomic
     and k.revoked_at is null
     and k.expires_at > now()
     and p.is_active
-  group by p.principal_id, p.subject, k.expires_at;
+  group by p.principal_id, p.subject, k.token_id;
 end;
 comment on function guard.authenticate(bytea) is 'Principal and stores behind the SHA-256 of a bearer token; no row when it is not valid.';
 
@@ -260,12 +270,36 @@ end
 $$;
 comment on function guard.register_tenant() is 'Keeps guard.tenant in step with retail.stores.';
 
+-- Servers remember for a few seconds who a token belongs to; this tells them to forget it.
+create or replace function guard.announce_change() returns trigger
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform pg_notify('retail_identity', '');
+  return null;
+end
+$$;
+comment on function guard.announce_change() is 'Tells listening servers that identities, access or keys have changed.';
+
+create or replace trigger _500_announce after insert or update or delete or truncate on guard.principal
+for each statement execute function guard.announce_change();
+create or replace trigger _500_announce after insert or update or delete or truncate on guard.store_access
+for each statement execute function guard.announce_change();
+create or replace trigger _500_announce after update or delete or truncate on guard.api_token
+for each statement execute function guard.announce_change();
+create or replace trigger _500_announce after insert or update or delete or truncate on guard.tenant
+for each statement execute function guard.announce_change();
+create or replace trigger _500_announce after insert or update or delete or truncate on guard.context_key
+for each statement execute function guard.announce_change();
+
 reset role;
 
 revoke create on schema retail from retail_guard;
 revoke all on all functions in schema guard from public;
 grant execute on function guard.store(), guard.context(), guard.role() to mcp_user, retail_owner, retail_audit;
-grant execute on function guard.authenticate(bytea), guard.knows_key(text) to mcp_user;
+grant execute on function guard.knows_key(text) to mcp_user;
+grant execute on function guard.authenticate(bytea) to mcp_auth;
 grant execute on function guard.pseudonym(text, text, text), guard.subject(integer) to retail_audit;
 grant execute on function guard.register_tenant() to retail_owner;
 

@@ -20,6 +20,7 @@ from server.db.embedded import embedded_server
 
 IMAGE = "pgvector/pgvector:pg18"
 PASSWORD = "only-for-tests"
+LOGINS = ("mcp_user", "mcp_auth", "mcp_audit")
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Cluster:
 
     Attributes:
         url: Superuser URL of a database that is there to connect to.
-        password: Password that mcp_user gets, or None where the server needs none.
+        password: Password that the server's logins get, or None where the server needs none.
     """
 
     url: str
@@ -46,8 +47,10 @@ class Cluster:
         return urlunsplit(parts._replace(netloc=f"{login}@{host}"))
 
     def login_statement(self) -> str:
-        """SQL that lets mcp_user log in here."""
-        return "select 1" if self.password is None else f"alter role mcp_user password '{self.password}'"
+        """SQL that lets the server log in here."""
+        if self.password is None:
+            return "select 1"
+        return ";".join(f"alter role {login} password '{self.password}'" for login in LOGINS)
 
     @asynccontextmanager
     async def temporary_database(self, template: str = "template1") -> AsyncIterator[str]:

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from fastmcp import Client, FastMCP
 
@@ -32,10 +33,25 @@ class Retailer:
     admin_url: str
     app_url: str
 
+    def login_url(self, login: str) -> str:
+        """URL for another of the server's logins."""
+        parts = urlsplit(self.app_url)
+        return urlunsplit(parts._replace(netloc=parts.netloc.replace("mcp_user", login, 1)))
+
     @property
     def connections(self) -> Connections:
         """What the server needs to serve it."""
-        return Connections(self.app_url, CONTEXT_KEY)
+        return Connections(self.app_url, self.login_url("mcp_auth"), self.login_url("mcp_audit"), CONTEXT_KEY)
+
+    @property
+    def server_environment(self) -> dict[str, str]:
+        """What a server process needs to serve it."""
+        return {
+            "RETAIL_DATABASE_URL": self.app_url,
+            "RETAIL_AUTH_DATABASE_URL": self.login_url("mcp_auth"),
+            "RETAIL_AUDIT_DATABASE_URL": self.login_url("mcp_audit"),
+            "RETAIL_CONTEXT_KEY": CONTEXT_KEY,
+        }
 
     async def fetch(self, sql: str, *arguments: Any) -> list[dict[str, Any]]:
         """Run SQL as the superuser, past every policy: the reference for what tools answer."""
@@ -79,8 +95,11 @@ class Retailer:
     async def scope(self, store_id: str, *, role: Role = "manager", write: bool = False) -> AsyncIterator[StoreScope]:
         """One store, entered exactly as a tool does it."""
         token = await self.token(store_id, role=role)
-        async with Database(self.app_url, pool_size=1) as database:
-            found = await Authenticator(database).authenticate(token)
+        async with (
+            Database(self.app_url, pool_size=1) as database,
+            Database(self.login_url("mcp_auth"), pool_size=1) as identities,
+        ):
+            found = await Authenticator(identities).authenticate(token)
             assert found is not None
             scopes = StoreScopes(database, ContextSigner(CONTEXT_KEY), found[0])
             async with scopes.enter(store_id, write=write) as store:

@@ -1,4 +1,4 @@
-"""The password of the server's login."""
+"""Passwords of the server's logins."""
 
 from __future__ import annotations
 
@@ -11,24 +11,29 @@ from urllib.parse import unquote, urlsplit
 
 from server.errors import ConfigurationError
 
-LOGIN = "mcp_user"
 _ITERATIONS = 4096  # PostgreSQL's scram_iterations
 
 
-async def set_login_password(connection: Any, server_url: str | None) -> None:
-    """Give mcp_user the password that the server's URL has; the database gets and logs a verifier only.
+async def set_login_password(connection: Any, login: str, setting: str, url: str | None) -> None:
+    """Give a login the password that its URL has; the database gets and logs a verifier only.
+
+    Args:
+        connection: An admin connection.
+        login: The role, for example mcp_user.
+        setting: Variable that the URL came from, for the error that names it.
+        url: The URL.
 
     Raises:
         ConfigurationError: The URL is missing, names another login, or has no password in ASCII.
     """
-    parts = urlsplit(server_url or "")
+    parts = urlsplit(url or "")
     password = unquote(parts.password or "")
-    if parts.username != LOGIN or not password or not password.isascii():
+    if parts.username != login or not password or not password.isascii():
         raise ConfigurationError(
-            f"--set-password takes the password from RETAIL_DATABASE_URL: postgresql://{LOGIN}:PASSWORD@host/database, "
-            "in ASCII, with special characters percent-encoded."
+            f"--set-password takes the password of {login} from {setting}: "
+            f"postgresql://{login}:PASSWORD@host/database, in ASCII, with special characters percent-encoded."
         )
-    await connection.execute(f"alter role {LOGIN} password '{scram_verifier(password, secrets.token_bytes(16))}'")
+    await connection.execute(f"alter role {login} password '{scram_verifier(password, secrets.token_bytes(16))}'")
 
 
 def scram_verifier(password: str, salt: bytes) -> str:

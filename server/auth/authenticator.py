@@ -1,13 +1,14 @@
-"""Looks bearer tokens up in the database, anew on each call, so that revocation is immediate."""
+"""Looks bearer tokens up in the database, as mcp_auth."""
 
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import BaseModel, Json, TypeAdapter
 
+from server.auth.identity_cache import IdentityCache
 from server.db.pool import Database
 from server.db.queries import QueryFile
 from server.principal import Principal, StoreAccess
@@ -20,6 +21,7 @@ TOKEN_LENGTH = len(TOKEN_PREFIX) + 43
 class _AuthenticatedRow(BaseModel):
     principal_id: int
     subject: str
+    credential: int
     expires_at: datetime
     stores: Json[list[dict[str, Any]]]
 
@@ -34,17 +36,22 @@ def token_digest(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
+Authenticated = tuple[Principal, datetime]
+
+
 class Authenticator:
     """Finds the principal behind an opaque token.
 
     Args:
-        database: The server's pool.
+        database: A pool of connections as mcp_auth.
+        cache: What is remembered between calls; without one every call is looked up.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, cache: IdentityCache[Authenticated] | None = None) -> None:
         self._database = database
+        self._cache = cache
 
-    async def authenticate(self, token: str) -> tuple[Principal, datetime] | None:
+    async def authenticate(self, token: str) -> Authenticated | None:
         """Look a token up.
 
         Returns:
@@ -56,8 +63,22 @@ class Authenticator:
         """
         if len(token) != TOKEN_LENGTH or not token.startswith(TOKEN_PREFIX):
             return None
-        rows = await self._database.fetch(AUTHENTICATE, token_digest(token))
+        digest = token_digest(token)
+        if self._cache is None:
+            return await self._look_up(digest)
+        found = self._cache.get(digest)
+        if found is None:
+            generation = self._cache.generation
+            found = await self._look_up(digest)
+            if found is not None:
+                self._cache.put(digest, found, generation)
+        # A remembered token runs out like any other.
+        return found if found is not None and found[1] > datetime.now(UTC) else None
+
+    async def _look_up(self, digest: bytes) -> Authenticated | None:
+        rows = await self._database.fetch(AUTHENTICATE, digest)
         if not rows:
             return None
         (row,) = rows
-        return Principal(row.principal_id, row.subject, _STORES.validate_python(row.stores)), row.expires_at
+        stores = _STORES.validate_python(row.stores)
+        return Principal(row.principal_id, row.subject, stores, row.credential), row.expires_at

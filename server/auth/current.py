@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastmcp import Context
-from fastmcp.dependencies import CurrentContext
 from fastmcp.server.dependencies import get_access_token
 
 from server.auth.authenticator import Authenticator
@@ -12,8 +13,11 @@ from server.errors import NotAllowedError
 from server.principal import Principal
 
 
-async def current_principal(context: Context = CurrentContext()) -> Principal:
-    """The principal of this call: the bearer token's over HTTP, the configured token's on stdio.
+async def current_principal(context: Context | None) -> Principal:
+    """The principal of this request: the bearer token's over HTTP, the configured token's on stdio.
+
+    Args:
+        context: FastMCP's context of the request.
 
     Raises:
         NotAllowedError: There is no valid identity. None is ever assumed.
@@ -23,7 +27,7 @@ async def current_principal(context: Context = CurrentContext()) -> Principal:
         principal = access_token.claims[PRINCIPAL_CLAIM]
         assert isinstance(principal, Principal)
         return principal
-    server = context.lifespan_context
+    server: dict[str, Any] = context.lifespan_context if context is not None else {"stdio_token": None}
     if server["stdio_token"] is not None:
         authenticator: Authenticator = server["authenticator"]
         found = await authenticator.authenticate(server["stdio_token"])

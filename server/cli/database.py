@@ -19,7 +19,7 @@ def migrate(*, set_password: Annotated[bool, Parameter(negative=())] = False) ->
     """Bring the database up to this version's schema, and install RETAIL_CONTEXT_KEY in it if it is set.
 
     Args:
-        set_password: Give mcp_user the password that RETAIL_DATABASE_URL has.
+        set_password: Give the server's three logins the passwords that their URLs have.
     """
     with open_deployment(load_settings()) as deployment:
         applied = asyncio.run(_migrate(deployment, set_password=set_password))
@@ -34,5 +34,9 @@ async def _migrate(deployment: Deployment, *, set_password: bool) -> list[str]:
         if deployment.context_key is not None:
             await install_key(connection, deployment.context_key)
         if set_password:
-            await set_login_password(connection, deployment.database_url)
+            await set_login_password(connection, "mcp_user", "RETAIL_DATABASE_URL", deployment.database_url)
+            await set_login_password(connection, "mcp_auth", "RETAIL_AUTH_DATABASE_URL", deployment.auth_database_url)
+            await set_login_password(
+                connection, "mcp_audit", "RETAIL_AUDIT_DATABASE_URL", deployment.audit_database_url
+            )
     return applied

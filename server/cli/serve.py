@@ -83,16 +83,23 @@ def _announce(listener: socket.socket, tokens: list[DemoToken]) -> None:
 
 
 def _connections(deployment: Deployment) -> Connections:
-    if deployment.database_url is None:
+    urls = {
+        "RETAIL_DATABASE_URL is not set (login mcp_user)": deployment.database_url,
+        "RETAIL_AUTH_DATABASE_URL is not set (login mcp_auth)": deployment.auth_database_url,
+        "RETAIL_AUDIT_DATABASE_URL is not set (login mcp_audit)": deployment.audit_database_url,
+    }
+    if missing := [fault for fault, url in urls.items() if url is None]:
         raise ConfigurationError(
-            "RETAIL_DATABASE_URL is not set. The server logs in as mcp_user; the admin URL is for commands only."
+            f"{'; '.join(missing)}. The server reaches its database under three logins; the admin URL is for "
+            "commands only."
         )
     if deployment.context_key is None:
         raise ConfigurationError(
             "RETAIL_CONTEXT_KEY is not set. Make one with: python -m server key generate, set it here and run "
             "python -m server key install once."
         )
-    return Connections(deployment.database_url, deployment.context_key)
+    database_url, auth_url, audit_url = (url for url in urls.values() if url is not None)
+    return Connections(database_url, auth_url, audit_url, deployment.context_key)
 
 
 def _run(work: Coroutine[Any, Any, None]) -> None:

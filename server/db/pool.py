@@ -1,4 +1,4 @@
-"""The connection pool of the server, logging in as mcp_user."""
+"""Connection pools: one per login role of the server."""
 
 from __future__ import annotations
 
@@ -34,10 +34,11 @@ async def _keep_session_state(connection: Any) -> None:
 
 
 class Database:
-    """The pool, opened for the life of the server.
+    """A pool of one login role, opened for the life of the server.
 
     Args:
-        dsn: URL of the database, logging in as mcp_user.
+        dsn: URL of the database.
+        setting: Variable that the URL came from, for the error that names it.
         pool_size: Largest number of connections.
         pool_timeout_seconds: How long a borrower waits for a free one.
         query_timeout_seconds: Time limit of one statement.
@@ -47,11 +48,13 @@ class Database:
         self,
         dsn: str,
         *,
+        setting: str = "RETAIL_DATABASE_URL",
         pool_size: int = 8,
         pool_timeout_seconds: float = 5.0,
         query_timeout_seconds: float = 10.0,
     ) -> None:
         self._dsn = dsn
+        self._setting = setting
         self._pool_size = pool_size
         self._pool_timeout = pool_timeout_seconds
         self._query_timeout = query_timeout_seconds
@@ -76,8 +79,8 @@ class Database:
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
             # The URL may hold a password and the driver's text may repeat the URL: name the kind only.
             raise ConfigurationError(
-                f"The database cannot be opened ({type(error).__name__}). Check RETAIL_DATABASE_URL: "
-                "host, port, database name, and that mcp_user may log in."
+                f"The database cannot be opened ({type(error).__name__}). Check {self._setting}: "
+                "host, port, database name, login and password."
             ) from None
         return self
 

@@ -16,6 +16,7 @@ import seed
 import server
 from server.db.queries import Query, QueryFile
 from tests.cluster import Cluster
+from tests.support import Retailer
 
 ROOT = Path(server.__file__).parents[1]
 
@@ -75,11 +76,21 @@ async def database(cluster: Cluster, template: str) -> AsyncIterator[str]:
 
 
 @pytest.fixture(scope="module")
-async def mcp_user(cluster: Cluster, database: str) -> AsyncIterator[Any]:
-    """A connection with the server's own rights."""
-    connection = await asyncpg.connect(cluster.app_url(database))
-    yield connection
-    await connection.close()
+async def logins(cluster: Cluster, database: str) -> AsyncIterator[dict[str, Any]]:
+    """Connections with the server's own rights, by module prefix of the queries that run there."""
+    retailer = Retailer(cluster.admin_url(database), cluster.app_url(database))
+    connections = {
+        prefix: await asyncpg.connect(retailer.login_url(login))
+        for prefix, login in (("", "mcp_user"), ("server.auth", "mcp_auth"))
+    }
+    yield connections
+    for connection in connections.values():
+        await connection.close()
+
+
+def login_of(source: str, logins: dict[str, Any]) -> Any:
+    """The connection whose rights a query runs with."""
+    return logins[max((prefix for prefix in logins if source.startswith(prefix)), key=len)]
 
 
 @pytest.fixture(scope="module")
@@ -89,17 +100,17 @@ async def superuser(cluster: Cluster, database: str) -> AsyncIterator[Any]:
     await connection.close()
 
 
-@pytest.mark.parametrize("query", [query for _, query in QUERIES], ids=[name for name, _ in QUERIES])
-async def test_a_query_fits_its_model(query: Query[Any], mcp_user: Any) -> None:
-    statement = await mcp_user.prepare(query.sql)
+@pytest.mark.parametrize(("source", "query"), QUERIES, ids=[name for name, _ in QUERIES])
+async def test_a_query_fits_its_model(source: str, query: Query[Any], logins: dict[str, Any]) -> None:
+    statement = await login_of(source, logins).prepare(query.sql)
     columns = [attribute.name for attribute in statement.get_attributes()]
     assert sorted(columns) == sorted(query.row.model_fields)
 
 
-@pytest.mark.parametrize("query", [query for _, query in QUERIES], ids=[name for name, _ in QUERIES])
-async def test_every_parameter_of_a_query_is_explained(query: Query[Any], mcp_user: Any) -> None:
+@pytest.mark.parametrize(("source", "query"), QUERIES, ids=[name for name, _ in QUERIES])
+async def test_every_parameter_of_a_query_is_explained(source: str, query: Query[Any], logins: dict[str, Any]) -> None:
     """By its number, in the comment above: a caller passes them by position."""
-    statement = await mcp_user.prepare(query.sql)
+    statement = await login_of(source, logins).prepare(query.sql)
     comment = "\n".join(line for line in query.sql.splitlines() if line.startswith("--"))
     for number, _ in enumerate(statement.get_parameters(), start=1):
         assert re.search(rf"\${number}\b", comment), f"${number}"

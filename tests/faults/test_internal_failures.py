@@ -111,7 +111,7 @@ async def test_a_failure_before_anybody_is_known(seattle: Retailer, caplog: pyte
     """Over HTTP the token is looked up before any tool runs."""
     token = await seattle.token("seattle")
     async with serving(seattle) as served:
-        await seattle.execute("revoke execute on function guard.authenticate(bytea) from mcp_user")
+        await seattle.execute("revoke execute on function guard.authenticate(bytea) from mcp_auth")
         response = await served.call("get_store_context", authorization=bearer(token))
     assert response.status_code in (500, 503)
     for inside in ("authenticate", "42501", "Traceback", "permission", token):

@@ -76,8 +76,10 @@ COLUMN_GRANTS = {
         "total_lifetime_value",
     },
 }
+# mcp_auth and mcp_audit hold no grant on any table of ours but what is listed.
+OTHER_TABLE_GRANTS: dict[str, dict[str, set[str]]] = {"mcp_auth": {}, "mcp_audit": {}}
+OTHER_FUNCTION_GRANTS: dict[str, set[str]] = {"mcp_auth": {"guard.authenticate"}, "mcp_audit": set()}
 FUNCTION_GRANTS = {
-    "guard.authenticate",
     "guard.context",
     "guard.knows_key",
     "guard.role",
@@ -87,6 +89,8 @@ FUNCTION_GRANTS = {
     "retail.search_products_by_similarity",
     "retail.set_store_context",
 }
+
+each_login = pytest.mark.parametrize("login", ["mcp_user", "mcp_auth", "mcp_audit"])
 
 
 @pytest.fixture(scope="module")
@@ -262,34 +266,41 @@ async def test_no_owner_bypasses_row_level_security(catalogue: Any) -> None:
     assert powerful == []
 
 
-async def test_server_login_has_no_power_of_its_own(catalogue: Any) -> None:
+@each_login
+async def test_server_login_has_no_power_of_its_own(catalogue: Any, login: str) -> None:
     role = await catalogue.fetchrow(
         "select rolcanlogin, rolsuper, rolbypassrls, rolcreaterole, rolcreatedb, rolreplication, rolinherit"
-        " from pg_roles where rolname = 'mcp_user'"
+        " from pg_roles where rolname = $1",
+        login,
     )
 
     assert tuple(role) == (True, False, False, False, False, False, False)
 
 
-async def test_server_login_is_a_member_of_nothing(catalogue: Any) -> None:
+@each_login
+async def test_server_login_is_a_member_of_nothing(catalogue: Any, login: str) -> None:
     groups = await column(
-        catalogue, "select roleid::regrole::text from pg_auth_members where member = 'mcp_user'::regrole"
+        catalogue, f"select roleid::regrole::text from pg_auth_members where member = '{login}'::regrole"
     )
 
     assert groups == []
 
 
+@each_login
 @pytest.mark.parametrize(("privilege", "granted"), [("CONNECT", True), ("TEMP", False), ("CREATE", False)])
-async def test_server_login_may_only_connect_to_the_database(catalogue: Any, privilege: str, granted: bool) -> None:
+async def test_server_login_may_only_connect_to_the_database(
+    catalogue: Any, privilege: str, granted: bool, login: str
+) -> None:
     assert (
-        await catalogue.fetchval("select has_database_privilege('mcp_user', current_database(), $1)", privilege)
+        await catalogue.fetchval("select has_database_privilege($1, current_database(), $2)", login, privilege)
         is granted
     )
 
 
-async def test_server_login_can_create_in_no_schema(catalogue: Any) -> None:
+@each_login
+async def test_server_login_can_create_in_no_schema(catalogue: Any, login: str) -> None:
     writable = await column(
-        catalogue, "select nspname::text from pg_namespace where has_schema_privilege('mcp_user', oid, 'CREATE')"
+        catalogue, f"select nspname::text from pg_namespace where has_schema_privilege('{login}', oid, 'CREATE')"
     )
 
     assert writable == []
@@ -325,6 +336,25 @@ async def test_server_login_may_call_exactly_these_functions(catalogue: Any) -> 
     )
 
     assert set(callable_ones) == FUNCTION_GRANTS
+
+
+@pytest.mark.parametrize("login", OTHER_FUNCTION_GRANTS)
+async def test_other_logins_hold_exactly_their_grants(catalogue: Any, login: str) -> None:
+    tables = await catalogue.fetch(
+        f"""select n.nspname || '.' || c.relname as name, array_agg(distinct a.privilege_type) as privileges
+            from pg_class c join pg_namespace n on n.oid = c.relnamespace
+            left join pg_attribute t on t.attrelid = c.oid
+            cross join lateral (select * from aclexplode(c.relacl) union all select * from aclexplode(t.attacl)) a
+            where {OURS} and a.grantee = '{login}'::regrole group by 1"""
+    )
+    functions = await column(
+        catalogue,
+        f"""select n.nspname || '.' || p.proname from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+            where {OURS} and has_function_privilege('{login}', p.oid, 'EXECUTE')""",
+    )
+
+    assert {row["name"]: set(row["privileges"]) for row in tables} == OTHER_TABLE_GRANTS[login]
+    assert set(functions) == OTHER_FUNCTION_GRANTS[login]
 
 
 async def test_server_login_holds_no_grant_on_a_secret(catalogue: Any) -> None:
@@ -381,8 +411,9 @@ async def test_every_view_is_a_security_barrier_or_for_operators_or_of_shared_da
     assert set(plain) == {"table_stats", "index_usage", "slow_queries", "category_tree"}
 
 
-async def test_server_login_has_time_limits(catalogue: Any) -> None:
-    settings = await catalogue.fetchval("select setconfig from pg_db_role_setting where setrole = 'mcp_user'::regrole")
+@each_login
+async def test_server_login_has_time_limits(catalogue: Any, login: str) -> None:
+    settings = await catalogue.fetchval(f"select setconfig from pg_db_role_setting where setrole = '{login}'::regrole")
 
     assert {setting.split("=")[0] for setting in settings} >= {
         "statement_timeout",

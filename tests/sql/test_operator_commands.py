@@ -39,6 +39,13 @@ async def database(retailer: Retailer) -> AsyncIterator[Database]:
         yield database
 
 
+@pytest.fixture
+async def identities(retailer: Retailer) -> AsyncIterator[Database]:
+    """The server's pool for look-ups of identities."""
+    async with Database(retailer.login_url("mcp_auth"), pool_size=1) as identities:
+        yield identities
+
+
 async def issue(
     connection: Any,
     *stores: str,
@@ -50,9 +57,9 @@ async def issue(
     return await issue_token(connection, subject, stores, role, lifetime=lifetime, **options)
 
 
-async def principal_of(database: Database, token: str) -> Principal | None:
+async def principal_of(identities: Database, token: str) -> Principal | None:
     """Whom the server takes a token for."""
-    found = await Authenticator(database).authenticate(token)
+    found = await Authenticator(identities).authenticate(token)
     return None if found is None else found[0]
 
 
@@ -61,10 +68,10 @@ async def operations(connection: Any) -> list[str]:
     return [row["action"] for row in await connection.fetch("select action from audit.operation order by operation_id")]
 
 
-async def test_token_identifies_its_subject_and_stores(shop: Any, database: Database) -> None:
+async def test_token_identifies_its_subject_and_stores(shop: Any, identities: Database) -> None:
     issued = await issue(shop, "seattle", "redmond", role="analyst")
 
-    principal = await principal_of(database, issued.token)
+    principal = await principal_of(identities, issued.token)
 
     assert principal is not None
     assert principal.subject == "ada"
@@ -74,28 +81,28 @@ async def test_token_identifies_its_subject_and_stores(shop: Any, database: Data
     )
 
 
-async def test_token_expires_when_it_was_said_to(shop: Any, database: Database) -> None:
+async def test_token_expires_when_it_was_said_to(shop: Any, identities: Database) -> None:
     issued = await issue(shop, "seattle", lifetime=timedelta(hours=3))
 
-    found = await Authenticator(database).authenticate(issued.token)
+    found = await Authenticator(identities).authenticate(issued.token)
 
     assert found is not None
     assert found[1] == issued.expires_at
     assert timedelta(hours=2, minutes=59) < issued.expires_at - datetime.now(UTC) <= timedelta(hours=3)
 
 
-async def test_expired_token_is_nobody(shop: Any, database: Database) -> None:
+async def test_expired_token_is_nobody(shop: Any, identities: Database) -> None:
     issued = await issue(shop, "seattle", lifetime=-DAY)
 
-    assert await principal_of(database, issued.token) is None
+    assert await principal_of(identities, issued.token) is None
 
 
-async def test_altered_token_is_nobody(shop: Any, database: Database) -> None:
+async def test_altered_token_is_nobody(shop: Any, identities: Database) -> None:
     issued = await issue(shop, "seattle")
 
-    assert await principal_of(database, issued.token.swapcase()) is None
-    assert await principal_of(database, issued.token[:-1]) is None
-    assert await principal_of(database, "") is None
+    assert await principal_of(identities, issued.token.swapcase()) is None
+    assert await principal_of(identities, issued.token[:-1]) is None
+    assert await principal_of(identities, "") is None
 
 
 async def test_text_of_a_token_is_nowhere_in_the_database(shop: Any) -> None:
@@ -113,30 +120,33 @@ async def test_text_of_a_token_is_nowhere_in_the_database(shop: Any) -> None:
     assert [form for form in (secret, secret.encode().hex(), secret[:12]) if form in everything] == []
 
 
-async def test_two_tokens_of_a_subject_are_one_principal(shop: Any, database: Database) -> None:
+async def test_two_tokens_of_a_subject_are_one_principal(shop: Any, identities: Database) -> None:
     first, second = [await issue(shop, "seattle") for _ in range(2)]
 
-    assert await principal_of(database, first.token) == await principal_of(database, second.token)
+    principals = [await principal_of(identities, issued.token) for issued in (first, second)]
+
+    assert {principal.principal_id for principal in principals if principal} == {1}
+    assert [principal.credential for principal in principals if principal] == [first.token_id, second.token_id]
 
 
-async def test_other_role_is_refused_and_changes_nothing(shop: Any, database: Database) -> None:
+async def test_other_role_is_refused_and_changes_nothing(shop: Any, identities: Database) -> None:
     held = await issue(shop, "seattle", role="analyst")
 
     with pytest.raises(InvalidInputError, match="ada is analyst in seattle already"):
         await issue(shop, "seattle", "redmond", role="manager")
 
-    principal = await principal_of(database, held.token)
+    principal = await principal_of(identities, held.token)
     assert principal is not None
     assert principal.stores == (StoreAccess("seattle", "Seattle", "analyst"),)
     assert len(await list_tokens(shop)) == 1
 
 
-async def test_role_is_replaced_when_asked_for(shop: Any, database: Database) -> None:
+async def test_role_is_replaced_when_asked_for(shop: Any, identities: Database) -> None:
     held = await issue(shop, "seattle", role="analyst")
 
     await issue(shop, "seattle", role="manager", change_role=True)
 
-    principal = await principal_of(database, held.token)
+    principal = await principal_of(identities, held.token)
     assert principal is not None
     assert principal.stores == (StoreAccess("seattle", "Seattle", "manager"),)
 
@@ -170,24 +180,24 @@ async def test_deactivated_subject_gets_no_token(shop: Any) -> None:
         await issue(shop, "seattle")
 
 
-async def test_revoked_token_is_nobody_on_its_next_call(shop: Any, database: Database) -> None:
+async def test_revoked_token_is_nobody_on_its_next_call(shop: Any, identities: Database) -> None:
     revoked, kept = [await issue(shop, "seattle") for _ in range(2)]
-    assert await principal_of(database, revoked.token) is not None
+    assert await principal_of(identities, revoked.token) is not None
 
     await revoke_token(shop, revoked.token_id)
 
-    assert await principal_of(database, revoked.token) is None
-    assert await principal_of(database, kept.token) is not None
+    assert await principal_of(identities, revoked.token) is None
+    assert await principal_of(identities, kept.token) is not None
 
 
-async def test_revoking_a_subject_ends_all_its_tokens(shop: Any, database: Database) -> None:
+async def test_revoking_a_subject_ends_all_its_tokens(shop: Any, identities: Database) -> None:
     of_ada = [await issue(shop, "seattle") for _ in range(2)]
     of_grace = await issue(shop, "seattle", subject="grace")
 
     assert await revoke_subject(shop, "ada") == 2
 
-    assert [await principal_of(database, issued.token) for issued in of_ada] == [None, None]
-    assert await principal_of(database, of_grace.token) is not None
+    assert [await principal_of(identities, issued.token) for issued in of_ada] == [None, None]
+    assert await principal_of(identities, of_grace.token) is not None
 
 
 async def test_token_is_revoked_once(shop: Any) -> None:
@@ -203,26 +213,28 @@ async def test_subject_without_a_token_cannot_be_revoked(shop: Any) -> None:
         await revoke_subject(shop, "nobody")
 
 
-async def test_deactivated_principal_is_nobody_on_its_next_call(shop: Any, database: Database) -> None:
+async def test_deactivated_principal_is_nobody_on_its_next_call(shop: Any, identities: Database) -> None:
     issued = await issue(shop, "seattle")
 
     await shop.execute("update guard.principal set is_active = false")
 
-    assert await principal_of(database, issued.token) is None
+    assert await principal_of(identities, issued.token) is None
 
 
-async def test_access_that_ran_out_is_missing_on_the_next_call(shop: Any, database: Database) -> None:
+async def test_access_that_ran_out_is_missing_on_the_next_call(shop: Any, identities: Database) -> None:
     issued = await issue(shop, "seattle", "redmond")
 
     await shop.execute("update guard.store_access set valid_until = now() where store_id = 'redmond'")
 
-    principal = await principal_of(database, issued.token)
+    principal = await principal_of(identities, issued.token)
     assert principal is not None
     assert [access.store_id for access in principal.stores] == ["seattle"]
 
 
-async def test_known_principal_cannot_enter_a_store_after_its_access_ran_out(shop: Any, database: Database) -> None:
-    principal = await principal_of(database, (await issue(shop, "seattle")).token)
+async def test_known_principal_cannot_enter_a_store_after_its_access_ran_out(
+    shop: Any, database: Database, identities: Database
+) -> None:
+    principal = await principal_of(identities, (await issue(shop, "seattle")).token)
     assert principal is not None
     scopes = StoreScopes(database, SIGNER, principal)
     async with scopes.enter():
@@ -235,12 +247,12 @@ async def test_known_principal_cannot_enter_a_store_after_its_access_ran_out(sho
             pass
 
 
-async def test_closed_store_is_missing_on_the_next_call(shop: Any, database: Database) -> None:
+async def test_closed_store_is_missing_on_the_next_call(shop: Any, identities: Database) -> None:
     issued = await issue(shop, "seattle", "redmond")
 
     await close_store(shop, "redmond")
 
-    principal = await principal_of(database, issued.token)
+    principal = await principal_of(identities, issued.token)
     assert principal is not None
     assert [access.store_id for access in principal.stores] == ["seattle"]
 
@@ -269,9 +281,9 @@ async def test_every_action_is_entered_in_the_audit_log(shop: Any) -> None:
     assert await operations(shop) == ["access_granted", "token_issued", "token_revoked", "store_added", "store_closed"]
 
 
-async def test_new_store_can_be_entered(shop: Any, database: Database) -> None:
+async def test_new_store_can_be_entered(shop: Any, database: Database, identities: Database) -> None:
     await add_store(shop, "tacoma", "Tacoma Mall", "CAD", "America/Toronto")
-    principal = await principal_of(database, (await issue(shop, "tacoma")).token)
+    principal = await principal_of(identities, (await issue(shop, "tacoma")).token)
     assert principal is not None
 
     async with StoreScopes(database, SIGNER, principal).enter() as store:
@@ -335,11 +347,11 @@ async def test_second_key_stands_beside_the_first(admin: Any) -> None:
     assert await admin.fetchval("select count(*) from guard.context_key where not_after > now()") == 2
 
 
-async def test_key_that_is_longer_than_a_block_signs_too(shop: Any, database: Database) -> None:
+async def test_key_that_is_longer_than_a_block_signs_too(shop: Any, database: Database, identities: Database) -> None:
 
     long_key = "long" * 50
     await install_key(shop, long_key)
-    principal = await principal_of(database, (await issue(shop, "seattle")).token)
+    principal = await principal_of(identities, (await issue(shop, "seattle")).token)
     assert principal is not None
 
     async with StoreScopes(database, ContextSigner(long_key), principal).enter() as store:

@@ -39,8 +39,7 @@ def environment(**variables: str) -> dict[str, str]:
 
 def for_server(retailer: Retailer, **variables: str) -> dict[str, str]:
     """Environment of a server on this database."""
-    own = {"RETAIL_DATABASE_URL": retailer.app_url, "RETAIL_CONTEXT_KEY": CONTEXT_KEY}
-    return environment(**(own | variables))
+    return environment(**(retailer.server_environment | variables))
 
 
 def for_operator(retailer: Retailer, **variables: str) -> dict[str, str]:

@@ -98,10 +98,10 @@ async def _alter(retailer: Retailer, change: str) -> None:
 
 
 async def server_backends(retailer: Retailer, condition: str = "true") -> list[dict[str, Any]]:
-    """The server's connections, as the database sees them."""
+    """The connections under which tools run, as the database sees them."""
     return await retailer.fetch(f"""
         select pid, state, wait_event_type, query from pg_stat_activity
-        where datname = current_database() and application_name = 'retail-mcp' and {condition}
+        where datname = current_database() and usename = 'mcp_user' and {condition}
     """)
 
 
@@ -114,5 +114,5 @@ async def end_backends(retailer: Retailer) -> None:
     """End the server's connections, as a restart of the database does."""
     await retailer.fetch("""
         select pg_terminate_backend(pid, 5000) from pg_stat_activity
-        where datname = current_database() and application_name = 'retail-mcp'
+        where datname = current_database() and usename like 'mcp_%'
     """)

@@ -27,7 +27,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def printed(retailer: Retailer, *arguments: str, **variables: str) -> dict[str, Any]:
     """The one entry of a printed configuration."""
-    env = for_operator(retailer, RETAIL_DATABASE_URL=retailer.app_url, **variables)
+    env = for_operator(retailer, **(retailer.server_environment | variables))
     end = await run_here(env, "config", *arguments)
     assert (end.code, end.err) == (0, ""), end
     # Rights of an operator must not get into a client's file.

@@ -36,11 +36,11 @@ def test_the_pads_agree_with_hmac(key: str) -> None:
 def test_a_token_is_a_signature_and_what_it_signs() -> None:
     signer = ContextSigner(KEYS[-1])
     before = time.time()
-    token = signer.sign(42, "seattle")
+    token = signer.sign(42, "seattle", credential=7)
     signature, payload = token[:64], token[64:]
     assert as_the_database_computes_it(signer, payload.encode()).hex() == signature
-    mark, kid, expires, principal, store = payload.split("|")
-    assert (mark, kid, principal, store) == ("T", signer.kid, "42", "seattle")
+    mark, kid, expires, principal, store, credential = payload.split("|")
+    assert (mark, kid, principal, store, credential) == ("T", signer.kid, "42", "seattle", "7")
     assert before + REQUEST_TOKEN_SECONDS - 1 <= float(expires) <= time.time() + REQUEST_TOKEN_SECONDS + 1
 
 

@@ -29,9 +29,11 @@ def test_verifier_is_the_example_of_rfc_7677() -> None:
 
 async def test_database_gets_a_verifier_and_never_the_password() -> None:
     connection: Any = Recorder()
-    await set_login_password(connection, "postgresql://mcp_user:p%40ss-w0rd@db/retail")
+    await set_login_password(
+        connection, "mcp_auth", "RETAIL_AUTH_DATABASE_URL", "postgresql://mcp_auth:p%40ss-w0rd@db/retail"
+    )
     (statement,) = connection.statements
-    assert statement.startswith("alter role mcp_user password 'SCRAM-SHA-256$4096:")
+    assert statement.startswith("alter role mcp_auth password 'SCRAM-SHA-256$4096:")
     assert "p@ss-w0rd" not in statement
 
 
@@ -43,7 +45,7 @@ async def test_database_gets_a_verifier_and_never_the_password() -> None:
 async def test_url_without_a_usable_password_is_refused_and_not_repeated(url: str | None) -> None:
     connection: Any = Recorder()
     with pytest.raises(ConfigurationError) as refused:
-        await set_login_password(connection, url)
+        await set_login_password(connection, "mcp_user", "RETAIL_DATABASE_URL", url)
     assert "RETAIL_DATABASE_URL" in str(refused.value)
     assert "secret" not in str(refused.value)
     assert connection.statements == []
