@@ -14,11 +14,14 @@ import uvloop
 from cyclopts import App, Parameter
 from rich.console import Console
 
+from bench.audit import measure_audit
 from bench.calls import measure_calls
 from bench.cases import STORE
 from bench.database import Cluster, running_cluster, temporary_directory
+from bench.flood import LIMITED, measure_flood
 from bench.machine import machine_facts
 from bench.options import BenchOptions
+from bench.relevance import relevance
 from bench.report import Results, show
 from bench.scope import measure_scope
 from bench.seeding import loaded_retailer, measure_small_loads
@@ -28,12 +31,13 @@ from seed.errors import SeedError
 from server.errors import RetailError
 
 Options = Annotated[BenchOptions, Parameter(name="*")]
-_EVERYTHING = frozenset({"calls", "scope", "seed", "start"})
+_EVERYTHING = frozenset({"audit", "calls", "flood", "scope", "seed", "start"})
 _RESULTS = Path(__file__).parent / "results"
 _DEFAULTS = BenchOptions()
 
 app = App(name="bench", help="Measure the server, interleaved with baselines of the same run.")
 console = Console(stderr=True, highlight=False)
+app.command(relevance)
 
 
 @app.default
@@ -46,6 +50,18 @@ def everything(options: Options = _DEFAULTS) -> int:
 def calls(options: Options = _DEFAULTS) -> int:
     """Latency, throughput and CPU of tools/call over HTTP and stdio, beside asyncpg."""
     return _run({"calls"}, options)
+
+
+@app.command
+def audit(options: Options = _DEFAULTS) -> int:
+    """What the audit of tool calls adds to the server's CPU time."""
+    return _run({"audit"}, options)
+
+
+@app.command
+def flood(options: Options = _DEFAULTS) -> int:
+    """What one principal's flood does to the calls of another store."""
+    return _run({"flood"}, options)
 
 
 @app.command
@@ -77,7 +93,8 @@ def _run(parts: Set[str], options: BenchOptions) -> int:
     results.write(output)
     show(results)
     console.print(f"Every number: {output}")
-    return 1 if any(cell.errors for cell in results.calls) else 0
+    limited = [figure.light_errors for figure in results.flood if figure.server == LIMITED]
+    return 1 if any(limited) or any(figure.errors for figure in [*results.calls, *results.audit]) else 0
 
 
 async def _measure(parts: Set[str], options: BenchOptions, cluster: Cluster, directory: Path) -> Results:
@@ -97,6 +114,10 @@ async def _measure(parts: Set[str], options: BenchOptions, cluster: Cluster, dir
             results.scope = await measure_scope(retailer, await retailer.token(STORE))
         if "calls" in parts:
             results.calls = await measure_calls(retailer, options, directory, _tell)
+        if "audit" in parts:
+            results.audit = await measure_audit(retailer, options, directory, _tell)
+        if "flood" in parts:
+            results.flood = await measure_flood(retailer, options, directory, _tell)
     results.machine["load_average_after"] = os.getloadavg()
     return results
 

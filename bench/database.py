@@ -83,10 +83,11 @@ class Retailer:
             "RETAIL_LOG_LEVEL": "WARNING",
         }
 
-    async def token(self, store_id: str) -> str:
-        """A token of a manager of one store."""
+    async def token(self, store_id: str, subject: str | None = None) -> str:
+        """A token of a manager of one store, by default always the same person."""
+        subject = subject or f"bench {store_id}"
         async with admin_connection(self.admin_url) as connection:
-            issued = await issue_token(connection, f"bench {store_id}", [store_id], "manager", lifetime=_LIFETIME)
+            issued = await issue_token(connection, subject, [store_id], "manager", lifetime=_LIFETIME)
         return issued.token
 
     async def principal(self, token: str) -> Principal:

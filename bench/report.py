@@ -12,7 +12,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from bench.audit import AuditFigure
 from bench.calls import CLIENTS, Cell
+from bench.flood import FloodFigure
 from bench.scope import ScopeFigure
 from bench.seeding import SeedFigures
 from bench.start import StartFigures
@@ -29,6 +31,8 @@ class Results:
     machine: dict[str, Any]
     options: dict[str, Any]
     calls: list[Cell] = field(default_factory=list)
+    audit: list[AuditFigure] = field(default_factory=list)
+    flood: list[FloodFigure] = field(default_factory=list)
     scope: list[ScopeFigure] = field(default_factory=list)
     seed: list[SeedFigures] = field(default_factory=list)
     embedding_seconds: float | None = None
@@ -36,7 +40,7 @@ class Results:
 
     def verdicts(self) -> list[Verdict]:
         """The targets beside the figures."""
-        return verdicts(self.calls, self.seed, self.start)
+        return verdicts(self.calls, self.seed, self.start, self.flood, self.audit)
 
     def write(self, path: Path) -> None:
         """Write every number, those of each round included."""
@@ -57,6 +61,8 @@ def show(results: Results) -> None:
     )
     for table in (
         _calls_table(results.calls),
+        _audit_table(results.audit),
+        _flood_table(results.flood),
         _scope_table(results.scope),
         _seed_table(results.seed),
         _start_table(results.start),
@@ -106,6 +112,39 @@ def _calls_table(cells: list[Cell]) -> Table:
 
 def _ratio(value: float | None) -> str:
     return "" if value is None else f"{value:.2f}"
+
+
+def _audit_table(figures: list[AuditFigure]) -> Table:
+    numbers = ("with, CPU ms", "without", "added", "added, least", "calls", "errors")
+    table = _table("Audit of tool calls (CPU per call of the server)", ("clients",), numbers)
+    for figure in figures:
+        table.add_row(
+            str(figure.clients),
+            f"{figure.audited_ms:.3f}",
+            f"{figure.unaudited_ms:.3f}",
+            f"{figure.added_ms:.3f}",
+            f"{figure.least_added_ms:.3f}",
+            f"{figure.calls:,}",
+            str(figure.errors),
+        )
+    return table
+
+
+def _flood_table(figures: list[FloodFigure]) -> Table:
+    numbers = ("quiet p95 ms", "flooded p95 ms", "x quiet", "calls", "errors", "flood ran", "flood refused")
+    table = _table("Calls of one store while a principal of another floods", ("server",), numbers)
+    for figure in figures:
+        table.add_row(
+            figure.server,
+            f"{figure.quiet_p95_ms:.1f}",
+            f"{figure.flooded_p95_ms:.1f}",
+            f"{figure.ratio:.2f}",
+            f"{figure.light_calls:,}",
+            str(figure.light_errors),
+            f"{sum(one.flood_answered for one in figure.rounds):,}",
+            f"{sum(one.flood_refused for one in figure.rounds):,}",
+        )
+    return table
 
 
 def _scope_table(figures: list[ScopeFigure]) -> Table:

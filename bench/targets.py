@@ -166,11 +166,11 @@ async def asyncpg_target(retailer: Retailer, token: str, clients: int) -> AsyncI
 
 @asynccontextmanager
 async def http_target(
-    environment: dict[str, str] | None, token: str | None, clients: int, directory: Path
+    environment: dict[str, str] | None, token: str | None, clients: int, directory: Path, *, module: str = "server"
 ) -> AsyncIterator[HttpTarget]:
-    """Start a server over HTTP: ours with an environment, the bare one without."""
+    """Start a server over HTTP: ours, or what a module makes of it, with an environment; the bare one without."""
     port = free_port()
-    command = ["bench.bare_server", str(port)] if environment is None else ["server", "http"]
+    command = ["bench.bare_server", str(port)] if environment is None else [module, "http"]
     variables = {**(environment or {}), "RETAIL_HOST": "127.0.0.1", "RETAIL_PORT": str(port)}
     async with python_child("-m", *command, environment=variables, directory=directory) as process:
         await wait_until_ready(port, process)

@@ -6,8 +6,10 @@ import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from bench.audit import AuditFigure
 from bench.calls import Cell
 from bench.cases import E_MAIL, TOP
+from bench.flood import LIMITED, FloodFigure
 from bench.seeding import SeedFigures
 from bench.start import HTTP as HTTP_START
 from bench.start import STDIO as STDIO_START
@@ -31,9 +33,15 @@ class Verdict:
         object.__setattr__(self, "met", met)
 
 
-def verdicts(calls: list[Cell], seed: list[SeedFigures], start: list[StartFigures]) -> list[Verdict]:
+def verdicts(
+    calls: list[Cell],
+    seed: list[SeedFigures],
+    start: list[StartFigures],
+    flood: list[FloodFigure],
+    audit: list[AuditFigure],
+) -> list[Verdict]:
     """Every target for which there is a figure."""
-    return [*_of_calls(calls), *_of_starts(start), *_of_seed(seed)]
+    return [*_of_calls(calls), *_of_audit(audit), *_of_flood(flood), *_of_starts(start), *_of_seed(seed)]
 
 
 def _of_calls(cells: list[Cell]) -> Iterator[Verdict]:
@@ -43,6 +51,19 @@ def _of_calls(cells: list[Cell]) -> Iterator[Verdict]:
             yield Verdict(f"server CPU of a {E_MAIL}, {where}", cell.cpu_ms_per_call, 1.5, "ms", at_most=True)
         if cell.case == TOP and cell.target in {HTTP, STDIO} and cell.clients > 1 and cell.throughput_ratio:
             yield Verdict(f"throughput of {TOP}, {where}", cell.throughput_ratio, 0.9, "of asyncpg", at_most=False)
+
+
+def _of_audit(figures: list[AuditFigure]) -> Iterator[Verdict]:
+    for figure in figures:
+        name = f"server CPU of the audit per call, HTTP, {figure.clients} client{'s' if figure.clients > 1 else ''}"
+        yield Verdict(name, figure.added_ms, 0.1, "ms", at_most=True)
+
+
+def _of_flood(figures: list[FloodFigure]) -> Iterator[Verdict]:
+    for figure in figures:
+        if figure.server == LIMITED:
+            name = "p95 of another store's calls during a flood"
+            yield Verdict(name, figure.ratio, 3.0, "x quiet", at_most=True)
 
 
 def _of_starts(starts: list[StartFigures]) -> Iterator[Verdict]:

@@ -27,3 +27,4 @@ keep retail_admin_database_url "postgresql://postgres:$(cat secrets/postgres_pas
 keep retail_database_url "postgresql://mcp_user:$(random)@db:5432/retail"
 keep retail_auth_database_url "postgresql://mcp_auth:$(random)@db:5432/retail"
 keep retail_audit_database_url "postgresql://mcp_audit:$(random)@db:5432/retail"
+keep retail_embed_database_url "postgresql://mcp_embed:$(random)@db:5432/retail"

@@ -28,7 +28,7 @@ def settings_rows() -> Iterator[tuple[str, str, str]]:
     """Variable, default and description of every setting."""
     for name, field in Settings.model_fields.items():
         default = "per user" if field.default_factory else field.default
-        text = "" if default in (None, ()) else str(default)
+        text = ",".join(default) if isinstance(default, tuple) else "" if default is None else str(default)
         yield f"{ENV_PREFIX}{name.upper()}", text, str(field.description)
 
 

@@ -7,10 +7,11 @@ from collections.abc import Awaitable, Callable
 from datetime import date
 from typing import Annotated, TypeVar
 
-from cyclopts import App, Parameter
+from cyclopts import App, Parameter, validators
 
 from seed.console import embed_with_progress, load_with_progress
 from seed.demo import DemoOptions
+from seed.embed import EmbedOptions
 from seed.imports.cli import app as imports_app
 from seed.options import latest_as_of
 from server.cli.running import run
@@ -69,39 +70,68 @@ def demo(
 
 
 @app.command(name="embed")
-def embed_command(*, store: str | None = None) -> None:
-    """Make missing and stale embeddings with the configured model; what is current stays.
+def embed_command(
+    *,
+    model: str | None = None,
+    store: str | None = None,
+    concurrency: Annotated[int, Parameter(validator=validators.Number(gte=1, lte=32))] = 1,
+    max_texts: Annotated[int | None, Parameter(validator=validators.Number(gte=0))] = None,
+    max_tokens: Annotated[int | None, Parameter(validator=validators.Number(gte=0))] = None,
+    remove_old: Annotated[bool, Parameter(negative=())] = False,
+) -> None:
+    """Make missing and stale embeddings; what is current stays, so a run that was stopped goes on where it was.
+
+    A store stays searchable with the model that it has until every product has a vector of the new one.
 
     Args:
+        model: MODEL or MODEL@DIMENSIONS; wordllama is the local one. The settings' model when not given.
         store: Only this store.
+        concurrency: Requests to the provider at a time.
+        max_texts: Stop after so many texts were sent to the provider.
+        max_tokens: Stop after so many tokens, by estimate.
+        remove_old: Afterwards remove the embeddings of models that stores are no longer searched with.
     """
+    options = EmbedOptions(max_texts, max_tokens, concurrency=concurrency, remove_old=remove_old)
 
     async def work(admin_url: str, settings: Settings) -> None:
-        await _embed(admin_url, settings, store)
+        await _embed(admin_url, settings, store, model, options)
 
-    _with_database(work)
+    _with_database(work, url=_embed_url)
 
 
-async def _embed(admin_url: str, settings: Settings, store: str | None) -> None:
-    embedder = build_embedder(settings)
+async def _embed(
+    url: str, settings: Settings, store: str | None, model: str | None = None, options: EmbedOptions | None = None
+) -> None:
+    embedder = build_embedder(settings, model)
     try:
-        await embed_with_progress(admin_url, embedder, store_id=store)
+        await embed_with_progress(url, embedder, store_id=store, options=options)
     finally:
         await embedder.close()
 
 
-def _with_database(work: Callable[[str, Settings], Awaitable[Answer]]) -> Answer:
+def _embed_url(deployment: Deployment) -> str:
+    """A login that may embed and no more, where there is one."""
+    return deployment.embed_database_url or deployment.require_admin_url()
+
+
+def _with_database(
+    work: Callable[[str, Settings], Awaitable[Answer]],
+    url: Callable[[Deployment], str] = Deployment.require_admin_url,
+) -> Answer:
     settings = load_settings()
     with open_deployment(settings) as deployment:
-        return asyncio.run(_prepared(deployment, settings, work))
+        return asyncio.run(_prepared(deployment, settings, work, url))
 
 
 async def _prepared(
-    deployment: Deployment, settings: Settings, work: Callable[[str, Settings], Awaitable[Answer]]
+    deployment: Deployment,
+    settings: Settings,
+    work: Callable[[str, Settings], Awaitable[Answer]],
+    url: Callable[[Deployment], str],
 ) -> Answer:
     if deployment.embedded:
         await prepare_embedded(deployment)
-    return await work(deployment.require_admin_url(), settings)
+    return await work(url(deployment), settings)
 
 
 if __name__ == "__main__":

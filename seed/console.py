@@ -9,14 +9,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from seed.demo import DemoOptions, DemoReport, load_demo
-from seed.embed import EmbedReport, embed_products
-from server.admin.connection import admin_connection
-from server.db.queries import QueryFile
+from seed.embed import EmbedOptions, EmbedReport, embed_products
 from server.embeddings.base import Embedder
-from server.errors import NotFoundError
-
-QUERIES = QueryFile("seed", "console.sql")
-_STORE_EXISTS = QUERIES.statement("store_exists")
+from server.embeddings.models import Embedders
 
 console = Console(stderr=True, highlight=False)
 
@@ -32,27 +27,30 @@ async def load_with_progress(admin_url: str, options: DemoOptions, *, reset: boo
     return report
 
 
-async def embed_with_progress(admin_url: str, embedder: Embedder, *, store_id: str | None = None) -> EmbedReport:
-    """`embed_products`, with a bar and the result at the end; raises like it.
-
-    Raises:
-        NotFoundError: There is no such store.
-    """
-    if store_id is not None:
-        async with admin_connection(admin_url) as connection:
-            if not await connection.fetchval(_STORE_EXISTS, store_id):
-                raise NotFoundError(f"There is no store {store_id}.")
+async def embed_with_progress(
+    dsn: str, embedder: Embedder | Embedders, *, store_id: str | None = None, options: EmbedOptions | None = None
+) -> EmbedReport:
+    """`embed_products`, with a bar and the result at the end; raises like it."""
     with bar("Embeddings", None) as show:
         report = await embed_products(
-            admin_url,
+            dsn,
             embedder,
             store_id=store_id,
-            report=lambda sums: show("Embeddings", sums.embedded + sums.unchanged, None),
+            options=options,
+            report=lambda sums, total: show("Embeddings", sums.embedded, total),
         )
+    model = "" if isinstance(embedder, Embedders) else f" of {embedder.model}"
     console.print(
-        f"Embeddings of {embedder.model}: {report.embedded:,} made, {report.unchanged:,} current, "
-        f"{report.removed:,} removed."
+        f"Embeddings{model}: {report.embedded:,} made from {report.texts:,} texts (about {report.tokens:,} tokens), "
+        f"{report.unchanged:,} current, {report.removed:,} removed."
     )
+    if report.changed_over:
+        console.print(f"Now searched with this model: {', '.join(report.changed_over)}.")
+    if report.busy:
+        console.print(f"Left to another process that is embedding them: {', '.join(report.busy)}.")
+    if report.left:
+        why = "A limit was reached" if report.limited else "They changed meanwhile"
+        console.print(f"{report.left:,} products are left. {why}; the same command goes on with them.")
     return report
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any, Literal
 
 from fastmcp import FastMCP
@@ -13,18 +15,25 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from server import __version__, tools
+from server.audit.call_log import CallLog
+from server.audit.entries import EntryWriter
+from server.audit.upkeep import kept_up
 from server.auth.authenticator import Authenticated, Authenticator
-from server.auth.bearer import OpaqueTokenVerifier
+from server.auth.bearer import bearer_auth
 from server.auth.identity_cache import IdentityCache
 from server.config import Settings
-from server.context_token import ContextSigner
 from server.db.pool import Database
-from server.db.startup_check import check_isolation, check_schema_is_current
-from server.embeddings import build_embedder
+from server.db.startup_check import check_isolation, check_schema_is_current, check_time_limits, knows_key
+from server.embeddings.models import Embedders
 from server.errors import ConfigurationError, RetailError
+from server.freshness.upkeep import kept_fresh
+from server.limits import Limits
+from server.middleware.call_rate import CallRate
 from server.middleware.call_record import CallRecord
 from server.middleware.error_boundary import ErrorBoundary
 from server.middleware.identity import CallIdentity
+from server.middleware.result_size import ResultSize
+from server.signing_key import SigningKey
 
 Transport = Literal["http", "stdio"]
 
@@ -50,28 +59,36 @@ class Connections:
         auth_database_url: As mcp_auth, to find the principal behind a token.
         audit_database_url: As mcp_audit, to append to the audit log.
         context_key: Secret of the request tokens.
+        context_key_file: File from which the server takes up a new one; None when it cannot change.
+        embed_database_url: As mcp_embed, to keep embeddings up; None where another process does.
     """
 
     database_url: str
     auth_database_url: str
     audit_database_url: str
     context_key: str
+    context_key_file: Path | None = None
+    embed_database_url: str | None = None
 
 
 @asynccontextmanager
-async def build(settings: Settings, connections: Connections, transport: Transport) -> AsyncIterator[FastMCP[Any]]:
+async def build(
+    settings: Settings, connections: Connections, transport: Transport, *, audited: bool = True
+) -> AsyncIterator[FastMCP[Any]]:
     """Open the database, check that it keeps stores apart, and build the server on it.
 
     Args:
         settings: The operator's choices.
         connections: The database to serve.
         transport: `http` takes each call's identity from its bearer token, `stdio` from RETAIL_TOKEN.
+        audited: False only to measure what the audit of tool calls costs.
 
     Raises:
         ConfigurationError: The settings, the database and this version do not fit together.
     """
-    signer = ContextSigner(connections.context_key)
-    embedder = build_embedder(settings)
+    limits = Limits.of(settings)
+    signing_key = SigningKey(connections.context_key, connections.context_key_file)
+    embedders = Embedders(settings)
     database = Database(
         connections.database_url,
         pool_size=settings.pool_size,
@@ -85,42 +102,70 @@ async def build(settings: Settings, connections: Connections, transport: Transpo
         pool_timeout_seconds=settings.pool_timeout_seconds,
     )
     try:
-        async with database, identities, IdentityCache[Authenticated](connections.auth_database_url) as cache:
+        async with (
+            database,
+            identities,
+            IdentityCache[Authenticated](connections.auth_database_url) as cache,
+            AsyncExitStack() as opened,
+        ):
             authenticator = Authenticator(identities, cache)
             await check_schema_is_current(database)
-            await check_isolation(database, signer.kid)
-            stdio_token = await _valid_stdio_token(settings, authenticator) if transport == "stdio" else None
+            await check_isolation(database, signing_key.signer.kid)
+            await check_time_limits(database)
+            call_log = await _opened_log(opened, connections.audit_database_url) if audited else None
+            if transport == "stdio":
+                stdio_token, auth = await _valid_stdio_token(settings, authenticator), None
+            else:
+                stdio_token, auth = None, await opened.enter_async_context(bearer_auth(settings, authenticator))
+            await opened.enter_async_context(signing_key.followed(partial(knows_key, database)))
+            if connections.embed_database_url is not None and settings.embed_interval_seconds > 0:
+                await opened.enter_async_context(
+                    kept_fresh(connections.embed_database_url, embedders, settings.embed_interval_seconds)
+                )
 
             @lifespan
             async def shared(_: FastMCP[Any]) -> AsyncIterator[dict[str, Any]]:
                 yield {
                     "database": database,
-                    "signer": signer,
+                    "signing_key": signing_key,
                     "authenticator": authenticator,
-                    "embedder": embedder,
+                    "embedders": embedders,
+                    "limits": limits,
                     "stdio_token": stdio_token,
                     "default_store": settings.store_id if transport == "stdio" else None,
                 }
 
+            functions = tools.discover()
             server: FastMCP[Any] = FastMCP(
                 "Zava Retail",
                 instructions=INSTRUCTIONS,
                 version=__version__,
-                auth=OpaqueTokenVerifier(authenticator) if transport == "http" else None,
+                auth=auth,
                 lifespan=shared,
-                middleware=[CallRecord(), ErrorBoundary(), CallIdentity()],
-                tools=tools.discover(),
+                middleware=[
+                    CallRecord(call_log, EntryWriter(functions)),
+                    ErrorBoundary(),
+                    CallIdentity(),
+                    CallRate(limits.calls),
+                    ResultSize(settings.max_result_bytes),
+                ],
+                tools=functions,
                 on_duplicate="error",
                 mask_error_details=True,
                 # Lists vary by role, so no shared cache may keep them.
                 cache_ttl=60,
                 cache_scope="private",
             )
-            _add_health_routes(server, database)
+            _add_health_routes(server, database, signing_key)
             await _share_tool_schemas(server)
             yield server
     finally:
-        await embedder.close()
+        await embedders.close()
+
+
+async def _opened_log(opened: AsyncExitStack, audit_database_url: str) -> CallLog:
+    await opened.enter_async_context(kept_up(audit_database_url))
+    return await opened.enter_async_context(CallLog(audit_database_url))
 
 
 async def _valid_stdio_token(settings: Settings, authenticator: Authenticator) -> str:
@@ -135,7 +180,7 @@ async def _valid_stdio_token(settings: Settings, authenticator: Authenticator) -
     return token
 
 
-def _add_health_routes(server: FastMCP[Any], database: Database) -> None:
+def _add_health_routes(server: FastMCP[Any], database: Database, signing_key: SigningKey) -> None:
     @server.custom_route("/health", methods=["GET"])
     async def health(_: Request) -> JSONResponse:
         """The process is alive."""
@@ -143,10 +188,13 @@ def _add_health_routes(server: FastMCP[Any], database: Database) -> None:
 
     @server.custom_route("/ready", methods=["GET"])
     async def ready(_: Request) -> JSONResponse:
-        """The database answers and has this version's schema."""
+        """The database answers, has this version's schema and knows the key that this server signs with."""
         try:
             await check_schema_is_current(database)
+            known = await knows_key(database, signing_key.signer.kid)
         except RetailError:
+            known = False
+        if not known:
             return JSONResponse({"status": "unavailable"}, status_code=503)
         return JSONResponse({"status": "ready"})
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 from server.errors import NotAllowedError
-from server.principal import Principal, Role
+from server.principal import Principal, Role, Scope
 
 
 @dataclass(slots=True)
@@ -20,7 +21,8 @@ class Call:
         principal: Who asks; None until, or unless, there is a valid identity.
         store_id: Store that was entered last; None before.
         role: Role of the principal in that store.
-        customers: Customers whose personal data the call has shown.
+        needs: Scope that the tool demands of the principal, in the store that it enters too.
+        cursor_after: Makes the cursor that continues the answer after so many of its rows; set by a tool that pages.
         call_id: Number of the call in the audit log and in the server's log.
         started_at: When it arrived.
     """
@@ -29,7 +31,8 @@ class Call:
     principal: Principal | None = None
     store_id: str | None = None
     role: Role | None = None
-    customers: set[UUID] = field(default_factory=set)
+    needs: Scope = "retail:read"
+    cursor_after: Callable[[int], str] | None = None
     call_id: UUID = field(default_factory=uuid4)
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 

@@ -6,12 +6,17 @@ import os
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from server.errors import ConfigurationError
+
+JwtAlgorithm = Literal[
+    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"
+]
 
 ENV_PREFIX = "RETAIL_"
 # Where containers find secrets: a file per setting, named like its variable in lower case.
@@ -60,6 +65,13 @@ class Settings(BaseSettings):
             "The same database, logging in as mcp_audit, to append to the audit log; needed with RETAIL_DATABASE_URL."
         ),
     )
+    embed_database_url: SecretStr | None = Field(
+        default=None,
+        description=(
+            "The same database, logging in as mcp_embed, to keep embeddings in step with their products. Unset: "
+            "python -m seed embed does."
+        ),
+    )
     admin_database_url: SecretStr | None = Field(
         default=None,
         description=(
@@ -75,6 +87,12 @@ class Settings(BaseSettings):
             "Make one with: python -m server key generate."
         ),
     )
+    context_key_file: Path | None = Field(
+        default=None,
+        description=(
+            "File that holds that secret instead, alone; running servers take up a new one from it (docs/keys.md)."
+        ),
+    )
     host: str = Field(default="127.0.0.1", description="Address that the HTTP server listens on.")
     port: int = Field(default=8000, ge=0, le=65535, description="TCP port of the HTTP server; 0 picks a free one.")
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
@@ -82,6 +100,38 @@ class Settings(BaseSettings):
         description=(
             "Comma-separated Host header values accepted besides the listening address, for a server behind a proxy."
         ),
+    )
+    allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Comma-separated Origin header values accepted besides the server's own, for clients in a browser.",
+    )
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description=(
+            "Comma-separated addresses or networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are "
+            "believed. Unset: nobody's."
+        ),
+    )
+    public_url: str | None = Field(
+        default=None,
+        description=(
+            "URL at which clients reach the server, without /mcp, for example https://retail.example.com; its host "
+            "is an allowed one. Needed with an identity provider."
+        ),
+    )
+    jwt_issuer: str | None = Field(
+        default=None,
+        description="Identity provider: the exact iss of its tokens. With it come the next two (docs/remote.md).",
+    )
+    jwt_audience: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="The aud that a token must have to be meant for this server; comma-separated if several.",
+    )
+    jwt_jwks_uri: str | None = Field(default=None, description="Where the identity provider publishes its keys.")
+    jwt_algorithms: Annotated[tuple[JwtAlgorithm, ...], NoDecode] = Field(
+        default=("RS256", "ES256"),
+        min_length=1,
+        description="Comma-separated signature algorithms that the identity provider may use; asymmetric ones only.",
     )
     token: SecretStr | None = Field(
         default=None, description="Bearer token that the stdio server acts for. The HTTP server ignores it."
@@ -100,39 +150,121 @@ class Settings(BaseSettings):
     query_timeout_seconds: float = Field(
         default=10.0, gt=0, le=600, description="Seconds one query may run before it is stopped."
     )
-    embeddings: Literal["wordllama", "openai"] = Field(
+    rate_per_minute: int = Field(
+        default=300,
+        ge=1,
+        le=1_000_000,
+        description=(
+            "Tool calls per minute that one principal may make in the long run; each further 50 ms in the database "
+            "count as another."
+        ),
+    )
+    rate_burst: int = Field(
+        default=30, ge=1, le=1_000_000, description="Tool calls that one principal may make at once after a pause."
+    )
+    store_concurrency: int = Field(
+        default=4,
+        ge=1,
+        le=100,
+        description="Calls of one store that run at the same time, at most one less than RETAIL_POOL_SIZE.",
+    )
+    principal_concurrency: int = Field(
+        default=2,
+        ge=1,
+        le=100,
+        description="Calls of one principal that run at the same time, at most one less than RETAIL_POOL_SIZE.",
+    )
+    max_result_bytes: int = Field(
+        default=100_000,
+        ge=4_096,
+        le=16_777_216,
+        description="Largest answer of a tool in bytes of JSON; a larger one is sent with fewer rows and says so.",
+    )
+    max_request_bytes: int = Field(
+        default=1_048_576,
+        ge=16_384,
+        le=4_194_304,
+        description="Largest body of an HTTP request in bytes; a larger one gets 413.",
+    )
+    max_connections: int = Field(
+        default=500,
+        ge=1,
+        le=100_000,
+        description="HTTP connections, idle ones included, beyond which new requests get 503.",
+    )
+    embeddings: Literal["wordllama", "openai", "azure"] = Field(
         default="wordllama",
-        description="Embedding provider: wordllama works offline; openai is any OpenAI-compatible endpoint.",
+        description=(
+            "Embedding provider: wordllama works offline; openai is any OpenAI-compatible endpoint; azure is Azure "
+            "OpenAI (docs/embeddings.md)."
+        ),
     )
     embedding_model: str = Field(
         default="text-embedding-3-small",
         min_length=1,
         max_length=100,
-        description="Model to ask the openai provider for.",
+        description="Model to ask the openai or azure provider for.",
     )
     embedding_dimensions: int = Field(
         default=1536,
         ge=1,
         le=1900,
-        description="Numbers per vector that the openai provider's model returns.",
+        description=(
+            "Numbers per vector of that model; text-embedding-3 models are asked for as many, others must return them."
+        ),
     )
-    openai_api_key: SecretStr | None = Field(default=None, description="API key of the openai provider.")
+    openai_api_key: SecretStr | None = Field(default=None, description="API key of the openai or azure provider.")
     openai_base_url: str | None = Field(
         default=None,
         description="Base URL of an OpenAI-compatible endpoint, for example http://127.0.0.1:11434/v1.",
     )
+    azure_openai_endpoint: str | None = Field(
+        default=None, description="Azure OpenAI: the resource's URL, for example https://my-resource.openai.azure.com."
+    )
+    azure_openai_api_version: str = Field(
+        default="2024-10-21", min_length=1, description="Azure OpenAI: version of its API."
+    )
+    azure_openai_deployment: str | None = Field(
+        default=None, description="Azure OpenAI: deployment of RETAIL_EMBEDDING_MODEL. Unset: named like the model."
+    )
     embedding_timeout_seconds: float = Field(
-        default=10.0, gt=0, le=300, description="Seconds one request to the openai provider may take."
+        default=10.0, gt=0, le=300, description="Seconds one request to the embedding provider may take."
+    )
+    embed_interval_seconds: float = Field(
+        default=60.0,
+        ge=0,
+        le=86_400,
+        description=(
+            "Seconds between two looks for new and changed products to embed; 0 turns that off. With "
+            "RETAIL_DATABASE_URL it needs RETAIL_EMBED_DATABASE_URL."
+        ),
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="Least severe level that is logged to standard error."
     )
 
-    @field_validator("allowed_hosts", mode="before")
+    @field_validator(
+        "allowed_hosts", "allowed_origins", "trusted_proxies", "jwt_audience", "jwt_algorithms", mode="before"
+    )
     @classmethod
-    def _split_hosts(cls, value: object) -> object:
+    def _split(cls, value: object) -> object:
         if isinstance(value, str):
-            return tuple(host.strip() for host in value.split(",") if host.strip())
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("public_url", "jwt_issuer", "jwt_jwks_uri", mode="after")
+    @classmethod
+    def _is_protected(cls, value: str | None) -> str | None:
+        # Whoever could change what comes from there on its way would decide who may ask.
+        if value is None:
+            return None
+        try:
+            parts = urlsplit(value)
+        except ValueError:
+            raise ValueError("is no URL") from None
+        schemes = ("https", "http") if parts.hostname in ("localhost", "127.0.0.1", "::1") else ("https",)
+        if not parts.hostname or parts.username is not None or parts.scheme not in schemes:
+            raise ValueError("must be an https:// URL; http:// only for addresses of this machine itself")
         return value
 
     @field_validator("token", "store_id", mode="after")
@@ -159,9 +291,7 @@ def load_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        faults = "; ".join(
-            f"{ENV_PREFIX}{'_'.join(map(str, fault['loc'])).upper()}: {fault['msg']}" for fault in error.errors()
-        )
+        faults = "; ".join(f"{ENV_PREFIX}{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors())
         raise ConfigurationError(f"The settings cannot be used. {faults}. See .env.example.") from None
     except SettingsError as error:
         raise ConfigurationError(

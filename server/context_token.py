@@ -11,7 +11,7 @@ REQUEST_TOKEN_SECONDS = 60
 
 
 class ContextSigner:
-    """Signs request tokens `T|kid|expires|principal|store|credential` with HMAC-SHA256 (RFC 2104).
+    """Signs request tokens `T|kid|expires|principal|store|credential[|masked]` with HMAC-SHA256 (RFC 2104).
 
     Args:
         key: The secret of RETAIL_CONTEXT_KEY. The database keeps it in the form of `pads`.
@@ -32,6 +32,7 @@ class ContextSigner:
         store_id: str,
         *,
         credential: int = 0,
+        masked: bool = False,
         lifetime_seconds: float = REQUEST_TOKEN_SECONDS,
     ) -> str:
         """A token that lets this principal enter this store until it expires, if it has access.
@@ -40,7 +41,10 @@ class ContextSigner:
             principal_id: Number of the principal.
             store_id: Store to enter.
             credential: Id of the opaque token that the principal presented, which must still be valid; 0 for none.
+            masked: Whether personal data is to be masked beyond what the role asks for.
             lifetime_seconds: Seconds until it expires.
         """
         payload = f"T|{self.kid}|{time.time() + lifetime_seconds:.0f}|{principal_id}|{store_id}|{credential}"
+        if masked:
+            payload += "|masked"
         return hmac.digest(self._key, payload.encode(), "sha256").hex() + payload

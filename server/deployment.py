@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from pydantic import SecretStr
 
 from server.admin.connection import admin_connection
 from server.admin.keys import generate_key, install_key
-from server.config import Settings
+from server.config import SECRETS_DIR, Settings
 from server.db.embedded import DATABASE_NAME, embedded_server
 from server.db.migrate import migrate
 from server.errors import ConfigurationError
 from server.private_files import keep_private
+from server.signing_key import read_key
+
+_KEY_FILE = "context.key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +29,20 @@ class Deployment:
         database_url: For the tools, as mcp_user; None when only an admin URL was given.
         auth_database_url: For look-ups of tokens, as mcp_auth; None when not given.
         audit_database_url: For appending to the audit log, as mcp_audit; None when not given.
+        embed_database_url: For embedding products, as mcp_embed; None when not given.
         admin_url: For migrations, demo data and tokens; None when only a server URL was given.
         context_key: The signing key; None when it was not needed or not given.
+        context_key_file: File that it came from; None for one from a variable, which stays until a restart.
         embedded: Whether the database is ours to seed.
     """
 
     database_url: str | None
     auth_database_url: str | None
     audit_database_url: str | None
+    embed_database_url: str | None
     admin_url: str | None
     context_key: str | None
+    context_key_file: Path | None
     embedded: bool
 
     def require_admin_url(self) -> str:
@@ -56,27 +64,66 @@ def open_deployment(settings: Settings) -> Iterator[Deployment]:
     Raises:
         ConfigurationError: See `embedded_server`.
     """
-    key = _reveal(settings.context_key)
+    key, key_file = configured_key(settings), context_key_file(settings)
     if not settings.embedded:
         yield Deployment(
             _reveal(settings.database_url),
             _reveal(settings.auth_database_url),
             _reveal(settings.audit_database_url),
+            _reveal(settings.embed_database_url),
             _reveal(settings.admin_database_url),
             key,
+            key_file,
             embedded=False,
         )
         return
     with embedded_server(settings.data_dir) as server:
-        key = key or keep_private(settings.data_dir / "context.key", generate_key())
+        if key is None:
+            assert key_file is not None
+            key = keep_private(key_file, generate_key()).strip()
         yield Deployment(
             server.dsn("mcp_user"),
             server.dsn("mcp_auth"),
             server.dsn("mcp_audit"),
+            server.dsn("mcp_embed"),
             server.dsn("postgres"),
             key,
+            key_file,
             embedded=True,
         )
+
+
+def configured_key(settings: Settings) -> str | None:
+    """The signing key that the settings hold or name; None when they do neither.
+
+    Raises:
+        ConfigurationError: See `read_key`.
+    """
+    if settings.context_key_file is not None:
+        return read_key(settings.context_key_file.expanduser())
+    return _reveal(settings.context_key)
+
+
+def context_key_file(settings: Settings) -> Path | None:
+    """The file that the signing key comes from, whether it exists or not; None when a variable holds the key.
+
+    Raises:
+        ConfigurationError: Two settings name a key.
+    """
+    key, named = settings.context_key, settings.context_key_file
+    if key is not None and named is not None:
+        raise ConfigurationError(
+            "RETAIL_CONTEXT_KEY and RETAIL_CONTEXT_KEY_FILE are both set. Keep the one that holds the key in use."
+        )
+    if named is not None:
+        return named.expanduser()
+    if key is None:
+        return settings.data_dir.expanduser() / _KEY_FILE if settings.embedded else None
+    secret = SECRETS_DIR / "retail_context_key"
+    try:
+        return secret if secret.read_text(encoding="utf-8").strip() == key.get_secret_value().strip() else None
+    except (OSError, UnicodeDecodeError):
+        return None
 
 
 async def prepare_embedded(deployment: Deployment) -> list[str]:

@@ -8,12 +8,17 @@
         +-- InvalidInputError           the call can be corrected
         +-- NotFoundError               absent, or in another store: one and the same
         +-- NotAllowedError             no identity, no access to the store, or the role may not
+        |   +-- UnknownIdentityError    an identity provider vouches for somebody who is nobody here
+        +-- ResultTooLargeError         not even shortened can the answer be sent
         +-- UnavailableError            the call was fine; try again or use another tool
             +-- DatabaseUnavailableError
+            +-- AuditUnavailableError   the audit log takes no more: the call did not run
             +-- BusyError               no free connection in time
+            +-- TooManyCallsError       over the caller's or the store's limit: the call did not run
             +-- ContentionError         another transaction holds the rows
             +-- QueryTimeoutError
             +-- EmbeddingUnavailableError
+            +-- IdentityProviderUnavailableError
 
 A message says what happened and what to do next. Lower layers never import from here upwards.
 """
@@ -21,12 +26,24 @@ A message says what happened and what to do next. Lower layers never import from
 from __future__ import annotations
 
 import logging
+from typing import ClassVar, Literal
 
 from fastmcp.exceptions import ToolError
 
+Outcome = Literal["ok", "refused", "failed", "cancelled"]
+"""What became of a call, for the audit log: refused was the caller's doing, failed was not."""
+
 
 class RetailError(Exception):
-    """Base of all errors of this server."""
+    """Base of all errors of this server.
+
+    Attributes:
+        code: Short name of the kind for the audit log; never changes, because people filter by it.
+        outcome: What becomes of a call that ends with it.
+    """
+
+    code: ClassVar[str] = "internal"
+    outcome: ClassVar[Outcome] = "failed"
 
 
 class ConfigurationError(RetailError):
@@ -57,6 +74,9 @@ class SchemaMismatchError(DatabaseError):
 class UserError(RetailError, ToolError):
     """A failure that the caller can understand and act upon."""
 
+    code = "refused"
+    outcome: ClassVar[Outcome] = "refused"
+
     def __init__(self, message: str) -> None:
         # Expected refusals are not server errors: keep them out of the error log.
         super().__init__(message, log_level=logging.INFO)
@@ -65,21 +85,53 @@ class UserError(RetailError, ToolError):
 class InvalidInputError(UserError):
     """An argument is wrong; the message names it and the correct form."""
 
+    code = "invalid_input"
+
 
 class NotFoundError(UserError):
     """Nothing with that name in the stores that the caller may see."""
+
+    code = "not_found"
 
 
 class NotAllowedError(UserError):
     """The caller is unknown or its role does not allow this."""
 
+    code = "not_allowed"
+
+
+class UnknownIdentityError(NotAllowedError):
+    """The identity provider knows the caller, this server does not."""
+
+    code = "unknown_identity"
+
+    def __init__(self) -> None:
+        super().__init__("This identity is not known here. Ask the operator of this server to add it.")
+
+
+class ResultTooLargeError(UserError):
+    """A single row of the answer, or what stands around its rows, is over the limit."""
+
+    code = "result_too_large"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The answer is too large to be sent, even shortened. Ask for less: fewer items, a shorter period or a "
+            "narrower filter."
+        )
+
 
 class UnavailableError(UserError):
     """Nothing is wrong with the call; something behind the server did not answer."""
 
+    code = "unavailable"
+    outcome: ClassVar[Outcome] = "failed"
+
 
 class DatabaseUnavailableError(UnavailableError):
     """The database cannot be reached or dropped the connection."""
+
+    code = "database_unavailable"
 
     def __init__(self) -> None:
         super().__init__(
@@ -90,6 +142,9 @@ class DatabaseUnavailableError(UnavailableError):
 class BusyError(UnavailableError):
     """All connections stayed in use for the whole waiting time."""
 
+    code = "busy"
+    outcome: ClassVar[Outcome] = "refused"
+
     def __init__(self) -> None:
         super().__init__(
             "The server is busy: no database connection became free in time, so this call did not run. "
@@ -97,8 +152,42 @@ class BusyError(UnavailableError):
         )
 
 
+class TooManyCallsError(UnavailableError):
+    """One caller, or the callers of one store, ask for more than their share.
+
+    Args:
+        reason: The limit that was reached, as the beginning of a sentence.
+        retry_seconds: When trying again makes sense, in whole seconds.
+    """
+
+    code = "too_many_calls"
+    outcome: ClassVar[Outcome] = "refused"
+
+    def __init__(self, reason: str, retry_seconds: int) -> None:
+        self.retry_seconds = max(retry_seconds, 1)
+        plural = "" if self.retry_seconds == 1 else "s"
+        super().__init__(
+            f"{reason}, so this call did not run. Try the same call again in {self.retry_seconds} second{plural}."
+        )
+
+
+class AuditUnavailableError(UnavailableError):
+    """The audit log cannot be written, and no more calls can be remembered until it can."""
+
+    code = "audit_unavailable"
+    outcome: ClassVar[Outcome] = "refused"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The audit log cannot be written at the moment, so this call did not run and nothing was done. "
+            "Try the same call again in a minute."
+        )
+
+
 class ContentionError(UnavailableError):
     """Another transaction held what this one needed for too long."""
+
+    code = "contention"
 
     def __init__(self) -> None:
         super().__init__(
@@ -110,6 +199,8 @@ class ContentionError(UnavailableError):
 class QueryTimeoutError(UnavailableError):
     """The query ran into its time limit and was stopped."""
 
+    code = "timeout"
+
     def __init__(self) -> None:
         super().__init__(
             "The query took longer than its time limit and was stopped. Ask for a shorter period, "
@@ -117,5 +208,16 @@ class QueryTimeoutError(UnavailableError):
         )
 
 
+class IdentityProviderUnavailableError(UnavailableError):
+    """The identity provider's keys cannot be fetched, so its signatures cannot be verified."""
+
+    code = "identity_provider_unavailable"
+
+    def __init__(self) -> None:
+        super().__init__("The identity provider is not reachable right now. Try the same call again in a few seconds.")
+
+
 class EmbeddingUnavailableError(UnavailableError):
     """No vector could be made for the query text."""
+
+    code = "embedding_unavailable"

@@ -7,21 +7,28 @@ import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
+from urllib.parse import urlsplit
 
 import uvicorn
 from fastmcp import FastMCP
 from fastmcp.server.http import StarletteWithLifespan
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from server.audit.refusals import HttpRefusals
 from server.config import Settings
-from server.errors import ConfigurationError, UnavailableError
+from server.errors import ConfigurationError, UnavailableError, UnknownIdentityError
+from server.limits import Limits
+from server.middleware.request_limits import RequestLimits
 
 MCP_PATH = "/mcp"
 SSE_PATH = "/sse"
 _SSE_MESSAGES_PATH = "/messages/"
+# RFC 9728: behind it stands the path of what is protected.
+_METADATA_PATH = "/.well-known/oauth-protected-resource/"
 _RETRY_AFTER_SECONDS = 2
 _SHUTDOWN_SECONDS = 10
 
@@ -40,6 +47,7 @@ class Edge:
     def __init__(self, streamable: StarletteWithLifespan, legacy: StarletteWithLifespan) -> None:
         self._streamable = streamable
         self._legacy = legacy
+        self._refusals = HttpRefusals()
         # Starlette speaks the lifespan protocol; requests go past it.
         self._lifespan = Starlette(lifespan=self.running)
 
@@ -55,10 +63,14 @@ class Edge:
             await self._lifespan(scope, receive, send)
             return
         scope["headers"] = [(name, value.strip(b" \t")) for name, value in scope["headers"]]
-        app = self._legacy if scope["path"].startswith((SSE_PATH, _SSE_MESSAGES_PATH)) else self._streamable
+        path = scope["path"]
+        legacy = path.startswith((SSE_PATH, _SSE_MESSAGES_PATH)) or (
+            path.startswith(_METADATA_PATH) and path.endswith(SSE_PATH)
+        )
+        app = self._legacy if legacy else self._streamable
         # Starlette raises again what `answer_failure` has answered.
-        with suppress(UnavailableError):
-            await app(scope, receive, send)
+        with suppress(UnavailableError, UnknownIdentityError):
+            await app(scope, receive, self._refusals.counting(send))
 
 
 def answer_failure(_: Request, error: Exception) -> Response:
@@ -69,6 +81,9 @@ def answer_failure(_: Request, error: Exception) -> Response:
             status_code=503,
             headers={"Retry-After": str(_RETRY_AFTER_SECONDS)},
         )
+    if isinstance(error, UnknownIdentityError):
+        # Another token of the same identity would change nothing, so this is no 401.
+        return JSONResponse({"error": "access_denied", "error_description": str(error)}, status_code=403)
     return JSONResponse({"error": "server_error"}, status_code=500)
 
 
@@ -102,10 +117,18 @@ def http_app(server: FastMCP[Any], settings: Settings) -> Edge:
     only a stream lets the disconnect of a client cancel its query. HTTP+SSE, which the specification
     has deprecated, keeps its session in the process: run one, or route by client address.
     """
+    # One rate for both transports.
+    rate = Limits.of(settings).requests
     guard: dict[str, Any] = {
         "host_origin_protection": True,
         "allowed_hosts": [settings.host, *settings.allowed_hosts],
+        "allowed_origins": list(settings.allowed_origins),
+        "middleware": [Middleware(RequestLimits, rate=rate, max_bytes=settings.max_request_bytes)],
     }
+    if settings.public_url is not None:
+        public = urlsplit(settings.public_url)
+        guard["allowed_hosts"].append(public.netloc)
+        guard["allowed_origins"].append(f"{public.scheme}://{public.netloc}")
     streamable = server.http_app(path=MCP_PATH, stateless_http=True, json_response=False, **guard)
     legacy = server.http_app(path=SSE_PATH, transport="sse", **guard)
     for app in (streamable, legacy):
@@ -131,6 +154,10 @@ class HttpServer(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                # uvicorn would believe every program on this machine.
+                proxy_headers=bool(settings.trusted_proxies),
+                forwarded_allow_ips=list(settings.trusted_proxies),
+                limit_concurrency=settings.max_connections,
                 timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
             )
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -11,6 +12,25 @@ def write_private(path: Path, text: str) -> None:
     """Replace a file with `text`, mode 0600, in one step."""
     unfinished = _unfinished(path, text)
     unfinished.replace(path)
+
+
+def replace_secret(path: Path, text: str) -> None:
+    """Replace a file with `text` in one step; who could read the old one can read the new one and nobody else.
+
+    Raises:
+        OSError: The file cannot be replaced so; the old one stays.
+    """
+    unfinished = _unfinished(path, text)
+    try:
+        with suppress(FileNotFoundError):
+            old, new = path.stat(), unfinished.stat()
+            unfinished.chmod(old.st_mode & 0o777)
+            if (old.st_uid, old.st_gid) != (new.st_uid, new.st_gid):
+                os.chown(unfinished, old.st_uid, old.st_gid)
+        unfinished.replace(path)
+    except OSError:
+        unfinished.unlink()
+        raise
 
 
 def keep_private(path: Path, text: str) -> str:

@@ -10,7 +10,7 @@ trips: begin, context, query, commit.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import date
 
@@ -25,6 +25,7 @@ from server.db.connection import NO_CONTEXT, StoreConnection
 from server.db.pool import Database
 from server.db.queries import QueryFile
 from server.errors import DatabaseError, InvalidInputError, NotAllowedError, NotFoundError
+from server.limits import Limits
 from server.principal import Principal, Role
 
 STORE_HEADER = "x-store-id"
@@ -64,6 +65,7 @@ class StoreScopes:
         signer: Signer of request tokens.
         principal: Who is asking.
         default_store: Store to enter when a call names none and the principal has several.
+        limits: What bounds how many calls are inside at a time; without them nothing does.
     """
 
     def __init__(
@@ -72,11 +74,13 @@ class StoreScopes:
         signer: ContextSigner,
         principal: Principal,
         default_store: str | None = None,
+        limits: Limits | None = None,
     ) -> None:
         self._database = database
         self._signer = signer
         self.principal = principal
         self._default_store = default_store
+        self._limits = limits
 
     def choose(self, store_id: str | None) -> str:
         """Name the store that a call is about.
@@ -111,11 +115,15 @@ class StoreScopes:
         Raises:
             NotFoundError: The store does not exist or is not the principal's: the two are one.
             InvalidInputError: See `choose`.
+            NotAllowedError: See `choose`; or the role in this store does not allow the tool in progress.
+            TooManyCallsError: The caller or the store has too much under way.
             BusyError, DatabaseUnavailableError: See `Database.transaction`.
         """
         chosen = self.choose(store_id)
-        token = self._signer.sign(self.principal.principal_id, chosen, credential=self.principal.credential)
-        async with self._database.transaction(write=write) as connection:
+        token = self._signer.sign(
+            self.principal.principal_id, chosen, credential=self.principal.credential, masked=self.principal.masked
+        )
+        async with self._place_in(chosen), self._database.transaction(write=write) as connection:
             try:
                 entered = await connection.one(SET_STORE_CONTEXT, token)
             except DatabaseError as error:
@@ -126,7 +134,23 @@ class StoreScopes:
                 raise NotFoundError(f"No such store among yours. Your stores: {', '.join(others) or 'none'}.") from None
             if call := current_call.get(None):
                 call.store_id, call.role = entered.store_id, entered.role
-            yield StoreScope(connection, **dict(entered))
+                # The tool was let through for a role in one of the stores; this store's role decides.
+                if call.needs not in self.principal.scopes_as(entered.role):
+                    raise NotAllowedError(
+                        f"Your role in {entered.store_id} ({entered.role}) does not allow {call.tool}. "
+                        "Name a store in which it does; get_store_context lists your stores and roles."
+                    )
+            with self._metered():
+                yield StoreScope(connection, **dict(entered))
+
+    def _place_in(self, store_id: str) -> AbstractAsyncContextManager[None]:
+        if self._limits is None:
+            return nullcontext()
+        own = any(access.store_id == store_id for access in self.principal.stores)
+        return self._limits.inside(self.principal.principal_id, store_id if own else None)
+
+    def _metered(self) -> AbstractContextManager[None]:
+        return self._limits.calls.metered(self.principal.principal_id) if self._limits else nullcontext()
 
 
 def store_scopes(context: Context = CurrentContext()) -> StoreScopes:
@@ -134,4 +158,10 @@ def store_scopes(context: Context = CurrentContext()) -> StoreScopes:
     server = context.lifespan_context
     # No request, no header: the setting is for stdio, where one person configures both.
     header = get_http_headers().get(STORE_HEADER)
-    return StoreScopes(server["database"], server["signer"], calling_principal(), header or server["default_store"])
+    return StoreScopes(
+        server["database"],
+        server["signing_key"].signer,
+        calling_principal(),
+        header or server["default_store"],
+        server["limits"],
+    )

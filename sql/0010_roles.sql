@@ -6,7 +6,8 @@
 -- Owners never log in; the login roles own nothing. A server that connects as mcp_user can therefore
 -- not switch a policy off, whatever SQL it is made to run. What the server does beside the tools has
 -- logins of its own, so that neither can do the other's work: mcp_auth looks identities up and sees no
--- tenant row, mcp_audit appends to the audit log and reads nothing.
+-- tenant row, mcp_audit appends to the audit log and reads nothing, mcp_embed sees the texts of products and writes
+-- their embeddings (0082).
 
 do $$
 declare
@@ -31,7 +32,7 @@ begin
     end if;
   end loop;
 
-  foreach login_role in array array['mcp_user', 'mcp_auth', 'mcp_audit'] loop
+  foreach login_role in array array['mcp_user', 'mcp_auth', 'mcp_audit', 'mcp_embed'] loop
     begin
       execute format('create role %I login noinherit', login_role);
     exception
@@ -48,6 +49,7 @@ comment on role retail_auditor is 'Group that may read the audit log; grant it t
 comment on role mcp_user is 'Login under which tools run: bound by every policy, owner of nothing.';
 comment on role mcp_auth is 'Login that finds the principal behind a token; no grant on any table.';
 comment on role mcp_audit is 'Login that appends tool calls to the audit log; reads nothing.';
+comment on role mcp_embed is 'Login that embeds product texts; no grant on any table.';
 
 -- Time limits live in the database, so that a client that vanished cannot keep a query running.
 -- Seconds are enough for every tool; a caller that needs longer asks for a smaller range.
@@ -55,6 +57,8 @@ alter role mcp_user set statement_timeout = '10s';
 alter role mcp_user set transaction_timeout = '30s';
 alter role mcp_user set idle_in_transaction_session_timeout = '10s';
 alter role mcp_user set lock_timeout = '2s';
+-- What was acknowledged is on disk, whatever the cluster's own setting says.
+alter role mcp_user set synchronous_commit = on;
 -- Short queries on a warm cache: compiling them costs more than running them, and index pages are
 -- as near as heap pages.
 alter role mcp_user set jit = off;
@@ -74,3 +78,9 @@ alter role mcp_audit set transaction_timeout = '10s';
 alter role mcp_audit set idle_in_transaction_session_timeout = '2s';
 alter role mcp_audit set lock_timeout = '2s';
 alter role mcp_audit set search_path = pg_catalog, pg_temp;
+-- Hashing the texts of a store of 100,000 products takes seconds; nobody waits for it.
+alter role mcp_embed set statement_timeout = '60s';
+alter role mcp_embed set transaction_timeout = '120s';
+alter role mcp_embed set idle_in_transaction_session_timeout = '10s';
+alter role mcp_embed set lock_timeout = '5s';
+alter role mcp_embed set search_path = pg_catalog, pg_temp;

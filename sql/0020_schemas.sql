@@ -11,13 +11,13 @@ begin
     raise exception 'pgvector 0.8 or newer is required: run "alter extension vector update"';
   end if;
   execute format('revoke all on database %I from public', current_database());
-  execute format('grant connect on database %I to mcp_user, mcp_auth, mcp_audit, retail_auditor, pg_monitor', current_database());
+  execute format('grant connect on database %I to mcp_user, mcp_auth, mcp_audit, mcp_embed, retail_auditor, pg_monitor', current_database());
 end
 $$;
 
 -- The vector type lives in public: usable by our roles, and no place to create things in.
 revoke all on schema public from public;
-grant usage on schema public to mcp_user, retail_owner, retail_guard, retail_audit, retail_auditor;
+grant usage on schema public to mcp_user, mcp_embed, retail_owner, retail_guard, retail_audit, retail_auditor;
 
 create schema if not exists retail authorization retail_owner;
 create schema if not exists guard authorization retail_guard;
@@ -27,8 +27,8 @@ comment on schema retail is 'What a store sells, to whom, and when: every table 
 comment on schema guard is 'Identities, access to stores, signing keys and the verified store context.';
 comment on schema audit is 'Append-only record of every change.';
 
-grant usage on schema retail to mcp_user, retail_guard, retail_audit, retail_auditor;
-grant usage on schema guard to mcp_user, mcp_auth, retail_owner, retail_audit;
+grant usage on schema retail to mcp_user, mcp_embed, retail_guard, retail_audit, retail_auditor;
+grant usage on schema guard to mcp_user, mcp_auth, mcp_embed, retail_owner, retail_audit;
 grant usage on schema audit to mcp_audit, retail_owner, retail_auditor;
 
 -- PostgreSQL lets everybody execute a new function; here each one is granted by name.

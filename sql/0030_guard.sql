@@ -3,9 +3,10 @@
 -- Assumes: 0020. Before the tables, because their policies call guard.store().
 --
 -- How a request reaches a store:
---   1. The server signs a request token 'T|kid|expires|principal|store|credential' with HMAC-SHA256.
+--   1. The server signs a request token 'T|kid|expires|principal|store|credential' with HMAC-SHA256; a seventh field
+--      'masked' says that the caller's own token leaves personal data out, whatever its role.
 --   2. retail.set_store_context(token) checks signature, expiry, principal, access and credential, and leaves a
---      second signed value 'C|kid|transaction start|backend pid|principal|role|store' in the
+--      second signed value 'C|kid|transaction start|backend pid|principal|role|store' (and 'masked') in the
 --      transaction-local setting retail.context.
 --   3. Each policy compares store_id with guard.store(), which verifies that second value again.
 -- Only this schema's owner can read the key, so SQL run by mcp_user can overwrite the setting but
@@ -70,6 +71,17 @@ create table if not exists guard.api_token (
 create index if not exists api_token_principal_id_idx on guard.api_token (principal_id);
 comment on table guard.api_token is 'Opaque bearer tokens by hash, with expiry and revocation.';
 
+create table if not exists guard.external_identity (
+  issuer text not null check (length(issuer) between 1 and 500),
+  external_subject text not null check (length(external_subject) between 1 and 500),
+  principal_id integer not null references guard.principal on delete cascade,
+  created_at timestamptz not null default now(),
+  -- Compared byte by byte, as OpenID Connect compares them.
+  primary key (issuer, external_subject)
+);
+create index if not exists external_identity_principal_id_idx on guard.external_identity (principal_id);
+comment on table guard.external_identity is 'Who a subject of an identity provider is here; a subject without a row is nobody.';
+
 -- Keys of the pseudonyms that stand for personal data in the audit log.
 create table if not exists guard.pseudonym_key (
   only_row boolean primary key default true check (only_row),
@@ -81,7 +93,7 @@ select uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || uuid_send
 on conflict do nothing;
 
 -- Read the verified context, or raise. Split fields:
--- 1 'C', 2 kid, 3 transaction start, 4 backend pid, 5 principal, 6 role, 7 store.
+-- 1 'C', 2 kid, 3 transaction start, 4 backend pid, 5 principal, 6 role, 7 store, 8 'masked' or absent.
 create or replace function guard.context() returns text[]
 language plpgsql stable parallel restricted security definer
 set search_path = pg_catalog, pg_temp
@@ -127,6 +139,19 @@ end
 $$;
 comment on function guard.role() is 'Role of the verified context: manager, analyst, support or auditor.';
 
+create or replace function guard.viewer() returns text
+language plpgsql stable parallel restricted security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  field text[] := guard.context();
+begin
+  return coalesce(field[8], field[6]);
+end
+$$;
+comment on function guard.viewer() is
+  'As what the caller sees personal data: its role, or masked where its own token leaves such data out.';
+
 -- One message for every refusal: which check failed is nobody's business.
 create or replace function retail.set_store_context(
   token text,
@@ -147,7 +172,7 @@ begin
   -- The casts come after the signature: a signed payload is one that our server wrote.
   if key.kid is not null
     and field[1] = 'T'
-    and array_length(field, 1) = 6
+    and (array_length(field, 1) = 6 or array_length(field, 1) = 7 and field[7] = 'masked')
     and encode(sha256(key.outer_pad || sha256(key.inner_pad || convert_to(payload, 'UTF8'))), 'hex') = left(token, 64)
   then
     select p.principal_id, a.role, t.store_id, t.store_name, t.currency, t.time_zone,
@@ -177,7 +202,7 @@ begin
   end if;
 
   context := concat_ws('|', 'C', key.kid, date_part('epoch', transaction_timestamp())::text,
-    pg_backend_pid()::text, granted_to::text, role, store_id);
+    pg_backend_pid()::text, granted_to::text, role, store_id, field[7]);
   perform set_config(
     'retail.context',
     encode(sha256(key.outer_pad || sha256(key.inner_pad || convert_to(context, 'UTF8'))), 'hex') || context,
@@ -218,6 +243,35 @@ begin atomic
 end;
 comment on function guard.authenticate(bytea) is 'Principal and stores behind the SHA-256 of a bearer token; no row when it is not valid.';
 
+-- The server has verified the identity provider's signature; the provider's subjects are no secret, but this
+-- answers only for one that is named in full.
+create or replace function guard.authenticate_subject(presented_issuer text, presented_subject text)
+returns table (principal_id integer, subject text, stores jsonb)
+language sql stable strict security definer
+set search_path = pg_catalog, pg_temp
+begin atomic
+  select
+    p.principal_id,
+    p.subject,
+    coalesce(
+      jsonb_agg(
+        jsonb_build_object('store_id', a.store_id, 'store_name', t.store_name, 'role', a.role)
+        order by a.store_id
+      ) filter (where t.store_id is not null),
+      '[]'::jsonb
+    )
+  from guard.external_identity e
+  join guard.principal p on p.principal_id = e.principal_id
+  left join guard.store_access a on a.principal_id = p.principal_id and a.valid_until > now()
+  left join guard.tenant t on t.store_id = a.store_id and t.is_active
+  where e.issuer = presented_issuer
+    and e.external_subject = presented_subject
+    and p.is_active
+  group by p.principal_id, p.subject;
+end;
+comment on function guard.authenticate_subject(text, text) is
+  'Principal and stores of a subject that an identity provider vouches for; no row for one that is unknown here.';
+
 -- Lets the server notice at start-up that its key is not this database's. Key ids are no secret.
 create or replace function guard.knows_key(wanted_kid text) returns boolean
 language sql stable strict security definer
@@ -228,17 +282,18 @@ end;
 comment on function guard.knows_key(text) is 'Whether contexts signed with this key id verify here.';
 
 -- Personal data in the audit log: the same value of the same record gives the same pseudonym, equal
--- values of two customers do not, and nobody without the key can try values out.
-create or replace function guard.pseudonym(record_id text, field text, value text) returns text
-language sql stable security definer
+-- values of two customers do not, and nobody without the key can try values out. The salt belongs to
+-- the record: once it is replaced, not even the key helps to confirm a guess about older entries.
+-- Without a salt there is no pseudonym, and so no audit row and no change: see images_fit_action.
+create or replace function guard.pseudonym(salt uuid, record_id text, field text, value text) returns text
+language sql stable strict security definer
 set search_path = pg_catalog, pg_temp
 begin atomic
   select 'keyed:' || left(encode(sha256(k.secret || sha256(k.secret
-    || convert_to(concat_ws('|', record_id, field, value), 'UTF8'))), 'hex'), 32)
-  from guard.pseudonym_key k
-  where value is not null;
+    || convert_to(concat_ws('|', salt, record_id, field, value), 'UTF8'))), 'hex'), 32)
+  from guard.pseudonym_key k;
 end;
-comment on function guard.pseudonym(text, text, text) is 'Keyed hash that stands for a personal value in the audit log.';
+comment on function guard.pseudonym(uuid, text, text, text) is 'Keyed hash that stands for a personal value in the audit log.';
 
 create or replace function guard.subject(of_principal integer) returns text
 language sql stable strict security definer
@@ -286,6 +341,8 @@ create or replace trigger _500_announce after insert or update or delete or trun
 for each statement execute function guard.announce_change();
 create or replace trigger _500_announce after insert or update or delete or truncate on guard.store_access
 for each statement execute function guard.announce_change();
+create or replace trigger _500_announce after insert or update or delete or truncate on guard.external_identity
+for each statement execute function guard.announce_change();
 create or replace trigger _500_announce after update or delete or truncate on guard.api_token
 for each statement execute function guard.announce_change();
 create or replace trigger _500_announce after insert or update or delete or truncate on guard.tenant
@@ -297,10 +354,10 @@ reset role;
 
 revoke create on schema retail from retail_guard;
 revoke all on all functions in schema guard from public;
-grant execute on function guard.store(), guard.context(), guard.role() to mcp_user, retail_owner, retail_audit;
+grant execute on function guard.store(), guard.context(), guard.role(), guard.viewer() to mcp_user, retail_owner, retail_audit;
 grant execute on function guard.knows_key(text) to mcp_user;
-grant execute on function guard.authenticate(bytea) to mcp_auth;
-grant execute on function guard.pseudonym(text, text, text), guard.subject(integer) to retail_audit;
+grant execute on function guard.authenticate(bytea), guard.authenticate_subject(text, text) to mcp_auth;
+grant execute on function guard.pseudonym(uuid, text, text, text), guard.subject(integer) to retail_audit;
 grant execute on function guard.register_tenant() to retail_owner;
 
 revoke all on function retail.set_store_context(text) from public;

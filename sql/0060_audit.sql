@@ -9,8 +9,12 @@ grant create on schema retail to retail_audit;
 
 set role retail_audit;
 
+-- Both big logs are cut by month in UTC, so that an old month can be dropped whole (0062). Ids are given by
+-- the database; a partitioned table's key has to hold the column that it is cut by.
 create table if not exists audit.row_change (
-  change_id bigint generated always as identity primary key,
+  change_id bigint generated always as identity,
+  -- What an auditor of one store is shown: the number above would tell how much the other stores changed.
+  entry_id uuid not null default gen_random_uuid(),
   changed_at timestamptz not null default clock_timestamp(),
   transaction_xid xid8 not null default pg_current_xact_id(),
   table_name text not null,
@@ -24,25 +28,35 @@ create table if not exists audit.row_change (
   db_user text not null,
   old_values jsonb,
   new_values jsonb,
+  row_hash bytea not null,
+  -- Begins with the order in which rows are sealed (0062).
+  primary key (transaction_xid, change_id, changed_at),
   constraint images_fit_action check (
     (old_values is null) = (action = 'INSERT') and (new_values is null) = (action = 'DELETE')
   )
-);
+) partition by range (changed_at);
 comment on table audit.row_change is 'One row per inserted, updated or deleted row of an audited table.';
 comment on column audit.row_change.old_values is 'Values before; of an update, the changed columns only. Personal values as keyed hashes.';
 comment on column audit.row_change.new_values is 'Values after; of an update, the changed columns only. Personal values as keyed hashes.';
-create index if not exists row_change_store_id_idx on audit.row_change (store_id, changed_at);
+comment on column audit.row_change.row_hash is 'SHA-256 over all other columns, see audit.stamp().';
+create index if not exists row_change_store_id_idx on audit.row_change (store_id, changed_at, entry_id);
 create index if not exists row_change_record_id_idx on audit.row_change (record_id);
 
+-- Few rows, which say among other things what was dropped of the other logs: kept for good, in one piece.
 create table if not exists audit.operation (
   operation_id bigint generated always as identity primary key,
+  entry_id uuid not null default gen_random_uuid(),
   happened_at timestamptz not null default clock_timestamp(),
+  transaction_xid xid8 not null default pg_current_xact_id(),
   action text not null,
   store_id text,
   db_user text not null default session_user,
-  metadata jsonb not null default '{}'
+  metadata jsonb not null default '{}',
+  row_hash bytea not null
 );
 comment on table audit.operation is 'What operators did beside single rows: maintenance, bulk loads, access changes.';
+comment on column audit.operation.row_hash is 'SHA-256 over all other columns, see audit.stamp().';
+create index if not exists operation_transaction_xid_idx on audit.operation (transaction_xid, operation_id);
 
 -- Binds retail_audit itself: only a superuser could take these triggers away.
 create or replace function audit.refuse() returns trigger
@@ -55,14 +69,97 @@ end
 $$;
 comment on function audit.refuse() is 'Refuses every change and removal of an audit row.';
 
+-- The canonical form of a row is its JSON object without the hash: keys in a fixed order, times in UTC. A
+-- column that is added later is to be left out of it where it is null, so that older hashes stay right.
+-- With the owner's rights, because whoever appends may not call anything here.
+create or replace function audit.stamp() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+set bytea_output = 'hex'
+as $$
+begin
+  new.row_hash := sha256(convert_to((to_jsonb(new) - 'row_hash')::text, 'UTF8'));
+  return new;
+end
+$$;
+comment on function audit.stamp() is 'Gives an audit row its hash.';
+
+create or replace trigger _050_stamp before insert on audit.row_change
+for each row execute function audit.stamp();
 create or replace trigger _100_append_only before update or delete on audit.row_change
 for each row execute function audit.refuse();
 create or replace trigger _100_no_truncate before truncate on audit.row_change
 for each statement execute function audit.refuse();
+create or replace trigger _050_stamp before insert on audit.operation
+for each row execute function audit.stamp();
 create or replace trigger _100_append_only before update or delete on audit.operation
 for each row execute function audit.refuse();
 create or replace trigger _100_no_truncate before truncate on audit.operation
 for each statement execute function audit.refuse();
+
+-- A row goes through the triggers of its partition. Those for each row come from the parent; that against
+-- TRUNCATE does not.
+create or replace function audit.add_partition(log text, month date) returns boolean
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set timezone = 'UTC'
+as $$
+declare
+  partition text := log || coalesce('_' || to_char(month, 'YYYY_MM'), '_rest');
+begin
+  if to_regclass('audit.' || partition) is not null then
+    return false;
+  end if;
+  execute format('create table audit.%I (like audit.%I including defaults including constraints)', partition, log);
+  execute format('comment on table audit.%I is %L', partition,
+    coalesce('Part of audit.' || log || ': ' || to_char(month, 'YYYY-MM') || ' in UTC.',
+      'Part of audit.' || log || ': months that have no part of their own.'));
+  execute format('create trigger _100_no_truncate before truncate on audit.%I '
+    'for each statement execute function audit.refuse()', partition);
+  -- Attached when complete: creating it in place would stop every writer of the log meanwhile.
+  if month is null then
+    execute format('alter table audit.%I attach partition audit.%I default', log, partition);
+  else
+    execute format('alter table audit.%I attach partition audit.%I for values from (%L) to (%L)',
+      log, partition, month::timestamptz, (month + interval '1 month')::timestamptz);
+  end if;
+  return true;
+exception
+  -- Rows of that month went to the rest before: there they stay, and so does the rest of the month.
+  when check_violation then
+    raise warning 'audit.%: % stays in the partition for the rest, which holds rows of it', log, to_char(month, 'YYYY-MM');
+    return false;
+end
+$$;
+comment on function audit.add_partition(text, date) is
+  'Makes the partition of a log for the month that begins with a day, or without one that for all others; false where it is there.';
+
+create or replace function audit.add_partitions() returns integer
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  first_month date := date_trunc('month', now() at time zone 'UTC');
+  added integer := 0;
+  log text;
+begin
+  -- Several servers may come to think of it at the same time.
+  perform pg_advisory_xact_lock(hashtext('retail-mcp audit partitions'));
+  foreach log in array array['row_change', 'tool_call'] loop
+    continue when to_regclass('audit.' || log) is null;
+    for ahead in 0 .. 3 loop
+      added := added + audit.add_partition(log, (first_month + make_interval(months => ahead))::date)::integer;
+    end loop;
+    added := added + audit.add_partition(log, null)::integer;
+  end loop;
+  return added;
+end
+$$;
+comment on function audit.add_partitions() is
+  'Makes what partitions are missing for this month and the next three, and tells how many those were.';
+
+select audit.add_partitions();
 
 create or replace function audit.record_operation(action text, store_id text, metadata jsonb) returns void
 language sql volatile security definer
@@ -83,12 +180,15 @@ declare
   new_row jsonb := case when tg_op <> 'DELETE' then to_jsonb(new) end;
   any_row jsonb := coalesce(new_row, old_row);
   record_id text := any_row ->> tg_argv[0];
+  old_salt uuid := old_row ->> 'pseudonym_salt';
+  new_salt uuid := new_row ->> 'pseudonym_salt';
   context text[];
   personal text;
 begin
-  -- Derived columns say nothing that their sources do not, and phone_key would bypass the hashes.
-  old_row := old_row - array['search_document', 'phone_key'];
-  new_row := new_row - array['search_document', 'phone_key'];
+  -- Derived columns say nothing that their sources do not, and phone_key would bypass the hashes. A salt
+  -- in the log would outlive its record.
+  old_row := old_row - array['search_document', 'phone_key', 'pseudonym_salt'];
+  new_row := new_row - array['search_document', 'phone_key', 'pseudonym_salt'];
 
   if tg_op = 'UPDATE' then
     select coalesce(jsonb_object_agg(n.key, n.value), '{}'::jsonb),
@@ -100,13 +200,13 @@ begin
 
   for position in 1 .. tg_nargs - 1 loop
     personal := tg_argv[position];
-    if old_row ->> personal is not null then
+    if nullif(old_row ->> personal, '{}') is not null then
       old_row := jsonb_set(old_row, array[personal],
-        to_jsonb(guard.pseudonym(record_id, personal, old_row ->> personal)));
+        to_jsonb(guard.pseudonym(old_salt, record_id, personal, old_row ->> personal)));
     end if;
-    if new_row ->> personal is not null then
+    if nullif(new_row ->> personal, '{}') is not null then
       new_row := jsonb_set(new_row, array[personal],
-        to_jsonb(guard.pseudonym(record_id, personal, new_row ->> personal)));
+        to_jsonb(guard.pseudonym(new_salt, record_id, personal, new_row ->> personal)));
     end if;
   end loop;
 
@@ -127,42 +227,15 @@ begin
 end
 $$;
 comment on function retail.audit_trigger() is
-  'Writes one audit row per changed row; arguments: id column, then the columns that hold personal data.';
-
--- The lab's audit_log, as auditors read it.
-create or replace view retail.audit_log with (security_barrier = true) as
-select
-  'row-' || c.change_id as log_id,
-  c.table_name,
-  c.action,
-  coalesce(c.subject, c.db_user) as user_name,
-  c.store_id,
-  c.record_id,
-  c.old_values,
-  c.new_values,
-  jsonb_build_object('principal_id', c.principal_id, 'role', c.role, 'db_user', c.db_user,
-    'transaction', c.transaction_xid) as metadata,
-  c.changed_at as created_at
-from audit.row_change c
-union all
-select
-  'operation-' || o.operation_id,
-  null,
-  o.action,
-  o.db_user,
-  o.store_id,
-  null,
-  null,
-  null,
-  o.metadata,
-  o.happened_at
-from audit.operation o;
-comment on view retail.audit_log is 'The audit log under the lab''s name and columns, for auditors.';
+  'Writes one audit row per changed row; arguments: id column, then the columns that hold personal data, hashed with the row''s pseudonym_salt.';
 
 reset role;
 
 revoke create on schema retail from retail_audit;
-revoke all on function audit.refuse(), audit.record_operation(text, text, jsonb), retail.audit_trigger() from public;
+revoke all on function
+  audit.refuse(), audit.stamp(), audit.add_partition(text, date), audit.add_partitions(),
+  audit.record_operation(text, text, jsonb), retail.audit_trigger()
+from public;
 grant execute on function retail.audit_trigger() to retail_owner;
 grant execute on function audit.record_operation(text, text, jsonb) to retail_owner, retail_guard;
 
@@ -176,10 +249,10 @@ create or replace trigger products_audit_trigger
 after insert or update or delete on retail.products for each row
 execute function retail.audit_trigger('product_id');
 
--- Notes are free text in which a cashier may have named a customer.
+-- Free text of the till, in which a customer may be named.
 create or replace trigger sales_transactions_audit_trigger
 after insert or update or delete on retail.sales_transactions for each row
-execute function retail.audit_trigger('transaction_id', 'notes');
+execute function retail.audit_trigger('transaction_id', 'notes', 'return_reason', 'metadata');
 
 create or replace trigger sales_transaction_items_audit_trigger
 after insert or update or delete on retail.sales_transaction_items for each row

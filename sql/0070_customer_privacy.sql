@@ -1,22 +1,25 @@
 -- What each role may see of a customer, decided by the database.
 --
--- Assumes: 0050. mcp_user gets no grant on the personal columns (0090); it reads this view, which
--- runs with its owner's rights. FORCE row level security still holds the owner to the store of the
--- context, so the view widens the columns, never the rows.
+-- Assumes: 0050. mcp_user gets no grant on the personal columns (0090); it reads these views, which
+-- run with their owner's rights. FORCE row level security still holds the owner to the store of the
+-- context, so a view widens the columns, never the rows.
 --
---            name    phone   e-mail        birth date, gender
--- manager    full    full    full          full
--- support    full    full    s***@ex.com   -
--- others     -       -       -             -      (pseudonym only)
+--            name    phone   e-mail        birth date, gender   notes on receipts
+-- manager    full    full    full          full                 full
+-- support    full    full    s***@ex.com   -                    full
+-- others     -       -       -             -                    -      (pseudonym only)
 --
--- Support needs name and phone to find the customer who is calling.
+-- A caller whose own token leaves retail:pii out sees what the others see, whatever its role.
+--
+-- Support needs name and phone to find the customer who is calling. Notes are free text that may name
+-- a customer: for who sees names. Of an erased customer everybody sees the pseudonym only.
 
 set role retail_owner;
 
 create or replace view retail.customer_card with (security_barrier = true) as
 -- Materialized, or the role would be verified again for each column of each row.
 with viewer as materialized (
-  select guard.role() as role
+  select guard.viewer() as role
 )
 select
   c.store_id,
@@ -33,10 +36,23 @@ select
   case when viewer.role = 'manager' then c.gender end as gender,
   c.customer_since,
   c.loyalty_tier,
-  c.total_lifetime_value
+  c.total_lifetime_value,
+  c.erased_at
 from retail.customers c
 cross join viewer;
 comment on view retail.customer_card is 'Customers of the current store, personal columns masked for the role of the context.';
+
+create or replace view retail.transaction_notes with (security_barrier = true) as
+with viewer as materialized (
+  select guard.viewer() as role
+)
+select
+  t.store_id,
+  t.transaction_id,
+  case when viewer.role in ('manager', 'support') then t.notes end as notes
+from retail.sales_transactions t
+cross join viewer;
+comment on view retail.transaction_notes is 'Notes on the receipts of the current store, masked for the role of the context.';
 
 -- How well a name part, in lower case, fits a name: 0 the whole name, the first or the last name,
 -- 1 the start of one of them, 2 anywhere inside, null not at all. Both orders count.
@@ -56,7 +72,8 @@ comment on function retail.name_rank(text, text, text) is
   'Rank of a name for a part of it in lower case: 0 whole, 1 start, 2 inside, null no match.';
 
 -- Search in columns that the caller may not read row by row. A role searches only what it sees
--- unmasked: anything else would let it confirm guesses. Null arguments do not filter.
+-- unmasked: anything else would let it confirm guesses. Null arguments do not filter. Erased customers
+-- are never found.
 create or replace function retail.match_customers(
   name_part text, wanted_email text, wanted_phone text, wanted_tier text
 )
@@ -66,7 +83,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
 declare
-  viewer text := guard.role();
+  viewer text := guard.viewer();
   part text := lower(name_part);
   digits text := regexp_replace(wanted_phone, '[^0-9]', '', 'g');
 begin
@@ -87,7 +104,8 @@ begin
     return query
       select c.customer_id, coalesce(retail.name_rank(c.first_name, c.last_name, part), 0)
       from retail.customers c
-      where c.email = lower(wanted_email)
+      where c.erased_at is null
+        and c.email = lower(wanted_email)
         and (part is null or retail.name_rank(c.first_name, c.last_name, part) is not null)
         and (digits is null or c.phone_key like '%' || right(digits, 10))
         and (wanted_tier is null or c.loyalty_tier = wanted_tier);
@@ -95,14 +113,16 @@ begin
     return query
       select c.customer_id, coalesce(retail.name_rank(c.first_name, c.last_name, part), 0)
       from retail.customers c
-      where c.phone_key = right(digits, 10)
+      where c.erased_at is null
+        and c.phone_key = right(digits, 10)
         and (part is null or retail.name_rank(c.first_name, c.last_name, part) is not null)
         and (wanted_tier is null or c.loyalty_tier = wanted_tier);
   else
     return query
       select c.customer_id, coalesce(retail.name_rank(c.first_name, c.last_name, part), 0)
       from retail.customers c
-      where (part is null or retail.name_rank(c.first_name, c.last_name, part) is not null)
+      where c.erased_at is null
+        and (part is null or retail.name_rank(c.first_name, c.last_name, part) is not null)
         and (digits is null or c.phone_key like '%' || digits)
         and (wanted_tier is null or c.loyalty_tier = wanted_tier);
   end if;
@@ -111,6 +131,33 @@ $$;
 comment on function retail.match_customers(text, text, text, text) is
   'Customers of the current store by name part, e-mail, phone in any format and tier; 42501 without context, RT001 for a field that the role sees masked.';
 
+-- For an erasure: free text of the till that is kept for the books, unless it names this customer. Whole
+-- words in any case, and the digits of the phone however they are grouped; in doubt it says yes.
+create or replace function retail.mentions(written text, customer retail.customers) returns boolean
+language sql stable
+begin atomic
+  select coalesce(
+    written ~* (
+      select '(?<!\w)(?:' || string_agg(regexp_replace(known, '([^\w\s])', '\\\1', 'g'), '|') || ')(?!\w)'
+      from unnest(array[
+        customer.first_name, customer.last_name, customer.email, customer.phone,
+        to_char(customer.date_of_birth, 'YYYY-MM-DD')
+      ]) known
+      where known <> ''
+    ),
+    false
+  ) or coalesce(
+    length(customer.phone_key) >= 7 and strpos(regexp_replace(written, '[^0-9]', '', 'g'), customer.phone_key) > 0,
+    false
+  );
+end;
+comment on function retail.mentions(text, retail.customers) is
+  'Whether a text has a name, the e-mail, the phone or the birth date of a customer in it.';
+
 reset role;
 
-revoke all on function retail.match_customers(text, text, text, text), retail.name_rank(text, text, text) from public;
+revoke all on function
+  retail.match_customers(text, text, text, text),
+  retail.name_rank(text, text, text),
+  retail.mentions(text, retail.customers)
+from public;

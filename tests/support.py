@@ -26,6 +26,15 @@ CONTEXT_KEY = "a-signing-key-that-only-tests-use-0123456789"
 DEMO_AS_OF = date(2026, 11, 20)
 
 
+# A test asks in a second what an assistant asks in an hour, and for more than one would read.
+_ROOMY = {"rate_per_minute": 1_000_000, "rate_burst": 1_000_000, "max_result_bytes": 16_000_000}
+
+
+def chosen(**settings: Any) -> Settings:
+    """Settings of a test: these, and else the defaults but for room to ask quickly and much."""
+    return Settings(_env_file=None, **_ROOMY | settings)
+
+
 @dataclass(frozen=True)
 class Retailer:
     """One database with the schema, and the ways into it."""
@@ -79,7 +88,7 @@ class Retailer:
     @asynccontextmanager
     async def server(self, transport: Transport = "stdio", **settings: Any) -> AsyncIterator[FastMCP[Any]]:
         """The server on this database."""
-        async with build(Settings(_env_file=None, **settings), self.connections, transport) as server:
+        async with build(chosen(**settings), self.connections, transport) as server:
             yield server
 
     @asynccontextmanager

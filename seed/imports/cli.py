@@ -14,8 +14,7 @@ from seed.imports.rejects import listed
 from seed.imports.stores import TargetStore
 from server.config import Settings, load_settings
 from server.deployment import Deployment, open_deployment, prepare_embedded
-from server.embeddings import build_embedder
-from server.embeddings.base import Embedder
+from server.embeddings.models import Embedders
 from server.errors import EmbeddingUnavailableError
 
 Flag = Annotated[bool, Parameter(negative=())]
@@ -64,7 +63,7 @@ def products(
 
 async def _run(deployment: Deployment, settings: Settings, file: Path, options: ImportOptions, *, embed: bool) -> None:
     # Before anything is loaded, for a setting that it lacks.
-    embedder = build_embedder(settings) if embed else None
+    embedders = Embedders(settings) if embed else None
     if deployment.embedded:
         await prepare_embedded(deployment)
     admin_url = deployment.require_admin_url()
@@ -72,11 +71,11 @@ async def _run(deployment: Deployment, settings: Settings, file: Path, options: 
         with bar("Import", None) as show:
             report = await import_products(admin_url, file, options, report=show)
         _tell(file, options, report)
-        if embedder is not None:
-            await _embed(admin_url, embedder, options.target.store_id)
+        if embedders is not None:
+            await _embed(admin_url, embedders, options.target.store_id)
     finally:
-        if embedder is not None:
-            await embedder.close()
+        if embedders is not None:
+            await embedders.close()
 
 
 def _tell(file: Path, options: ImportOptions, report: ImportReport) -> None:
@@ -101,9 +100,9 @@ def _tell(file: Path, options: ImportOptions, report: ImportReport) -> None:
     )
 
 
-async def _embed(admin_url: str, embedder: Embedder, store_id: str) -> None:
+async def _embed(admin_url: str, embedders: Embedders, store_id: str) -> None:
     try:
-        await embed_with_progress(admin_url, embedder, store_id=store_id)
+        await embed_with_progress(admin_url, embedders, store_id=store_id)
     except EmbeddingUnavailableError as error:
         _print(f"{error} The import stands; make the embeddings with: python -m seed embed --store {store_id}")
 

@@ -23,7 +23,22 @@ Client = Literal["claude-desktop", "vscode", "cursor", "claude-code"]
 Entry = dict[str, Any]
 
 # Settings that are the operator's or the HTTP server's, or that the entry sets itself.
-_NOT_FOR_CLIENTS = {"admin_database_url", "host", "port", "allowed_hosts", "token", "store_id", "log_level"}
+_NOT_FOR_CLIENTS = {
+    "allowed_origins",
+    "trusted_proxies",
+    "public_url",
+    "jwt_issuer",
+    "jwt_audience",
+    "jwt_jwks_uri",
+    "jwt_algorithms",
+    "admin_database_url",
+    "host",
+    "port",
+    "allowed_hosts",
+    "token",
+    "store_id",
+    "log_level",
+}
 
 
 def config(
@@ -84,6 +99,8 @@ def _environment(settings: Settings) -> dict[str, str]:
 
 
 def _url(settings: Settings) -> str:
+    if settings.public_url is not None:
+        return settings.public_url.rstrip("/") + MCP_PATH
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     return f"http://{host}:{settings.port}{MCP_PATH}"
 

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from server.admin.connection import admin_connection
 from server.admin.keys import install_key
 from server.admin.login import set_login_password
+from server.audit.call_log import ADD_PARTITIONS
 from server.config import load_settings
 from server.db.migrate import migrate as apply_files
 from server.deployment import Deployment, open_deployment, prepare_embedded
@@ -19,7 +20,7 @@ def migrate(*, set_password: Annotated[bool, Parameter(negative=())] = False) ->
     """Bring the database up to this version's schema, and install RETAIL_CONTEXT_KEY in it if it is set.
 
     Args:
-        set_password: Give the server's three logins the passwords that their URLs have.
+        set_password: Give the server's logins the passwords that their URLs have.
     """
     with open_deployment(load_settings()) as deployment:
         applied = asyncio.run(_migrate(deployment, set_password=set_password))
@@ -31,6 +32,7 @@ async def _migrate(deployment: Deployment, *, set_password: bool) -> list[str]:
         return await prepare_embedded(deployment)
     async with admin_connection(deployment.require_admin_url()) as connection:
         applied = await apply_files(connection)
+        await connection.execute(ADD_PARTITIONS)
         if deployment.context_key is not None:
             await install_key(connection, deployment.context_key)
         if set_password:
@@ -39,4 +41,8 @@ async def _migrate(deployment: Deployment, *, set_password: bool) -> list[str]:
             await set_login_password(
                 connection, "mcp_audit", "RETAIL_AUDIT_DATABASE_URL", deployment.audit_database_url
             )
+            if deployment.embed_database_url is not None:
+                await set_login_password(
+                    connection, "mcp_embed", "RETAIL_EMBED_DATABASE_URL", deployment.embed_database_url
+                )
     return applied

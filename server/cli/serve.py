@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import logging
 import os
 import signal
@@ -23,6 +25,8 @@ from server.deployment import Deployment, open_deployment
 from server.errors import ConfigurationError
 from server.http import MCP_PATH, HttpServer, http_app, listening_socket
 
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
 
 def http() -> None:
     """Serve streamable HTTP, by default from the embedded database with demo data."""
@@ -42,7 +46,7 @@ def stdio() -> None:
     with ExitStack() as opened:
         deployment = opened.enter_context(open_deployment(settings))
         _leave_on_signals(opened)
-        _run(_serve_stdio(settings, deployment))
+        _run(_serve_stdio(settings, deployment, opened))
 
 
 def bridge(url: str) -> None:
@@ -69,14 +73,31 @@ async def _serve_http(settings: Settings, deployment: Deployment, listener: sock
         await runner.serve(sockets=[listener])
 
 
-async def _serve_stdio(settings: Settings, deployment: Deployment) -> None:
+async def _serve_stdio(settings: Settings, deployment: Deployment, opened: ExitStack) -> None:
     if deployment.embedded:
         await prepare_demo(settings, deployment)
+    signalled = asyncio.Event()
     async with build(settings, _connections(deployment), "stdio") as server:
-        await server.run_async("stdio", show_banner=False)
+        loop = asyncio.get_running_loop()
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, signalled.set)
+        serving = asyncio.create_task(server.run_async("stdio", show_banner=False))
+        signal_came = asyncio.create_task(signalled.wait())
+        await asyncio.wait({serving, signal_came}, return_when=asyncio.FIRST_COMPLETED)
+        if serving.done():
+            await serving
+        else:
+            # Ends the calls under way; they are entered in the audit log while this block is left.
+            serving.cancel()
+    if signalled.is_set():
+        _leave(opened)
 
 
 def _announce(listener: socket.socket, tokens: list[DemoToken]) -> None:
+    # What is here by now stays: the collector need not walk over it again and again, 80 ms each time, in which
+    # nobody is answered.
+    gc.collect()
+    gc.freeze()
     host, port = listener.getsockname()[:2]
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}{MCP_PATH}"
     print_welcome(url, tokens)
@@ -99,7 +120,14 @@ def _connections(deployment: Deployment) -> Connections:
             "python -m server key install once."
         )
     database_url, auth_url, audit_url = (url for url in urls.values() if url is not None)
-    return Connections(database_url, auth_url, audit_url, deployment.context_key)
+    return Connections(
+        database_url,
+        auth_url,
+        audit_url,
+        deployment.context_key,
+        deployment.context_key_file,
+        deployment.embed_database_url,
+    )
 
 
 def _run(work: Coroutine[Any, Any, None]) -> None:
@@ -110,14 +138,15 @@ def _run(work: Coroutine[Any, Any, None]) -> None:
 
 
 def _leave_on_signals(opened: ExitStack) -> None:
-    """Stop at once on SIGTERM and SIGINT, although a thread waits for standard input and cannot be woken."""
+    """Stop at once on SIGTERM and SIGINT."""
+    for number in _SIGNALS:
+        signal.signal(number, lambda *_: _leave(opened))
 
-    def leave(*_: object) -> None:
-        opened.close()
-        os._exit(0)
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, leave)
+def _leave(opened: ExitStack) -> None:
+    """End the process although a thread waits for standard input, which cannot be woken."""
+    opened.close()
+    os._exit(0)
 
 
 def _configure_logging(settings: Settings) -> None:

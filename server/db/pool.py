@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any, Self
 
 import asyncpg
+from anyio import CancelScope
 from pgvector.asyncpg import register_vector
 
 from server.db.connection import StoreConnection, translated_errors
@@ -15,6 +16,11 @@ from server.db.queries import Query, Row
 from server.errors import BusyError, ConfigurationError
 
 CONNECT_TIMEOUT_SECONDS = 5.0
+# sql/0010 gives a transaction of mcp_user the time of three statements, 30 s for 10 s each.
+_ROLE_STATEMENT_SECONDS = 10.0
+_STATEMENTS_PER_TRANSACTION = 3
+# For logins whose statements the database itself ends well before.
+_SILENCE_SECONDS = 12.0
 
 
 async def _register_types(connection: Any) -> None:
@@ -22,6 +28,16 @@ async def _register_types(connection: Any) -> None:
     # Unknown in a database without the schema, which the schema check tells in words that help.
     with suppress(ValueError):
         await register_vector(connection)
+
+
+def _time_limits(query_seconds: float | None) -> dict[str, str]:
+    """Session settings for a time limit of one statement that is not the login's own."""
+    if query_seconds is None:
+        return {}
+    limits = {"statement_timeout": f"{max(round(query_seconds * 1000), 1)}ms"}
+    if query_seconds > _ROLE_STATEMENT_SECONDS:
+        limits["transaction_timeout"] = f"{round(query_seconds * 1000) * _STATEMENTS_PER_TRANSACTION}ms"
+    return limits
 
 
 async def _keep_session_state(connection: Any) -> None:
@@ -41,7 +57,7 @@ class Database:
         setting: Variable that the URL came from, for the error that names it.
         pool_size: Largest number of connections.
         pool_timeout_seconds: How long a borrower waits for a free one.
-        query_timeout_seconds: Time limit of one statement.
+        query_timeout_seconds: Time limit of one statement; left out, the login's own in sql/0010_roles.sql.
     """
 
     def __init__(
@@ -51,7 +67,7 @@ class Database:
         setting: str = "RETAIL_DATABASE_URL",
         pool_size: int = 8,
         pool_timeout_seconds: float = 5.0,
-        query_timeout_seconds: float = 10.0,
+        query_timeout_seconds: float | None = None,
     ) -> None:
         self._dsn = dsn
         self._setting = setting
@@ -68,13 +84,10 @@ class Database:
                 max_size=self._pool_size,
                 timeout=CONNECT_TIMEOUT_SECONDS,
                 # The server's limit ends the query; this one only covers a server that went silent.
-                command_timeout=self._query_timeout + 2,
+                command_timeout=_SILENCE_SECONDS if self._query_timeout is None else self._query_timeout + 2,
                 init=_register_types,
                 reset=_keep_session_state,
-                server_settings={
-                    "application_name": "retail-mcp",
-                    "statement_timeout": f"{round(self._query_timeout * 1000)}ms",
-                },
+                server_settings={"application_name": "retail-mcp", **_time_limits(self._query_timeout)},
             )
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
             # The URL may hold a password and the driver's text may repeat the URL: name the kind only.
@@ -101,8 +114,16 @@ class Database:
         """
         async with self._borrowed() as connection:
             with translated_errors("transaction"):
-                async with connection.transaction(readonly=not write):
+                transaction = connection.transaction(readonly=not write)
+                await transaction.start()
+                try:
                     yield StoreConnection(connection)
+                except BaseException:
+                    # What a caller that hung up has left is cancelled anew at each await; this must run to its end.
+                    with CancelScope(shield=True):
+                        await transaction.rollback()
+                    raise
+                await transaction.commit()
 
     async def fetch(self, query: Query[Row], *arguments: object) -> list[Row]:
         """Run one query outside any store, for example to look a token up; raises like `transaction`."""

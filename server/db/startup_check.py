@@ -34,11 +34,19 @@ class _Known(BaseModel):
     known: bool
 
 
+class _TimeLimits(BaseModel):
+    statement_timeout: int
+    lock_timeout: int
+    idle_in_transaction_session_timeout: int
+    transaction_timeout: int
+
+
 QUERIES = QueryFile("server.db", "startup_check.sql")
 LOGIN_ROLE = QUERIES.query("login_role", _LoginRole)
 UNGUARDED_TABLES = QUERIES.query("unguarded_tables", _UnguardedTable)
 HAS_LEDGER = QUERIES.query("has_ledger", _Present)
 APPLIED_FILES = QUERIES.query("applied_files", _AppliedFile)
+TIME_LIMITS = QUERIES.query("time_limits", _TimeLimits)
 KNOWS_KEY = QUERIES.query("knows_key", _Known)
 
 
@@ -55,6 +63,12 @@ async def check_schema_is_current(database: Database) -> None:
             f"The database schema is not current: {pending[0].name} and later files are missing. "
             "Run: python -m server migrate"
         )
+
+
+async def knows_key(database: Database, kid: str) -> bool:
+    """Whether the database accepts store contexts signed with the key of this id."""
+    (key,) = await database.fetch(KNOWS_KEY, kid)
+    return key.known
 
 
 async def check_isolation(database: Database, kid: str) -> None:
@@ -85,9 +99,32 @@ async def check_isolation(database: Database, kid: str) -> None:
             + ". Every tenant table needs RLS, FORCE and the one policy of sql/0050_policies.sql, and nothing else "
             "there may show its rows; apply that file again, or drop what does not belong there."
         )
-    (key,) = await database.fetch(KNOWS_KEY, kid)
-    if not key.known:
+    if not await knows_key(database, kid):
         raise ConfigurationError(
-            "This database does not know the signing key of RETAIL_CONTEXT_KEY. "
-            "Run: python -m server key install (with RETAIL_ADMIN_DATABASE_URL and the same RETAIL_CONTEXT_KEY)."
+            f"This database does not accept the signing key {kid} (RETAIL_CONTEXT_KEY, or the file it is read from). "
+            "Run: python -m server key install, with RETAIL_ADMIN_DATABASE_URL and the same key; "
+            "python -m server key list says whether it was retired."
+        )
+
+
+async def check_time_limits(database: Database) -> None:
+    """Refuse to serve where a query could run for ever, or its transaction ends before its own time is up.
+
+    Args:
+        database: The server's own pool.
+
+    Raises:
+        ConfigurationError: A limit of sql/0010_roles.sql is missing or too small.
+    """
+    (limits,) = await database.fetch(TIME_LIMITS)
+    if missing := [name for name, milliseconds in limits if milliseconds == 0]:
+        raise ConfigurationError(
+            f"The database sets no {' and no '.join(missing)} for the server's login. Run: python -m server migrate, "
+            "or set it with alter role mcp_user."
+        )
+    if limits.transaction_timeout < limits.statement_timeout:
+        raise ConfigurationError(
+            f"A query may run {limits.statement_timeout / 1000:g} s (RETAIL_QUERY_TIMEOUT_SECONDS), but the database "
+            f"ends its transaction after {limits.transaction_timeout / 1000:g} s. Lower that setting, or raise "
+            "transaction_timeout of the server's login."
         )

@@ -75,3 +75,14 @@ select a.file_name, a.sha256 from migrations.applied a order by a.file_name;
 -- name: knows_key
 -- $1 key id: whether the database verifies contexts signed with that key. One row.
 select guard.knows_key($1::text) as known;
+
+-- name: time_limits
+-- What ends things on this connection, in milliseconds; 0 means that nothing does. One row.
+select
+  max(s.setting::integer) filter (where s.name = 'statement_timeout') as statement_timeout,
+  max(s.setting::integer) filter (where s.name = 'lock_timeout') as lock_timeout,
+  max(s.setting::integer) filter (where s.name = 'idle_in_transaction_session_timeout')
+    as idle_in_transaction_session_timeout,
+  max(s.setting::integer) filter (where s.name = 'transaction_timeout') as transaction_timeout
+from pg_catalog.pg_settings s
+where s.name in ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout');

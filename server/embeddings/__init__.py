@@ -8,20 +8,28 @@ if TYPE_CHECKING:
     from server.config import Settings
     from server.embeddings.base import Embedder
 
+LOCAL_MODEL = "wordllama-l2-supercat-256"
 
-def build_embedder(settings: Settings) -> Embedder:
-    """Make the embedder that the settings choose; it loads or connects when it is first used.
 
-    Each provider is imported only when it is chosen: neither is small.
+def build_embedder(settings: Settings, model: str | None = None, dimensions: int | None = None) -> Embedder:
+    """Make an embedder; it loads or connects when it is first used.
+
+    Each provider is imported only when it is needed: neither is small.
+
+    Args:
+        settings: The operator's choices.
+        model: Another model than the settings': the local one by its full name or as wordllama, any other is
+            asked of the OpenAI-compatible endpoint. MODEL@NUMBER asks for vectors of that many dimensions.
+        dimensions: Numbers per vector of that model where its name does not tell.
 
     Raises:
-        ConfigurationError: The chosen provider lacks a setting.
+        ConfigurationError: The provider lacks a setting, or the model's name says something impossible.
     """
-    if settings.embeddings == "openai":
-        from server.embeddings.openai import OpenAIEmbedder
+    if model in (LOCAL_MODEL, "wordllama") or (model is None and settings.embeddings == "wordllama"):
+        from server.embeddings.local import WordLlamaEmbedder
 
-        return OpenAIEmbedder(settings)
+        return WordLlamaEmbedder()
 
-    from server.embeddings.local import WordLlamaEmbedder
+    from server.embeddings.openai import OpenAIEmbedder
 
-    return WordLlamaEmbedder()
+    return OpenAIEmbedder(settings, model, dimensions)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from server.embeddings import LOCAL_MODEL
 from server.embeddings.base import Vector
 from server.embeddings.text import fit
 from server.embeddings.vectors import unit_rows
@@ -36,7 +37,7 @@ class WordLlamaEmbedder:
         noise_floor: over two judged product searches .15 is the 95th percentile of random pairs.
     """
 
-    model = "wordllama-l2-supercat-256"
+    model = LOCAL_MODEL
     dimensions = 256
     noise_floor = 0.15
 

@@ -1,4 +1,4 @@
-"""The provider for OpenAI and every endpoint that speaks its embeddings API."""
+"""The provider for OpenAI, Azure OpenAI and every endpoint that speaks their embeddings API."""
 
 from __future__ import annotations
 
@@ -9,24 +9,25 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 import openai
-from pydantic import BaseModel, ConfigDict, HttpUrl, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from server.config import Settings
 from server.embeddings.base import Vector
+from server.embeddings.endpoint import chosen_model, client
 from server.embeddings.text import fit
+from server.embeddings.tokens import estimate_tokens
 from server.embeddings.vectors import unit_rows
-from server.errors import ConfigurationError, EmbeddingUnavailableError
+from server.errors import EmbeddingUnavailableError
 
-DEFAULT_BASE_URL = "https://api.openai.com/v1"
-
-# OpenAI takes 8,191 tokens per text and 300,000 per request. Its tokens are never shorter than a
-# byte, so counting bytes stays within both without a tokenizer.
+# OpenAI takes 8,191 tokens per text and 300,000 per request. No token is shorter than a byte, so a text cut to as
+# many bytes fits whatever it says; requests are filled by estimate.
 # Source: docstring of openai.resources.Embeddings.create, openai 3.52, and OpenAI's model page.
 MAX_TEXT_BYTES = 8_191
-MAX_REQUEST_BYTES = 300_000
+MAX_REQUEST_TOKENS = 300_000
 # OpenAI takes 2,048 texts. With these the package holds the event loop for some 17 ms as it parses the answer.
 MAX_REQUEST_TEXTS = 256
-# The package waits half a second, twice as long each time up to eight seconds, or as Retry-After says.
+# The package waits half a second and twice as long each time up to eight, less a random quarter; or as long as
+# Retry-After says, up to two minutes. It tries again after 408, 409, 429, 5xx and broken connections.
 JOB_RETRIES = 5
 QUERY_RETRIES = 2
 # How providers answer a request of too many texts: there is no agreed status.
@@ -56,27 +57,29 @@ class OpenAIEmbedder:
     A list is a job and is tried patiently; a single text is a query that somebody waits for: fewer
     attempts, and all of them share the time of one request.
 
+    Args:
+        settings: The endpoint, and the model unless another is named.
+        model: See `endpoint.chosen_model`.
+        dimensions: See there.
+
+    Raises:
+        ConfigurationError: A setting is missing or unusable.
+
     Source:
         noise_floor: provisional, from the few published similarities of text-embedding-3-small.
     """
 
     noise_floor = 0.20
 
-    def __init__(self, settings: Settings) -> None:
-        self.model = settings.embedding_model
-        self.dimensions = settings.embedding_dimensions
+    def __init__(self, settings: Settings, model: str | None = None, dimensions: int | None = None) -> None:
+        chosen = chosen_model(settings, model, dimensions)
+        self.model = chosen.name
+        self.dimensions = chosen.dimensions
+        self._requested_model = chosen.requested
+        self._requested_dimensions = chosen.dimensions if chosen.asks_dimensions else openai.omit
         self._timeout_seconds = settings.embedding_timeout_seconds
         self._max_request_texts = MAX_REQUEST_TEXTS
-        # Other models know no such parameter, and some endpoints refuse what they do not know.
-        self._requested_dimensions = self.dimensions if "text-embedding-3" in self.model else openai.omit
-        # Key and URL are always given: left out, the package takes them from its own variables and
-        # could send the key of one endpoint to another.
-        self._client = openai.AsyncOpenAI(
-            api_key=_api_key(settings),
-            base_url=_base_url(settings),
-            timeout=self._timeout_seconds,
-            max_retries=JOB_RETRIES,
-        )
+        self._client = client(settings, chosen, timeout_seconds=self._timeout_seconds, max_retries=JOB_RETRIES)
         self._query_client = self._client.with_options(max_retries=QUERY_RETRIES)
 
     async def embed(self, texts: Sequence[str]) -> list[Vector]:
@@ -98,10 +101,10 @@ class OpenAIEmbedder:
     def _next_request(self, texts: Sequence[str]) -> list[str]:
         """The first texts, as many as one request holds."""
         request: list[str] = []
-        room = MAX_REQUEST_BYTES
+        room = MAX_REQUEST_TOKENS
         for text in texts[: self._max_request_texts]:
-            room -= len(text.encode())
-            if room < 0:
+            room -= estimate_tokens(text)
+            if room < 0 and request:
                 break
             request.append(text)
         return request
@@ -114,11 +117,12 @@ class OpenAIEmbedder:
                 # Python float of every number, 30 MB for what numpy holds in 1.5 MB.
                 response = await client.embeddings.create(
                     input=texts,
-                    model=self.model,
+                    model=self._requested_model,
                     dimensions=self._requested_dimensions,
                     encoding_format="base64",
                 )
             answer = _Answer.model_validate(response)
+            # An index says which text an embedding is of; the order of arrival says nothing.
             rows = [_row(item) for item in sorted(answer.data, key=lambda item: item.index)]
         # The package's errors quote the response, which may quote the key: they end here.
         except (openai.APITimeoutError, TimeoutError):
@@ -129,7 +133,7 @@ class OpenAIEmbedder:
         except openai.APIConnectionError:
             raise EmbeddingUnavailableError(
                 "The embedding provider cannot be reached. Try again in a minute; an operator can check "
-                "RETAIL_OPENAI_BASE_URL."
+                "RETAIL_OPENAI_BASE_URL or RETAIL_AZURE_OPENAI_ENDPOINT."
             ) from None
         except openai.APIStatusError as error:
             if error.status_code in TOO_LARGE and len(texts) > 1:
@@ -160,32 +164,9 @@ class OpenAIEmbedder:
                 )
 
 
-def _api_key(settings: Settings) -> str:
-    key = settings.openai_api_key.get_secret_value().strip() if settings.openai_api_key else ""
-    if not (key.isascii() and key.isprintable()):
-        raise ConfigurationError("RETAIL_OPENAI_API_KEY holds a character that cannot be sent in an HTTP header.")
-    if not key and settings.openai_base_url is None:
-        raise ConfigurationError(
-            "RETAIL_EMBEDDINGS=openai needs RETAIL_OPENAI_API_KEY, or RETAIL_OPENAI_BASE_URL for an endpoint "
-            "that asks for no key."
-        )
-    return key or "unused"
-
-
-def _base_url(settings: Settings) -> str:
-    url = settings.openai_base_url or DEFAULT_BASE_URL
-    try:
-        TypeAdapter(HttpUrl).validate_python(url)
-    except ValidationError:
-        raise ConfigurationError(
-            "RETAIL_OPENAI_BASE_URL is not an HTTP URL such as http://127.0.0.1:11434/v1."
-        ) from None
-    return url
-
-
 def _row(item: _Item) -> npt.NDArray[np.float32]:
     if isinstance(item.embedding, str):
-        return np.frombuffer(base64.b64decode(item.embedding), dtype="<f4")
+        return np.frombuffer(base64.b64decode(item.embedding, validate=True), dtype="<f4")
     return np.asarray(item.embedding, dtype=np.float32)
 
 
@@ -193,7 +174,10 @@ def _advice(status_code: int) -> str:
     if status_code in {401, 403}:
         return "An operator can check RETAIL_OPENAI_API_KEY."
     if status_code == 404:
-        return "An operator can check RETAIL_OPENAI_BASE_URL and RETAIL_EMBEDDING_MODEL."
+        return (
+            "An operator can check RETAIL_OPENAI_BASE_URL and RETAIL_EMBEDDING_MODEL, with Azure the deployment and "
+            "RETAIL_AZURE_OPENAI_API_VERSION."
+        )
     if status_code == 429:
         return "Its rate limit or quota is used up; try again in a minute."
     if status_code >= 500:

@@ -1,13 +1,12 @@
 """The one place where errors become what a client sees.
 
 Errors that we wrote pass as they are. Argument errors lose the rejected value, anything unexpected
-loses its text and gets a reference that the log repeats.
+loses its text and gets a reference that the log repeats: the first digits of the call's id in the audit log.
 """
 
 from __future__ import annotations
 
 import logging
-import secrets
 from typing import Any
 
 import mcp_types
@@ -17,6 +16,7 @@ from fastmcp.tools import ToolResult
 from mcp import MCPError
 from pydantic import ValidationError as PydanticValidationError
 
+from server.call import current_call
 from server.errors import InvalidInputError, RetailError, UserError
 
 logger = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ class ErrorBoundary(Middleware):
                 code=mcp_types.INVALID_PARAMS, message="Unknown tool. tools/list names the tools there are."
             ) from None
         except ToolError as error:
-            reference = secrets.token_hex(4)
+            reference = current_call.get().call_id.hex[:8]
             cause = error.__cause__ or error
             # Our own texts hold no data; those of others may, so only their kind is told.
             told = f"{type(cause).__name__}: {cause}" if isinstance(cause, RetailError) else type(cause).__name__

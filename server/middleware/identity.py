@@ -1,17 +1,47 @@
-"""Finds out who makes a tool call."""
+"""Finds out who is asking, and keeps from them what their scopes do not cover."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeVar, cast, get_args
+
 import mcp_types
+from fastmcp import Context, FastMCP
+from fastmcp.exceptions import NotFoundError
+from fastmcp.prompts.base import Prompt, PromptResult
+from fastmcp.resources.base import Resource, ResourceResult
+from fastmcp.resources.template import ResourceTemplate
 from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
-from fastmcp.tools import ToolResult
+from fastmcp.tools import Tool, ToolResult
+from mcp import MCPError
 
 from server.auth.current import current_principal
 from server.call import current_call
+from server.errors import NotAllowedError
+from server.principal import SCOPE_META, Scope
+
+
+class _Offered(Protocol):
+    """What FastMCP's tools, resources, templates and prompts have in common."""
+
+    @property
+    def meta(self) -> dict[str, Any] | None: ...
+
+
+Component = TypeVar("Component", bound=_Offered)
+_SCOPES = frozenset(get_args(Scope))
 
 
 class CallIdentity(Middleware):
-    """Settles identity once per call, the same way over HTTP and on stdio, before any argument is looked at."""
+    """Settles identity once per request, the same way over HTTP and on stdio, before any argument is looked at.
+
+    What is outside the caller's scopes is not listed, and asking for it is asking for what does not exist.
+    FastMCP's own checks would say the same over HTTP, but it skips them on stdio.
+    """
+
+    def __init__(self) -> None:
+        # Tools are few and do not change, so that this stays small.
+        self._needs: dict[str, Scope] = {}
 
     async def on_call_tool(
         self,
@@ -19,5 +49,103 @@ class CallIdentity(Middleware):
         call_next: CallNext[mcp_types.CallToolRequestParams, ToolResult],
     ) -> ToolResult:
         """Run the call as its principal."""
-        current_call.get().principal = await current_principal(context.fastmcp_context)
+        call = current_call.get()
+        call.principal = await current_principal(context.fastmcp_context)
+        name = context.message.name
+        needed = self._needs.get(name)
+        if needed is None:
+            needed = self._needs[name] = _needed_by(await _server(context).get_tool(name))
+        if needed not in call.principal.scopes:
+            raise NotFoundError(name)
+        call.needs = needed
         return await call_next(context)
+
+    async def on_list_tools(
+        self,
+        context: MiddlewareContext[mcp_types.ListToolsRequest],
+        call_next: CallNext[mcp_types.ListToolsRequest, Sequence[Tool]],
+    ) -> Sequence[Tool]:
+        """List the tools that the caller may call."""
+        return await _within_scopes(context, call_next)
+
+    async def on_list_resources(
+        self,
+        context: MiddlewareContext[mcp_types.ListResourcesRequest],
+        call_next: CallNext[mcp_types.ListResourcesRequest, Sequence[Resource]],
+    ) -> Sequence[Resource]:
+        """List the resources that the caller may read."""
+        return await _within_scopes(context, call_next)
+
+    async def on_list_resource_templates(
+        self,
+        context: MiddlewareContext[mcp_types.ListResourceTemplatesRequest],
+        call_next: CallNext[mcp_types.ListResourceTemplatesRequest, Sequence[ResourceTemplate]],
+    ) -> Sequence[ResourceTemplate]:
+        """List the templates that the caller may read from."""
+        return await _within_scopes(context, call_next)
+
+    async def on_list_prompts(
+        self,
+        context: MiddlewareContext[mcp_types.ListPromptsRequest],
+        call_next: CallNext[mcp_types.ListPromptsRequest, Sequence[Prompt]],
+    ) -> Sequence[Prompt]:
+        """List the prompts that the caller may use."""
+        return await _within_scopes(context, call_next)
+
+    async def on_read_resource(
+        self,
+        context: MiddlewareContext[mcp_types.ReadResourceRequestParams],
+        call_next: CallNext[mcp_types.ReadResourceRequestParams, ResourceResult],
+    ) -> ResourceResult:
+        """Read what the caller may read."""
+        server, uri = _server(context), str(context.message.uri)
+        found = await server.get_resource(uri) or await server.get_resource_template(uri)
+        await _require(context, found, "Resource not found.")
+        return await call_next(context)
+
+    async def on_get_prompt(
+        self,
+        context: MiddlewareContext[mcp_types.GetPromptRequestParams],
+        call_next: CallNext[mcp_types.GetPromptRequestParams, PromptResult],
+    ) -> PromptResult:
+        """Give the caller a prompt that it may use."""
+        await _require(context, await _server(context).get_prompt(context.message.name), "Unknown prompt.")
+        return await call_next(context)
+
+
+def _server(context: MiddlewareContext[Any]) -> FastMCP[Any]:
+    assert context.fastmcp_context is not None
+    return context.fastmcp_context.fastmcp
+
+
+def _needed_by(component: _Offered | None) -> Scope:
+    """The scope that a component declares; without one it is nobody's."""
+    declared = (component.meta or {}).get(SCOPE_META) if component is not None else None
+    if declared not in _SCOPES:
+        raise NotFoundError
+    return cast(Scope, declared)
+
+
+def _allows(scopes: frozenset[Scope]) -> Callable[[_Offered], bool]:
+    return lambda component: (component.meta or {}).get(SCOPE_META) in scopes
+
+
+async def _scopes(context: Context | None) -> frozenset[Scope]:
+    try:
+        return (await current_principal(context)).scopes
+    except NotAllowedError as error:
+        # Outside of a tool there is no result that could say so.
+        raise MCPError(code=mcp_types.INVALID_REQUEST, message=str(error)) from None
+
+
+async def _within_scopes(
+    context: MiddlewareContext[Any], call_next: CallNext[Any, Sequence[Component]]
+) -> Sequence[Component]:
+    allowed = _allows(await _scopes(context.fastmcp_context))
+    return [component for component in await call_next(context) if allowed(component)]
+
+
+async def _require(context: MiddlewareContext[Any], component: _Offered | None, refusal: str) -> None:
+    allowed = _allows(await _scopes(context.fastmcp_context))
+    if component is None or not allowed(component):
+        raise MCPError(code=mcp_types.INVALID_PARAMS, message=refusal)

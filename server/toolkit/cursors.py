@@ -9,14 +9,16 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
 
+from server.call import current_call
 from server.errors import InvalidInputError
 
 Position = TypeVar("Position", bound=BaseModel)
+Row = TypeVar("Row")
 
 _FINGERPRINT_LENGTH = 12
 
@@ -55,10 +57,27 @@ class Pager(Generic[Position]):
             "arguments, or leave cursor out to start at the first page."
         )
 
+    def next_cursor(self, page: Sequence[Row], position: Callable[[Row], Position], *, has_more: bool) -> str | None:
+        """Cursor of the page after this one, or None when this is the last.
+
+        Args:
+            page: Rows of this page.
+            position: Where a page ends that ends with this row.
+            has_more: Whether further rows match.
+        """
+        _continue_with(lambda kept: self.write(position(page[kept - 1])))
+        return self.write(position(page[-1])) if page and has_more else None
+
     def write(self, position: Position) -> str:
         """Cursor for the page after `position`."""
         text = self._fingerprint + position.model_dump_json()
         return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _continue_with(cursor_after: Callable[[int], str]) -> None:
+    """Leave word how this answer goes on, should it have to be cut for its size."""
+    if call := current_call.get(None):
+        call.cursor_after = cursor_after
 
 
 class _Offset(BaseModel):
@@ -91,5 +110,8 @@ class RankedPages:
             returned: Rows on this page.
             total: Rows of the whole list.
         """
-        reached = self.offset + returned
-        return self._pager.write(_Offset(offset=reached)) if returned > 0 and reached < total else None
+        _continue_with(self._after)
+        return self._after(returned) if returned > 0 and self.offset + returned < total else None
+
+    def _after(self, rows: int) -> str:
+        return self._pager.write(_Offset(offset=self.offset + rows))

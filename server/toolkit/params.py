@@ -7,6 +7,8 @@ from typing import Annotated
 
 from pydantic import Field
 
+from server.audit.arguments import Identifier
+
 StoreId = Annotated[
     str | None,
     Field(
@@ -17,6 +19,7 @@ StoreId = Annotated[
             "you have several."
         ),
     ),
+    Identifier(r"[a-z0-9][a-z0-9_-]{0,39}"),
 ]
 Limit = Annotated[int, Field(ge=1, le=100, description="Largest number of rows to return, 1 to 100.")]
 Cursor = Annotated[

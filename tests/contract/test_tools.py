@@ -21,6 +21,7 @@ TOOLS = (
     "get_products",
     "get_store_context",
     "get_transaction",
+    "list_audit_events",
     "list_categories",
     "list_low_stock",
     "list_top_products",
@@ -30,6 +31,7 @@ TOOLS = (
     "summarize_sales",
 )
 PAGED_TOOLS = (
+    "list_audit_events",
     "list_low_stock",
     "list_top_products",
     "list_transactions",
@@ -140,7 +142,7 @@ def test_the_store_is_a_parameter_that_may_be_left_out(name: str, listed: ToolLi
 def test_nobody_can_say_who_they_are(name: str, listed: ToolList) -> None:
     """Identity comes from the token alone."""
     identity = {"subject", "principal", "principal_id", "role", "user", "user_id", "tenant", "tenant_id", "token"}
-    injected = {"scopes", "embedder", "context", "ctx"}
+    injected = {"scopes", "embedders", "context", "ctx"}
     assert not (identity | injected) & set(listed[name]["inputSchema"]["properties"])
 
 
@@ -153,6 +155,20 @@ def test_a_list_has_a_limit_and_says_whether_there_is_more(name: str, listed: To
 
 def test_every_tool_with_a_cursor_is_such_a_list(listed: ToolList) -> None:
     assert [name for name in TOOLS if "cursor" in listed[name]["inputSchema"]["properties"]] == list(PAGED_TOOLS)
+
+
+@each_tool
+def test_an_answer_can_say_that_it_was_cut(name: str, listed: ToolList) -> None:
+    """Whatever grows too large loses rows; without the mark that would be a silent loss."""
+    root = listed[name]["outputSchema"]
+    (mark,) = [found for found in alternatives(root["properties"]["truncated"], root) if "properties" in found]
+    assert set(mark["properties"]) == {"field", "left_out", "advice"}
+    # Rows are what can be left out: nothing that grows may be outside of a list at the top.
+    assert not [
+        path
+        for path, inner in fields(root, root)
+        if path.count(".") == 0 and "additionalProperties" in inner and inner["additionalProperties"]
+    ]
 
 
 def fields(schema: dict[str, Any], root: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:

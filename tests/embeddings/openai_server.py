@@ -7,6 +7,8 @@ import base64
 import hashlib
 import json
 import re
+import socket
+import struct
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -33,12 +35,13 @@ def words_vector(text: str, dimensions: int = DIMENSIONS) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Reply:
-    """One HTTP response: `sent_bytes` cuts the body short and closes the connection."""
+    """One HTTP response: `sent_bytes` cuts the body short and closes the connection, with `reset` by RST."""
 
     status: int
     body: bytes
     headers: dict[str, str] = field(default_factory=dict)
     sent_bytes: int | None = None
+    reset: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,12 +64,14 @@ class OpenAIServer:
         requests: All requests so far.
         dimensions: Numbers per vector when a request names none.
         max_texts: More texts in a request are refused with status 413.
+        deployments: Names that Azure's paths know, with the model that each is of.
     """
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
         self.dimensions = DIMENSIONS
         self.max_texts = 2_048
+        self.deployments: dict[str, str] = {}
         self._script: deque[Behaviour] = deque()
         self._forever: Behaviour | None = None
         self._connections: set[asyncio.Task[None]] = set()
@@ -82,6 +87,17 @@ class OpenAIServer:
     def texts(self) -> list[list[str]]:
         """Texts of each request so far."""
         return [request.body["input"] for request in self.requests]
+
+    @property
+    def azure_endpoint(self) -> str:
+        """What Azure calls the endpoint of a resource."""
+        return self.url.removesuffix("/v1")
+
+    def azure_settings(self, **changes: Any) -> Settings:
+        """Settings of a client that takes this server for Azure OpenAI."""
+        return self.settings(
+            **{"embeddings": "azure", "openai_base_url": None, "azure_openai_endpoint": self.azure_endpoint} | changes
+        )
 
     def settings(self, **changes: Any) -> Settings:
         """Settings of a client of this server."""
@@ -131,6 +147,9 @@ class OpenAIServer:
                 if reply is None:
                     await reader.read()
                     return
+                if reply.reset:
+                    _reset(writer)
+                    return
                 writer.write(_head(reply) + reply.body[: reply.sent_bytes])
                 await writer.drain()
                 if reply.sent_bytes is not None:
@@ -143,8 +162,8 @@ class OpenAIServer:
 
 def answer(server: OpenAIServer, request: Request) -> Reply:
     """Answer as OpenAI does."""
-    if request.path != "/v1/embeddings":
-        return _error(404, "Not found")
+    if refusal := _refused(server, request):
+        return refusal
     texts = request.body["input"]
     texts = [texts] if isinstance(texts, str) else texts
     if "" in texts:
@@ -164,6 +183,18 @@ def answer(server: OpenAIServer, request: Request) -> Reply:
             "usage": {"prompt_tokens": sum(map(len, texts)) // 4, "total_tokens": sum(map(len, texts)) // 4},
         }
     )
+
+
+def _refused(server: OpenAIServer, request: Request) -> Reply | None:
+    """What OpenAI, or on its own paths Azure, answers to a request for nothing that exists or without a key."""
+    azure = re.fullmatch(r"/openai/deployments/([^/]+)/embeddings\?api-version=([0-9-]+)", request.path)
+    if azure is None:
+        return None if request.path == "/v1/embeddings" else _error(404, "Not found")
+    if request.headers.get("api-key") != API_KEY:
+        return _error(401, "Access denied due to invalid subscription key or wrong API endpoint.")
+    if azure[1] not in server.deployments:
+        return _error(404, "The API deployment for this resource does not exist.")
+    return None
 
 
 def answer_floats(server: OpenAIServer, request: Request) -> Reply:
@@ -192,6 +223,28 @@ def answer_zeros(server: OpenAIServer, request: Request) -> Reply:
     return _edited(server, request, lambda data: [item | {"embedding": zeros} for item in data])
 
 
+def answer_nan(server: OpenAIServer, request: Request) -> Reply:
+    """Answer with vectors of which one number is none, in base64, which JSON could not say."""
+    numbers = np.ones(server.dimensions, dtype="<f4")
+    numbers[7] = np.nan
+    text = base64.b64encode(numbers.tobytes()).decode()
+    return _edited(server, request, lambda data: [item | {"embedding": text} for item in data])
+
+
+def answer_cut_base64(server: OpenAIServer, request: Request) -> Reply:
+    """Answer with vectors whose last number lost two bytes."""
+    return _edited(server, request, lambda data: [item | {"embedding": _cut(item["embedding"])} for item in data])
+
+
+def _cut(text: str) -> str:
+    return base64.b64encode(base64.b64decode(text)[:-2]).decode()
+
+
+def answer_next_index(server: OpenAIServer, request: Request) -> Reply:
+    """Number the embeddings from 1."""
+    return _edited(server, request, lambda data: [item | {"index": item["index"] + 1} for item in data])
+
+
 def answer_truncated_json(server: OpenAIServer, request: Request) -> Reply:
     """Answer with a complete response whose JSON is not."""
     reply = answer(server, request)
@@ -207,6 +260,11 @@ def close_connection(server: OpenAIServer, request: Request) -> Reply:
     """Close the connection in the middle of the body."""
     reply = answer(server, request)
     return Reply(200, reply.body, reply.headers, sent_bytes=10)
+
+
+def reset_connection(server: OpenAIServer, request: Request) -> Reply:
+    """Reset the connection instead of answering."""
+    return Reply(200, b"", reset=True)
 
 
 def hang(server: OpenAIServer, request: Request) -> None:
@@ -250,6 +308,13 @@ def _head(reply: Reply) -> bytes:
     lines = [f"HTTP/1.1 {reply.status} -", f"Content-Length: {len(reply.body)}"]
     lines += [f"{name}: {value}" for name, value in reply.headers.items()]
     return "\r\n".join([*lines, "", ""]).encode()
+
+
+def _reset(writer: asyncio.StreamWriter) -> None:
+    """Close so that the client gets RST in place of FIN."""
+    linger = struct.pack("ii", 1, 0)
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    writer.transport.abort()
 
 
 async def _read_request(reader: asyncio.StreamReader) -> Request | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 from uuid import UUID, uuid4
@@ -12,10 +13,9 @@ import pytest
 import pytest_asyncio
 from pgvector.asyncpg import register_vector
 
-from seed.embed import EmbedReport, embed_products
+from seed.embed import EmbedOptions, EmbedReport, embed_products
 from server.embeddings.base import Embedder, Vector
 from server.embeddings.openai import OpenAIEmbedder
-from server.embeddings.text import content_hash
 from server.errors import ConfigurationError, EmbeddingUnavailableError
 from tests.embeddings.openai_server import OpenAIServer, fail, words_vector
 
@@ -78,6 +78,13 @@ async def embedded_texts(database: asyncpg.Connection, model: str = "words") -> 
     return [row["embedding_text"] for row in rows]
 
 
+async def embed(admin_dsn: str, embedder: Embedder, *, store_id: str | None = None, **options: Any) -> EmbedReport:
+    """Run the job; only what became of the products is in the report."""
+    told = options.pop("report", None)
+    report = await embed_products(admin_dsn, embedder, store_id=store_id, options=EmbedOptions(**options), report=told)
+    return EmbedReport(embedded=report.embedded, unchanged=report.unchanged, removed=report.removed)
+
+
 async def test_every_active_product_gets_its_vector(admin_dsn: str, database: asyncpg.Connection) -> None:
     await add_store(database, "seattle")
     category_id = await database.fetchval(
@@ -92,21 +99,21 @@ async def test_every_active_product_gets_its_vector(admin_dsn: str, database: as
         product_description="Two speeds.",
     )
 
-    assert await embed_products(admin_dsn, WordsEmbedder()) == EmbedReport(embedded=1)
+    assert await embed(admin_dsn, WordsEmbedder()) == EmbedReport(embedded=1)
 
     [row] = await database.fetch("select * from retail.product_embeddings")
     text = "Hammer drill. Power tools. Acme. Two speeds."
     assert (row["store_id"], row["product_id"], row["embedding_text"]) == ("seattle", product_id, text)
     assert (row["embedding_model"], row["dimensions"]) == ("words", 16)
-    assert row["content_hash"] == content_hash(text)
+    assert row["content_hash"] == hashlib.sha256(text.encode()).hexdigest()
     np.testing.assert_array_equal(row["embedding"].to_numpy(), words_vector(text, 16))
 
 
 async def test_second_run_embeds_nothing(admin_dsn: str, shop: asyncpg.Connection) -> None:
-    await embed_products(admin_dsn, WordsEmbedder())
+    await embed(admin_dsn, WordsEmbedder())
     again = WordsEmbedder()
 
-    assert await embed_products(admin_dsn, again) == EmbedReport(unchanged=3)
+    assert await embed(admin_dsn, again) == EmbedReport(unchanged=3)
     assert again.batches == []
 
 
@@ -121,44 +128,44 @@ async def test_changed_product_is_embedded_again_alone(
     admin_dsn: str, shop: asyncpg.Connection, change: str, text: str
 ) -> None:
     embedder = WordsEmbedder()
-    await embed_products(admin_dsn, embedder)
+    await embed(admin_dsn, embedder)
     embedder.batches.clear()
     await shop.execute(change)
 
-    assert await embed_products(admin_dsn, embedder) == EmbedReport(embedded=1, unchanged=2)
+    assert await embed(admin_dsn, embedder) == EmbedReport(embedded=1, unchanged=2)
     assert embedder.batches == [[text]]
     assert text in await embedded_texts(shop)
 
 
 async def test_change_that_is_not_embedded_needs_no_vector(admin_dsn: str, shop: asyncpg.Connection) -> None:
-    await embed_products(admin_dsn, WordsEmbedder())
+    await embed(admin_dsn, WordsEmbedder())
     await shop.execute("update retail.products set price = 2, current_stock = 5")
 
-    assert await embed_products(admin_dsn, WordsEmbedder()) == EmbedReport(unchanged=3)
+    assert await embed(admin_dsn, WordsEmbedder()) == EmbedReport(unchanged=3)
 
 
 async def test_second_model_stands_beside_the_first(admin_dsn: str, shop: asyncpg.Connection) -> None:
-    await embed_products(admin_dsn, WordsEmbedder())
+    await embed(admin_dsn, WordsEmbedder())
 
-    assert await embed_products(admin_dsn, WordsEmbedder("other", 32)) == EmbedReport(embedded=3)
+    assert await embed(admin_dsn, WordsEmbedder("other", 32)) == EmbedReport(embedded=3)
     assert len(await embedded_texts(shop, "words")) == len(await embedded_texts(shop, "other")) == 3
 
 
 async def test_other_dimensions_of_the_same_model_replace_the_vectors(admin_dsn: str, shop: asyncpg.Connection) -> None:
-    await embed_products(admin_dsn, WordsEmbedder(dimensions=16))
+    await embed(admin_dsn, WordsEmbedder(dimensions=16))
 
-    assert await embed_products(admin_dsn, WordsEmbedder(dimensions=32)) == EmbedReport(embedded=3)
+    assert await embed(admin_dsn, WordsEmbedder(dimensions=32)) == EmbedReport(embedded=3)
     assert await shop.fetch("select distinct dimensions from retail.product_embeddings") == [(32,)]
 
 
 async def test_discontinued_product_loses_its_vector_of_this_model_only(
     admin_dsn: str, shop: asyncpg.Connection
 ) -> None:
-    await embed_products(admin_dsn, WordsEmbedder())
-    await embed_products(admin_dsn, WordsEmbedder("other"))
+    await embed(admin_dsn, WordsEmbedder())
+    await embed(admin_dsn, WordsEmbedder("other"))
     await shop.execute("update retail.products set is_active = false where sku = 'White paint'")
 
-    assert await embed_products(admin_dsn, WordsEmbedder()) == EmbedReport(unchanged=2, removed=1)
+    assert await embed(admin_dsn, WordsEmbedder()) == EmbedReport(unchanged=2, removed=1)
     assert await embedded_texts(shop, "words") == ["Garden hose", "Hammer drill"]
     assert len(await embedded_texts(shop, "other")) == 3
 
@@ -166,11 +173,11 @@ async def test_discontinued_product_loses_its_vector_of_this_model_only(
 async def test_one_store_can_be_embedded_alone(admin_dsn: str, shop: asyncpg.Connection) -> None:
     await add_store(shop, "tacoma")
     await add_product(shop, "tacoma", "Ladder")
-    await embed_products(admin_dsn, WordsEmbedder())
+    await embed(admin_dsn, WordsEmbedder())
     await shop.execute("update retail.products set is_active = false")
     await add_product(shop, "tacoma", "Saw")
 
-    report = await embed_products(admin_dsn, WordsEmbedder(), store_id="tacoma")
+    report = await embed(admin_dsn, WordsEmbedder(), store_id="tacoma")
 
     assert report == EmbedReport(embedded=1, removed=1)
     assert await embedded_texts(shop) == ["Garden hose", "Hammer drill", "Saw", "White paint"]
@@ -186,7 +193,7 @@ async def test_article_of_several_stores_is_embedded_once(
             await add_product(shop, store_id, name)
     embedder = WordsEmbedder()
 
-    report = await embed_products(admin_dsn, embedder, batch_size=batch_size)
+    report = await embed(admin_dsn, embedder, batch_texts=batch_size)
 
     assert report == EmbedReport(embedded=7)
     texts = [text for batch in embedder.batches for text in batch]
@@ -197,15 +204,17 @@ async def test_article_of_several_stores_is_embedded_once(
 
 
 async def test_progress_is_reported_after_every_batch(admin_dsn: str, shop: asyncpg.Connection) -> None:
-    reports: list[EmbedReport] = []
+    reports: list[tuple[int, int]] = []
 
-    await embed_products(admin_dsn, WordsEmbedder(), batch_size=2, report=reports.append)
+    await embed(
+        admin_dsn, WordsEmbedder(), batch_texts=2, report=lambda sums, total: reports.append((sums.embedded, total))
+    )
 
-    assert reports == [EmbedReport(embedded=2), EmbedReport(embedded=3)]
+    assert reports == [(2, 3), (3, 3)]
 
 
 async def test_empty_catalogue_is_no_error(admin_dsn: str, database: asyncpg.Connection) -> None:
-    assert await embed_products(admin_dsn, WordsEmbedder()) == EmbedReport()
+    assert await embed(admin_dsn, WordsEmbedder()) == EmbedReport()
 
 
 async def test_no_transaction_is_open_while_the_provider_works(admin_dsn: str, shop: asyncpg.Connection) -> None:
@@ -220,7 +229,7 @@ async def test_no_transaction_is_open_while_the_provider_works(admin_dsn: str, s
         states.extend(row["state"] for row in rows)
 
     embedder.meanwhile = look
-    await embed_products(admin_dsn, embedder, batch_size=1)
+    await embed(admin_dsn, embedder, batch_texts=1)
 
     assert set(states) == {"idle"}
 
@@ -228,7 +237,7 @@ async def test_no_transaction_is_open_while_the_provider_works(admin_dsn: str, s
 @pytest.mark.parametrize(
     "change",
     [
-        "update retail.products set product_name = 'Blue paint' where sku = 'White paint'",
+        "update retail.products set product_name = product_name || '!' where sku = 'White paint'",
         "update retail.products set is_active = false where sku = 'White paint'",
         "delete from retail.products where sku = 'White paint'",
     ],
@@ -239,26 +248,27 @@ async def test_product_that_changes_while_it_is_embedded_is_left_for_the_next_ru
     embedder = WordsEmbedder()
     embedder.meanwhile = lambda: shop.execute(change)
 
-    assert await embed_products(admin_dsn, embedder) == EmbedReport(embedded=2)
+    assert await embed(admin_dsn, embedder) == EmbedReport(embedded=2)
     assert await embedded_texts(shop) == ["Garden hose", "Hammer drill"]
 
     left = await shop.fetchval("select count(*) from retail.products where is_active") - 2
     embedder.meanwhile = None
-    assert await embed_products(admin_dsn, embedder) == EmbedReport(embedded=left, unchanged=2)
+    assert await embed(admin_dsn, embedder) == EmbedReport(embedded=left, unchanged=2)
 
 
 async def test_stock_may_move_while_products_are_embedded(admin_dsn: str, shop: asyncpg.Connection) -> None:
     embedder = WordsEmbedder()
     embedder.meanwhile = lambda: shop.execute("update retail.products set current_stock = current_stock - 1")
 
-    assert await embed_products(admin_dsn, embedder) == EmbedReport(embedded=3)
+    assert await embed(admin_dsn, embedder) == EmbedReport(embedded=3)
 
 
 async def test_two_runs_at_once_agree(admin_dsn: str, shop: asyncpg.Connection) -> None:
     first, second = WordsEmbedder(), WordsEmbedder()
-    first.meanwhile = lambda: embed_products(admin_dsn, second)
+    first.meanwhile = lambda: embed(admin_dsn, second)
 
-    assert await embed_products(admin_dsn, first) == EmbedReport()
+    assert await embed(admin_dsn, first) == EmbedReport(embedded=3)
+    assert second.batches == []
     assert len(await embedded_texts(shop)) == 3
 
 
@@ -267,15 +277,15 @@ async def test_failure_of_the_provider_keeps_what_is_done_and_the_next_run_conti
 ) -> None:
     embedder: Embedder = OpenAIEmbedder(openai_server.settings())
 
-    def fail_from_now_on(report: EmbedReport) -> None:
+    def fail_from_now_on(report: EmbedReport, total: int) -> None:
         openai_server.behave(fail(401), forever=True)
 
     with pytest.raises(EmbeddingUnavailableError, match=r"HTTP 401.* 2 products were embedded before .* the rest"):
-        await embed_products(admin_dsn, embedder, batch_size=2, report=fail_from_now_on)
+        await embed(admin_dsn, embedder, batch_texts=2, report=fail_from_now_on)
     assert len(await embedded_texts(shop, embedder.model)) == 2
 
     openai_server.recover()
-    assert await embed_products(admin_dsn, embedder, batch_size=2) == EmbedReport(embedded=1, unchanged=2)
+    assert await embed(admin_dsn, embedder, batch_texts=2) == EmbedReport(embedded=1, unchanged=2)
     await embedder.close()
 
 
@@ -291,6 +301,6 @@ async def test_role_that_sees_no_row_is_refused_instead_of_finding_nothing_to_do
     separator = "&" if "?" in admin_dsn else "?"
     try:
         with pytest.raises(ConfigurationError, match="RETAIL_ADMIN_DATABASE_URL"):
-            await embed_products(f"{admin_dsn}{separator}role={role}", WordsEmbedder())
+            await embed(f"{admin_dsn}{separator}role={role}", WordsEmbedder())
     finally:
         await shop.execute(f"drop owned by {role}; drop role {role}")

@@ -13,7 +13,8 @@ import pytest_asyncio
 
 from server.config import Settings
 from server.embeddings import build_embedder
-from server.embeddings.openai import MAX_REQUEST_BYTES, MAX_REQUEST_TEXTS, MAX_TEXT_BYTES, OpenAIEmbedder
+from server.embeddings.openai import JOB_RETRIES, MAX_REQUEST_TEXTS, MAX_REQUEST_TOKENS, MAX_TEXT_BYTES, OpenAIEmbedder
+from server.embeddings.tokens import estimate_tokens
 from server.errors import ConfigurationError, EmbeddingUnavailableError
 from tests.embeddings import openai_server as fake
 from tests.embeddings.openai_server import API_KEY, OpenAIServer, fail, words_vector
@@ -108,13 +109,13 @@ async def test_many_texts_are_split_by_count_and_stay_in_order(
 
 
 async def test_long_texts_are_split_by_size(embedder: OpenAIEmbedder, openai_server: OpenAIServer) -> None:
-    texts = [f"{number} " + "x" * 7_990 for number in range(80)]
+    texts = [f"{number} " + "€" * 2_600 for number in range(80)]
 
     await embedder.embed(texts)
 
     assert [text for request in openai_server.texts for text in request] == texts
-    assert len(openai_server.texts) == 3
-    assert all(sum(map(len, request)) <= MAX_REQUEST_BYTES for request in openai_server.texts)
+    assert [len(request) for request in openai_server.texts] == [38, 38, 4]
+    assert all(sum(map(estimate_tokens, request)) <= MAX_REQUEST_TOKENS for request in openai_server.texts)
 
 
 async def test_a_text_too_long_for_the_model_is_cut_between_characters(
@@ -151,6 +152,7 @@ async def test_a_provider_with_a_smaller_limit_gets_smaller_requests(
         fail(500, **SOON),
         fail(503, **SOON),
         fake.close_connection,
+        fake.reset_connection,
     ],
 )
 async def test_a_passing_failure_is_retried(
@@ -162,6 +164,53 @@ async def test_a_passing_failure_is_retried(
 
     np.testing.assert_allclose(vector, words_vector("drill"), atol=1e-6)
     assert len(openai_server.requests) == 2
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How long the package would wait before each further attempt; it does not."""
+    lengths: list[float] = []
+
+    async def pass_over(seconds: float) -> None:
+        lengths.append(seconds)
+
+    monkeypatch.setattr("openai._base_client.anyio.sleep", pass_over)
+    return lengths
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+async def test_the_pause_is_the_providers_own(
+    embedder: OpenAIEmbedder, openai_server: OpenAIServer, pauses: list[float], status: int
+) -> None:
+    openai_server.behave(fail(status, Retry_After="7"), fail(status, Retry_After="31"))
+
+    await embedder.embed(["drill", "hose"])
+
+    assert pauses == [7, 31]
+
+
+async def test_without_one_the_pause_doubles_less_a_random_part(
+    embedder: OpenAIEmbedder, openai_server: OpenAIServer, pauses: list[float]
+) -> None:
+    openai_server.behave(*[fail(429)] * JOB_RETRIES)
+
+    await embedder.embed(["drill", "hose"])
+
+    assert len(pauses) == JOB_RETRIES
+    for pause, longest in zip(pauses, [0.5, 1, 2, 4, 8], strict=True):
+        assert longest * 0.75 <= pause < longest
+    assert len({pause / longest for pause, longest in zip(pauses, [0.5, 1, 2, 4, 8], strict=True)}) > 1
+
+
+async def test_a_job_gives_up_in_the_end(
+    embedder: OpenAIEmbedder, openai_server: OpenAIServer, pauses: list[float]
+) -> None:
+    openai_server.behave(fail(500), forever=True)
+
+    with pytest.raises(EmbeddingUnavailableError, match="HTTP 500"):
+        await embedder.embed(["drill", "hose"])
+
+    assert len(openai_server.requests) == JOB_RETRIES + 1
 
 
 @pytest.mark.parametrize(
@@ -177,7 +226,10 @@ async def test_a_passing_failure_is_retried(
         (fake.answer_web_page, "RETAIL_OPENAI_BASE_URL is an OpenAI-compatible endpoint"),
         (fake.answer_too_few, "1 embeddings for 2 texts"),
         (fake.answer_same_index, "misnumbered"),
+        (fake.answer_next_index, "misnumbered"),
         (fake.answer_zeros, "without a direction"),
+        (fake.answer_nan, "without a direction"),
+        (fake.answer_cut_base64, "something other than embeddings"),
     ],
 )
 async def test_a_lasting_failure_says_what_to_do_and_tells_no_secret(

@@ -30,6 +30,13 @@ async def manager(shop: Retailer) -> AsyncIterator[Client[Any]]:
         yield client
 
 
+@pytest.fixture(scope="session")
+async def auditor(shop: Retailer) -> AsyncIterator[Client[Any]]:
+    """The same for Seattle's auditor."""
+    async with shop.client("seattle", role="auditor") as client:
+        yield client
+
+
 @pytest.fixture
 async def seattle(retailer: Retailer) -> Retailer:
     """A store of the test's own, to break things in."""

@@ -46,7 +46,9 @@ async def test_a_restart_in_the_middle_of_a_call(seattle: Retailer) -> None:
 
 async def test_a_restart_in_the_middle_of_several_calls(seattle: Retailer) -> None:
     await wait_for_locks(seattle)
-    async with seattle.client("seattle", query_timeout_seconds=60, pool_size=3) as client:
+    async with seattle.client(
+        "seattle", query_timeout_seconds=60, pool_size=4, principal_concurrency=3, store_concurrency=3
+    ) as client:
         async with locked_receipts(seattle):
             calls = [asyncio.create_task(refusal(client, "summarize_sales")) for _ in range(3)]
 
@@ -62,7 +64,9 @@ async def test_a_restart_in_the_middle_of_several_calls(seattle: Retailer) -> No
 async def test_connections_that_died_in_the_pool(seattle: Retailer) -> None:
     """At most one call meets a dead connection, however many there were."""
     await wait_for_locks(seattle)
-    async with seattle.client("seattle", query_timeout_seconds=60, pool_size=3) as client:
+    async with seattle.client(
+        "seattle", query_timeout_seconds=60, pool_size=4, principal_concurrency=3, store_concurrency=3
+    ) as client:
         async with locked_receipts(seattle):
             calls = [asyncio.create_task(answer(client, "summarize_sales")) for _ in range(3)]
 

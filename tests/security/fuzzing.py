@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from typing import Any, TypeVar
 
@@ -78,6 +79,13 @@ def arguments(schema: Schema) -> st.SearchStrategy[Arguments]:
     ).map(lambda both: both[0] | both[1])
     incomplete = st.dictionaries(names, _hostile, max_size=2)
     return st.one_of(plausible, plausible, plausible, spoilt, spoilt, incomplete)
+
+
+def calls_of(tools: Iterable[Any]) -> st.SearchStrategy[tuple[str, Arguments]]:
+    """Calls of every tool that is listed, in equal shares, and now and then of one that does not exist."""
+    by_tool = [st.tuples(st.just(tool.name), arguments(tool.input_schema)) for tool in tools]
+    unknown = st.tuples(st.sampled_from([SECRET, "select 1 from x", "a" * 5_000, ""]), st.just({"store_id": SECRET}))
+    return st.one_of(*by_tool, unknown)
 
 
 def examples(strategy: st.SearchStrategy[Drawn], count: int, number: int) -> list[Drawn]:

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 from collections import Counter
 from collections.abc import AsyncIterator
-from importlib import resources
 from typing import Any
 
 import pytest
 from fastmcp import Client
 from fastmcp.exceptions import McpError
-from hypothesis import strategies as st
 
 from server.principal import Role
 from tests.cluster import Cluster
-from tests.security.fuzzing import SECRET, Arguments, arguments, examples
+from tests.security.fuzzing import SECRET, Arguments, calls_of, examples
+from tests.security.leaks import assert_tells_nothing
 from tests.support import CONTEXT_KEY, Retailer, answer
 from tests.transport.shop import open_store
 
@@ -28,20 +26,6 @@ ACTORS: tuple[tuple[Role, tuple[str, ...]], ...] = (
     ("analyst", ("seattle",)),
     ("auditor", ("redmond",)),
     ("manager", ("redmond", "seattle")),
-)
-
-# In no response at all, whatever was asked.
-_NEVER = re.compile(
-    r"\b(retail|guard|audit|migrations|pg_catalog|information_schema)\.\w"
-    r"|set_store_context|match_customers|search_products_by_similarity|customer_card|phone_key|sales_transaction_items"
-    r"|asyncpg|psycopg|pydantic|Traceback|SQLSTATE|mcp_user|rmcp_|server/\w+\.py|site-packages"
-)
-# In no refusal; an answer may repeat the caller's own text, which can look like this.
-_NEVER_IN_REFUSALS = re.compile(
-    r"\bselect\b.*\bfrom\b|\binsert into\b|\bupdate\b.*\bset\b|\bdelete from\b|\bunion\b|postgresql://"
-    r"|\brelation\b|\bcolumn\b|syntax error|invalid input syntax|violates|permission denied|canceling statement"
-    r"|out of range|byte sequence|row-level security|connection to server|Exception\b|Error\b|\bNone\b",
-    re.IGNORECASE | re.DOTALL,
 )
 
 
@@ -55,47 +39,24 @@ async def shops(cluster: Cluster, template: str) -> AsyncIterator[Retailer]:
         yield retailer
 
 
-@pytest.fixture(scope="module")
-def query_lines() -> list[str]:
-    """Lines of our own SQL that nothing else would contain."""
-    found: set[str] = set()
-    packages = ["server"]
-    while packages:
-        package = packages.pop()
-        for entry in resources.files(package).iterdir():
-            if entry.is_dir() and entry.joinpath("__init__.py").is_file():
-                packages.append(f"{package}.{entry.name}")
-            elif entry.name.endswith(".sql"):
-                found.update(line.strip() for line in entry.read_text(encoding="utf-8").splitlines())
-    lines = [line for line in found if len(line) >= 20 and not line.startswith("--")]
-    assert len(lines) > 100
-    return lines
-
-
 @pytest.mark.parametrize("actor", range(len(ACTORS)), ids=[f"{role} of {'+'.join(of)}" for role, of in ACTORS])
 async def test_no_response_tells_what_is_behind_the_tools(
-    actor: int, shops: Retailer, query_lines: list[str], caplog: pytest.LogCaptureFixture
+    actor: int, shops: Retailer, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
     role, stores = ACTORS[actor]
     ends: Counter[str] = Counter()
     token = await shops.token(*stores, role=role)
-    never = [CONTEXT_KEY, token, shops.app_url, shops.admin_url, *query_lines]
+    secrets = [CONTEXT_KEY, token, shops.app_url, shops.admin_url]
     async with shops.server(token=token) as server, Client(server) as client:
-        for number, (tool, given) in enumerate(examples(await _calls(client), CALLS, number=actor)):
+        for number, (tool, given) in enumerate(examples(calls_of(await client.list_tools()), CALLS, number=actor)):
             # Who has several stores gets nowhere without naming one.
             if len(stores) > 1 and number % 2:
                 given["store_id"] = stores[0]
             text, refused = await _response(client, tool, given)
             ends["refused" if refused else "answered"] += 1
-            call = f"{tool} {str(given)[:300]}\n{text[:600]}"
-            assert not _NEVER.search(text), call
-            assert not [secret for secret in never if secret in text], call
-            if refused:
-                assert not _NEVER_IN_REFUSALS.search(text), call
-                assert SECRET not in text, call
-                assert len(text) < 1_500, call
-                assert "The server failed to answer" not in text, call
+            assert_tells_nothing(text, refused=refused, secrets=secrets, call=f"{tool} {given}")
+            assert "The server failed to answer" not in text, f"{tool} {str(given)[:300]}"
         for store in stores:
             context = await answer(client, "get_store_context", store_id=store)
             assert context["current_store"]["store_id"] == store
@@ -104,13 +65,6 @@ async def test_no_response_tells_what_is_behind_the_tools(
     assert min(ends["answered"], ends["refused"]) > CALLS / 10, ends
     assert ends.total() >= CALLS
     assert not [secret for secret in (CONTEXT_KEY, token, shops.app_url, SECRET) if secret in caplog.text]
-
-
-async def _calls(client: Client[Any]) -> st.SearchStrategy[tuple[str, Arguments]]:
-    """Calls of every tool, in equal shares, and now and then of one that does not exist."""
-    by_tool = [st.tuples(st.just(tool.name), arguments(tool.input_schema)) for tool in await client.list_tools()]
-    unknown = st.tuples(st.sampled_from([SECRET, "select 1 from x", "a" * 5_000, ""]), st.just({"store_id": SECRET}))
-    return st.one_of(*by_tool, unknown)
 
 
 async def _response(client: Client[Any], tool: str, given: Arguments) -> tuple[str, bool]:

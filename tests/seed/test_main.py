@@ -44,6 +44,16 @@ def test_embeddings_are_made_with_the_data_unless_declined(configured, capsys):
     assert value(configured, "select count(distinct store_id) from retail.product_embeddings") == 4
 
 
+def test_a_model_can_be_named_and_a_run_limited(configured, capsys):
+    assert exit_code(*VOLUMES, "--no-embed") == 0
+    assert exit_code("embed", "--model", "wordllama", "--max-texts", "2", "--store", "seattle") == 0
+    assert value(configured, "select count(*) from retail.product_embeddings") == 2
+    told = " ".join(capsys.readouterr().err.split())
+    assert "A limit was reached; the same command goes on with them." in told
+    assert exit_code("embed", "--model", "nomic-embed-text@0") == 2
+    assert exit_code("embed", "--max-texts", "-1") != 0
+
+
 def test_embedding_an_unknown_store_is_refused(configured, capsys):
     assert exit_code("embed", "--store", "atlantis") == 2
 

@@ -26,7 +26,7 @@ ZELDA = {
     "date_of_birth": date(1977, 7, 19),
     "gender": "genderqueer",
 }
-TRACES = [*(str(value) for value in ZELDA.values()), "2079460958", "442079460958", "7946"]
+TRACES = [*(str(value) for value in ZELDA.values()), "2079460958", "442079460958"]
 NOTE = "Mrs Quackenbush wants a call back"
 
 
@@ -398,7 +398,7 @@ async def test_value_that_comes_back_has_its_pseudonym_again(own_stores: TwoStor
         "select audit.record_operation('forged', null, null)",
         "select audit.refuse()",
         "select retail.audit_trigger()",
-        "select guard.pseudonym('a', 'b', 'c')",
+        "select guard.pseudonym(gen_random_uuid(), 'a', 'b', 'c')",
         "select guard.subject(1)",
         "select nextval('audit.row_change_change_id_seq')",
         "alter table audit.row_change disable trigger all",

@@ -12,8 +12,9 @@ import asyncpg
 import pytest
 
 from server.principal import Role
+from tests.sql import personal
 from tests.sql.acting import ROLES, StoresTemplate, TwoStores, connected, inside
-from tests.sql.factories import insert_customer
+from tests.sql.factories import insert_customer, insert_transaction
 
 PERSONAL_COLUMNS = ["first_name", "last_name", "email", "phone", "phone_key", "date_of_birth", "gender"]
 DENIED = "permission denied for table customers"
@@ -82,7 +83,13 @@ async def clientele(stores: StoresTemplate) -> AsyncIterator[Clientele]:
         for name in ODD_NAMES:
             ids[name] = await insert_customer(operator, "seattle", first_name=name, last_name="Odd")
         await insert_customer(operator, "redmond", **SUE)
-        await operator.execute("analyze retail.customers")
+        await insert_transaction(
+            operator,
+            "seattle",
+            customer_id=await insert_customer(operator, "seattle", **personal.ZELDA),
+            notes=personal.NOTES,
+        )
+        await operator.execute("analyze")
         yield Clientele(world, mcp, ids)
 
 
@@ -104,6 +111,7 @@ async def test_card_shows_every_role_what_is_not_personal(clientele: Clientele, 
         "customer_since": date.today(),  # noqa: DTZ011, the database counts in its own zone
         "loyalty_tier": "bronze",
         "total_lifetime_value": 0,
+        "erased_at": None,
     }
 
 
@@ -238,3 +246,68 @@ async def test_role_may_not_search_by_what_it_sees_masked(
 async def test_search_without_a_store_is_an_error(clientele: Clientele) -> None:
     with pytest.raises(asyncpg.InsufficientPrivilegeError, match="no store context"):
         await clientele.mcp.fetch("select * from retail.match_customers('sue', null, null, null)")
+
+
+@pytest.mark.parametrize("role", ROLES)
+async def test_notes_are_for_who_sees_names(clientele: Clientele, role: Role) -> None:
+    async with inside(clientele.mcp, clientele.world, role=role):
+        noted = await clientele.mcp.fetch("select * from retail.transaction_notes where notes is not null")
+        known = await clientele.mcp.fetchval("select count(*) from retail.transaction_notes")
+
+    assert [row["notes"] for row in noted] == ([personal.NOTES] if role in ("manager", "support") else [])
+    assert known == await clientele.world.retailer.value(
+        "select count(*) from retail.sales_transactions where store_id = 'seattle'"
+    )
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "select notes from retail.sales_transactions",
+        "select metadata from retail.sales_transactions",
+        "select * from retail.sales_transactions",
+        "select to_jsonb(t) from retail.sales_transactions t",
+        "select 1 from retail.sales_transactions where notes like '%Quackenbush%'",
+        "insert into retail.sales_transactions (store_id, receipt_number, subtotal, total_amount)"
+        " values ('seattle', 'NEW', 1, 1) returning notes",
+    ],
+)
+async def test_no_detour_reads_the_free_text_of_a_receipt(clientele: Clientele, statement: str) -> None:
+    async with inside(clientele.mcp, clientele.world):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError, match="permission denied for table sales_transactions"):
+            await clientele.mcp.execute(statement)
+
+
+# What of Zelda a role may find in everything that it can read, whatever the relation and column.
+VISIBLE = {
+    "manager": {"zeldamaria", "quackenbush", "zq.1977", "7946-0958", "1977-07-19", "genderqueer", "wants a call back"},
+    "support": {"zeldamaria", "quackenbush", "7946-0958", "wants a call back"},
+    "analyst": set(),
+    "auditor": set(),
+}
+
+
+@pytest.mark.parametrize("role", ROLES)
+async def test_no_relation_that_the_server_may_read_shows_a_role_more(clientele: Clientele, role: Role) -> None:
+    async with inside(clientele.mcp, clientele.world, role=role, readonly=True):
+        relations = await clientele.mcp.fetch(
+            "select format('%I.%I', n.nspname, c.relname) as name, array_agg(quote_ident(a.attname)) as columns"
+            " from pg_class c join pg_namespace n on n.oid = c.relnamespace"
+            " join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped"
+            " where c.relkind in ('r', 'v', 'm', 'p', 'f') and n.nspname <> 'information_schema'"
+            " and n.nspname !~ '^pg_toast' and has_schema_privilege(n.oid, 'usage')"
+            " and has_column_privilege(c.oid, a.attnum, 'select')"
+            # Statements that run now, this one included, hold no rows.
+            " and c.relname not in ('pg_stat_activity', 'pg_cursors', 'pg_prepared_statements')"
+            " group by 1"
+        )
+        seen: set[str] = set()
+        for relation in relations:
+            rows = await clientele.mcp.fetch(
+                f"select row({', '.join(relation['columns'])})::text as line from {relation['name']}"
+            )
+            seen |= personal.traces(row["line"] for row in rows)
+
+    names = {relation["name"] for relation in relations}
+    assert names >= {"retail.customers", "retail.customer_card", "retail.transaction_notes", "pg_catalog.pg_stats"}
+    assert seen == VISIBLE[role]

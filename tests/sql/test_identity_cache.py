@@ -65,6 +65,25 @@ async def test_an_identity_is_looked_up_once(desk: Desk) -> None:
     assert await desk.authenticator.authenticate(token) is first
 
 
+async def test_many_calls_at_once_look_their_identity_up_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A flood under one token takes one of the few connections for look-ups, and leaves the others to others."""
+    token = await desk.retailer.token("seattle")
+    look_up, looked_up = desk.authenticator._look_up, []
+
+    async def counted(digest: bytes) -> Authenticated | None:
+        looked_up.append(digest)
+        return await look_up(digest)
+
+    # The announcement of the new token has arrived; it makes the server forget.
+    await asyncio.sleep(0.2)
+    monkeypatch.setattr(desk.authenticator, "_look_up", counted)
+    found = await asyncio.gather(*(desk.authenticator.authenticate(token) for _ in range(24)))
+    assert len(set(map(id, found))) == 1
+    assert len(looked_up) == 1
+    # Nothing is kept of who asked.
+    assert len(desk.authenticator._asking) == 0
+
+
 async def test_a_token_that_nobody_has_is_looked_up_each_time(desk: Desk) -> None:
     token = await desk.retailer.token("seattle")
     await desk.retailer.execute(SILENTLY + "update guard.api_token set revoked_at = now()")
@@ -86,6 +105,7 @@ async def test_a_token_that_nobody_has_is_looked_up_each_time(desk: Desk) -> Non
         "truncate guard.store_access",
         "update retail.stores set is_active = false",
         "update guard.context_key set not_after = now()",
+        "insert into guard.external_identity values ('https://idp.example.com', 'sub', 1)",
     ],
 )
 async def test_a_change_is_heard_of(change: str, desk: Desk) -> None:

@@ -135,7 +135,7 @@ TABLES = {
     ),
 }
 SHARED_TABLES = {"product_categories"}
-VIEWS_FOR_THE_SERVER = {"customer_card", "category_tree"}
+VIEWS_FOR_THE_SERVER = {"customer_card", "transaction_notes", "category_tree"}
 VIEWS_FOR_OTHERS = {"audit_log", "table_stats", "index_usage", "slow_queries"}
 
 
@@ -213,15 +213,15 @@ async def test_server_login_cannot_truncate(mcp: Any, two_stores: TwoStores, tab
             await mcp.execute(f"truncate retail.{table} cascade")
 
 
-@pytest.mark.parametrize(
-    ("situation", "expected"), [(OWN, 2), (OTHER, 0), (NONE, NO_CONTEXT)], ids=lambda value: str(value)
-)
-async def test_customer_card_shows_the_own_store_only(
-    mcp: Any, two_stores: TwoStores, situation: str, expected: Outcome
+@pytest.mark.parametrize(("view", "rows"), [("customer_card", 2), ("transaction_notes", 1)])
+@pytest.mark.parametrize("situation", [OWN, OTHER, NONE])
+async def test_masking_view_shows_the_own_store_only(
+    mcp: Any, two_stores: TwoStores, situation: str, view: str, rows: int
 ) -> None:
-    statement = "select store_id from retail.customer_card where store_id = $1"
+    statement = f"select store_id from retail.{view} where store_id = $1"
+    expected: dict[str, Outcome] = {OWN: rows, OTHER: 0, NONE: NO_CONTEXT}
 
-    assert await act(mcp, two_stores, situation, statement) == expected
+    assert await act(mcp, two_stores, situation, statement) == expected[situation]
 
 
 @pytest.mark.parametrize(
@@ -230,9 +230,12 @@ async def test_customer_card_shows_the_own_store_only(
         "insert into retail.customer_card (store_id, customer_since) values ($1, now())",
         "update retail.customer_card set loyalty_tier = 'gold' where store_id = $1",
         "delete from retail.customer_card where store_id = $1",
+        "insert into retail.transaction_notes (store_id, notes) values ($1, 'x')",
+        "update retail.transaction_notes set notes = 'x' where store_id = $1",
+        "delete from retail.transaction_notes where store_id = $1",
     ],
 )
-async def test_customer_card_cannot_be_written(mcp: Any, two_stores: TwoStores, statement: str) -> None:
+async def test_masking_view_cannot_be_written(mcp: Any, two_stores: TwoStores, statement: str) -> None:
     async with inside(mcp, two_stores):
         with pytest.raises(asyncpg.PostgresError, match=f"{NO_GRANT}|cannot (insert|update|delete)"):
             await mcp.execute(statement, "seattle")

@@ -103,6 +103,9 @@ async def _fill(shop: Shop, category_id: int, mark: str, phone: str) -> Side:
     hammer = await shop.product(side["sku"], stock=4, **product)
     personal = ("first_name", "last_name", "email", "phone", "date_of_birth", "gender")
     customer = await shop.customer(**{name: side[name] for name in personal}, loyalty_tier="gold")
+    # Two, so that a list of them has a second page.
+    for name in ("Bea", "Cleo"):
+        await shop.customer(first_name=f"{mark}-{name}", last_name=f"Baker-{mark}", loyalty_tier="platinum")
     written = {
         "customer_id": customer,
         "payment_method": "cash",

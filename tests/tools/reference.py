@@ -594,6 +594,7 @@ def customer_profile(data: StoreData, customer: Row, today: date) -> Row:
         "phone": customer["phone"],
         "date_of_birth": born.isoformat() if born else None,
         "gender": customer["gender"],
+        "erased_date": None,
         "customer_since": customer["customer_since"].isoformat(),
         "loyalty_tier": customer["loyalty_tier"],
         "lifetime_value": money(total(receipt.row["total_amount"] for receipt in receipts)),
@@ -724,6 +725,11 @@ def products(
     return sorted((product for product in data.products if wanted(product)), key=place)
 
 
+def shortened(text: str | None, longest: int) -> str | None:
+    """A text as the tools cut it."""
+    return text if text is None or len(text) <= longest else text[: longest - 1] + "…"
+
+
 def product_hit(data: StoreData, product: Row) -> Row:
     """A product as search_products shows it without a query."""
     return {
@@ -738,7 +744,7 @@ def product_hit(data: StoreData, product: Row) -> Row:
         "in_stock": _stock(data, product) > 0,
         "rating": float(product["rating_average"]) if product["rating_count"] else None,
         "rating_count": product["rating_count"],
-        "short_description": (product["product_description"] or "")[:300] or None,
+        "short_description": shortened(product["product_description"], 300),
         "score": None,
         "similarity": None,
         "matched_words": False,
@@ -757,7 +763,7 @@ def product_details(data: StoreData, product: Row, role: str = "manager") -> Row
     return {
         **{name: hit[name] for name in same},
         **{name: product[name] for name in plain},
-        "product_description": (product["product_description"] or "")[:2000] or None,
+        "product_description": shortened(product["product_description"], 2000),
         "weight_kg": None if product["weight_kg"] is None else float(product["weight_kg"]),
         "attributes": json.loads(product["metadata"]),
         "cost": money(cost),

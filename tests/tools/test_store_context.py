@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from server.embeddings import LOCAL_MODEL
 from tests.support import answer
 from tests.tools.asking import Callers
 from tests.tools.conftest import DEMO_STORES
@@ -32,6 +33,8 @@ async def test_the_store_is_described_as_it_is(
         "customers": len(data.customers),
         "active_products": len(active),
         "products_not_searchable_by_meaning": len(set(active) - set(data.vectors)),
+        "products_searchable_by_older_texts": 0,
+        "embedding_model": LOCAL_MODEL,
     }
     assert found["your_stores"] == [{"store_id": store_id, "store_name": data.store["store_name"], "role": "manager"}]
     # A midnight may fall between the answer and this line.

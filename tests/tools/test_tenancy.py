@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
+from fastmcp import Client
 
+from tests.sql.acting import ROLES
 from tests.support import answer, refusal
 from tests.tools.asking import whole_text
 from tests.tools.calls import calls_about, tool_names
@@ -20,6 +23,7 @@ BY_ID: dict[str, list[dict[str, Any]]] = {
     "search_customers": [{"name": "last_name"}, {"email": "email"}, {"phone": "phone"}],
     "search_products": [{"query": "sku", "mode": "keyword"}, {"brand": "brand"}],
     "list_low_stock": [{"brand": "brand"}],
+    "list_audit_events": [{"kind": "row_change", "about_id": "customer_id"}],
 }
 PAGED: dict[str, dict[str, Any]] = {
     "summarize_sales": {**PERIOD, "group_by": "day"},
@@ -27,8 +31,52 @@ PAGED: dict[str, dict[str, Any]] = {
     "list_transactions": PERIOD,
     "search_products": {},
     "list_low_stock": {},
+    "search_customers": {"loyalty_tier": "platinum"},
+    "list_audit_events": {"kind": "row_change"},
+}
+# Words that only Redmond has, in parameters that choose among products.
+ONLY_THERE: list[tuple[str, dict[str, Any]]] = [
+    ("list_top_products", {"category": f"Category {MARK}", **PERIOD, "order": "slowest"}),
+    ("list_low_stock", {"category": f"Category {MARK}"}),
+    ("search_products", {"category": f"Category {MARK}"}),
+    ("search_products", {"tags": [f"tag {MARK}"]}),
+]
+# Asked in tests of their own.
+LISTED = {"get_products": "products"}
+PEOPLE = {"list_audit_events": "who"}
+# Tools that a manager does not have.
+AUDITORS_TOOLS = {"list_audit_events"}
+# Parameters that name nothing that a store has: figures, days, switches, and words of the tools' own.
+NAME_NOTHING = {
+    "compare_to",
+    "end_date",
+    "group_by",
+    "in_stock",
+    "include_without_sales",
+    "kind",
+    "limit",
+    "loyalty_tier",
+    "max_days_of_supply",
+    "max_price",
+    "min_price",
+    "min_rating",
+    "minimum_total",
+    "mode",
+    "order",
+    "outcome",
+    "payment_method",
+    "rank_by",
+    "sort",
+    "start_date",
+    "tool_name",
+    "transaction_type",
 }
 QUESTIONS = [(tool, asked) for tool, questions in BY_ID.items() for asked in questions]
+
+
+async def asking(neighbours: Neighbours, tool: str, store_id: str = "seattle") -> Client[Any]:
+    """A client of that store that has the tool."""
+    return await neighbours.acting(store_id, role="auditor" if tool in AUDITORS_TOOLS else "manager")
 
 
 def filled(asked: dict[str, Any], side: Side) -> dict[str, Any]:
@@ -85,7 +133,7 @@ async def test_the_other_stores_manager_does_see_the_mark_in_every_tool(neighbou
 async def test_what_another_store_has_is_answered_like_what_nobody_has(
     neighbours: Neighbours, tool: str, asked: dict[str, Any]
 ) -> None:
-    client = await neighbours.acting("seattle")
+    client = await asking(neighbours, tool)
 
     foreign = await whole_text(client, tool, **filled(asked, neighbours.redmond))
     absent = await whole_text(client, tool, **unknown(asked))
@@ -98,7 +146,7 @@ async def test_the_same_question_about_the_own_store_finds_something(
     neighbours: Neighbours, tool: str, asked: dict[str, Any]
 ) -> None:
     """Guards the test above: a question that never finds anything proves nothing."""
-    client = await neighbours.acting("seattle")
+    client = await asking(neighbours, tool)
 
     own = await whole_text(client, tool, **filled(asked, neighbours.seattle))
 
@@ -108,23 +156,69 @@ async def test_the_same_question_about_the_own_store_finds_something(
 async def test_products_of_another_store_are_not_found_like_any_unknown_one(neighbours: Neighbours) -> None:
     client = await neighbours.acting("seattle")
     foreign = [neighbours.redmond.sku, str(neighbours.redmond.product_id)]
+    ((tool, parameter),) = LISTED.items()
 
-    found = await answer(client, "get_products", products=[*foreign, NOTHING, NO_ID])
+    found = await answer(client, tool, **{parameter: [*foreign, NOTHING, NO_ID]})
 
     assert (found["products"], found["not_found"]) == ([], [*foreign, NOTHING, NO_ID])
 
 
-@pytest.mark.parametrize("tool", ["list_top_products", "list_low_stock", "search_products"])
-async def test_a_category_that_only_another_store_sells_in_is_empty_like_an_unknown_one(
-    neighbours: Neighbours, tool: str
+async def test_entries_about_people_of_another_store_are_not_found_like_those_of_nobody(
+    neighbours: Neighbours,
 ) -> None:
-    client = await neighbours.acting("seattle")
-    period = PERIOD if tool == "list_top_products" else {}
+    ((tool, parameter),) = PEOPLE.items()
+    await answer(await neighbours.acting("redmond"), "summarize_sales")
+    stranger = {parameter: "manager of redmond"}
+    for _ in range(100):
+        # Entries are written off the caller's path.
+        if (await answer(await asking(neighbours, tool, "redmond"), tool, **stranger))["rows"]:
+            break
+        await asyncio.sleep(0.1)
+    else:
+        pytest.fail("redmond's own auditor sees no call either")
+    client = await asking(neighbours, tool)
 
-    foreign = await answer(client, tool, category=f"Category {MARK}", **period)
+    foreign = await answer(client, tool, **stranger)
 
     assert foreign["rows"] == []
-    assert foreign == await answer(client, tool, category=NOTHING, **period)
+    assert foreign == await answer(client, tool, **{parameter: NOTHING})
+
+
+@pytest.mark.parametrize(("tool", "asked"), ONLY_THERE, ids=str)
+async def test_a_word_that_only_another_store_has_finds_nothing_like_an_unknown_one(
+    neighbours: Neighbours, tool: str, asked: dict[str, Any]
+) -> None:
+    client = await neighbours.acting("seattle")
+    made_up = {
+        name: [NOTHING] if name == "tags" else NOTHING if name == "category" else value for name, value in asked.items()
+    }
+
+    foreign = await answer(client, tool, **asked)
+
+    assert foreign["rows"] == []
+    assert foreign == await answer(client, tool, **made_up)
+    assert (await answer(await neighbours.acting("redmond"), tool, **asked))["rows"] != []
+
+
+async def test_every_parameter_that_names_a_stores_things_is_asked_with_another_stores(neighbours: Neighbours) -> None:
+    """A new parameter fails here until a question above puts another store's id or word into it."""
+    asked_about = {
+        (tool, name)
+        for tool, asked in [*QUESTIONS, *ONLY_THERE, *LISTED.items(), *PEOPLE.items()]
+        for name in ([asked] if isinstance(asked, str) else asked)
+    }
+    asked_about |= {(tool, "cursor") for tool in PAGED}
+    parameters = {
+        (tool.name, name)
+        for role in ROLES
+        for tool in await (await neighbours.acting("seattle", role=role)).list_tools()
+        for name in tool.input_schema["properties"]
+        # Each tool is asked about another store itself below.
+        if name != "store_id"
+    }
+
+    assert sorted(entry for entry in parameters - asked_about if entry[1] not in NAME_NOTHING) == []
+    assert {name for _, name in parameters} >= NAME_NOTHING
 
 
 async def test_another_store_is_refused_like_one_that_does_not_exist(neighbours: Neighbours) -> None:
@@ -138,8 +232,8 @@ async def test_another_store_is_refused_like_one_that_does_not_exist(neighbours:
 
 @pytest.mark.parametrize("tool", PAGED)
 async def test_a_cursor_of_another_store_is_refused_like_a_made_up_one(neighbours: Neighbours, tool: str) -> None:
-    redmond = await neighbours.acting("redmond")
-    seattle = await neighbours.acting("seattle")
+    redmond = await asking(neighbours, tool, "redmond")
+    seattle = await asking(neighbours, tool)
     cursor = (await answer(redmond, tool, **PAGED[tool], limit=1))["next_cursor"]
     assert cursor
 

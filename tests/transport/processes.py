@@ -52,7 +52,16 @@ def for_operator(retailer: Retailer, **variables: str) -> dict[str, str]:
 async def running(directory: Path, env: dict[str, str], *arguments: str) -> AsyncIterator[Process]:
     """The program, killed at the end if it still runs."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, *SERVER, *arguments, cwd=directory, env=env, stdin=PIPE, stdout=PIPE, stderr=PIPE
+        sys.executable,
+        *SERVER,
+        *arguments,
+        cwd=directory,
+        env=env,
+        stdin=PIPE,
+        stdout=PIPE,
+        stderr=PIPE,
+        # The list of tools is one line.
+        limit=1_048_576,
     )
     try:
         yield process

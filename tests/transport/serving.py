@@ -13,9 +13,8 @@ import httpx2
 from fastmcp import Client, FastMCP
 from fastmcp.client.transports import StreamableHttpTransport
 
-from server.config import Settings
 from server.http import MCP_PATH, HttpServer, http_app, listening_socket
-from tests.support import Retailer
+from tests.support import Retailer, chosen
 
 Era = Literal["modern", "legacy"]
 MODERN = "2026-07-28"
@@ -124,11 +123,11 @@ def failure(response: httpx2.Response) -> str:
 @asynccontextmanager
 async def serving(retailer: Retailer, **settings: Any) -> AsyncIterator[Served]:
     """Serve a retailer over HTTP on the loopback interface."""
-    chosen = Settings(_env_file=None, port=0, **settings)
+    configured = chosen(port=0, **settings)
     async with retailer.server("http", **settings) as app:
-        with listening_socket(chosen) as listener:
+        with listening_socket(configured) as listener:
             ready = asyncio.Event()
-            runner = _Server(http_app(app, chosen), chosen, ready.set)
+            runner = _Server(http_app(app, configured), configured, ready.set)
             task = asyncio.create_task(runner.serve(sockets=[listener]))
             await ready.wait()
             try:

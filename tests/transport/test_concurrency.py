@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from fastmcp import Client
 
 from server.http import MCP_PATH
 from tests.support import Retailer, answer
@@ -59,8 +60,14 @@ async def test_interleaved_calls_of_two_stores_never_mix(two_stores: Retailer) -
 async def test_one_principal_in_two_stores_at_once(two_stores: Retailer, both: str) -> None:
     async with serving(two_stores, pool_size=2, pool_timeout_seconds=30) as served:
         stores = [random.Random(7).choice(list(STORES)) for _ in range(60)]
+        taking_turns = asyncio.Semaphore(16)
+
+        async def call(client: Client[Any], store: str) -> dict[str, Any]:
+            async with taking_turns:
+                return await answer(client, "summarize_sales", store_id=store)
+
         async with served.client(both) as client:
-            answers = await asyncio.gather(*(answer(client, "summarize_sales", store_id=store) for store in stores))
+            answers = await asyncio.gather(*(call(client, store) for store in stores))
     assert [found["store_id"] for found in answers] == stores
     assert [found["totals"]["units_sold"] for found in answers] == [3 * STORES[store] for store in stores]
 
@@ -93,7 +100,7 @@ async def test_a_slow_call_does_not_hold_up_others(retailer: Retailer) -> None:
     await open_store(retailer, "seattle")
     await wait_for_locks(retailer)
     token = bearer(await retailer.token("seattle"))
-    async with serving(retailer, pool_size=2, query_timeout_seconds=60) as served:
+    async with serving(retailer, query_timeout_seconds=60) as served:
         async with locked_receipts(retailer):
             slow = asyncio.create_task(served.call("summarize_sales", authorization=token))
             await eventually(lambda: blocked_backends(retailer))

@@ -120,10 +120,10 @@ async def test_blanks_after_a_header_do_not_matter(blank: bytes, era: Era, http:
     assert b'"store_id":"seattle"' in answer
 
 
-BIG = 4 * 1024 * 1024 + 1
+BIG = 1024 * 1024 + 1
 
 
-async def test_a_body_over_four_mebibytes_is_refused(http: Served, seattle: str) -> None:
+async def test_a_body_over_one_mebibyte_is_refused(http: Served, seattle: str) -> None:
     response = await http.call("get_transaction", {"transaction": "A" * BIG}, authorization=bearer(seattle))
     assert response.status_code == 413
 
@@ -144,8 +144,36 @@ async def test_nor_can_one_arrive_in_pieces(http: Served, seattle: str) -> None:
 
 
 async def test_a_large_body_below_that_is_read(http: Served, seattle: str) -> None:
-    response = await http.call("get_transaction", {"transaction": "A" * 3_000_000}, authorization=bearer(seattle))
+    response = await http.call("get_transaction", {"transaction": "A" * 1_000_000}, authorization=bearer(seattle))
     assert "transaction" in failure(response)
+
+
+async def test_the_largest_body_is_a_setting(two_stores: Retailer, seattle: str) -> None:
+    async with serving(two_stores, max_request_bytes=16_384) as served:
+        for size, status in ((15_000, 200), (17_000, 413)):
+            response = await served.call("get_transaction", {"transaction": "A" * size}, authorization=bearer(seattle))
+            assert response.status_code == status
+
+
+async def test_nobody_who_is_unknown_has_a_body_read(http: Served) -> None:
+    response = await http.call("get_transaction", {"transaction": "A" * BIG}, authorization="Bearer rmcp_nobody")
+    assert response.status_code == 401
+
+
+async def test_beyond_so_many_connections_requests_are_turned_away(two_stores: Retailer, seattle: str) -> None:
+    async with serving(two_stores, max_connections=3) as served:
+        idle = [await asyncio.open_connection("127.0.0.1", served.port) for _ in range(3)]
+        refused = await served.call("get_store_context", authorization=bearer(seattle))
+        for _, writer in idle:
+            writer.close()
+            await writer.wait_closed()
+
+        async def is_served() -> bool:
+            return (await served.call("get_store_context", authorization=bearer(seattle))).status_code == 200
+
+        await eventually(is_served)
+    assert refused.status_code == 503
+    assert "Traceback" not in refused.text
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"\xff", b'{"jsonrpc": "2.0"}', b"[" * 100_000])

@@ -37,9 +37,9 @@ async def open_session(served: Served, token: str) -> AsyncIterator[str]:
                 return
 
 
-async def post(address: str, **headers: str) -> int:
+async def post(address: str, params: dict[str, Any] | None = None, **headers: str) -> int:
     """Send a message to a session."""
-    body, own_headers = request("tools/list", {}, "legacy")
+    body, own_headers = request("tools/list", params or {}, "legacy")
     async with httpx2.AsyncClient() as http:
         return (await http.post(address, content=body, headers=own_headers | headers)).status_code
 
@@ -82,6 +82,12 @@ async def test_foreign_hosts_and_origins_are_refused(header: str, status: int, h
         assert (await client.get(SSE_PATH, headers=authorization | foreign)).status_code == status
     async with open_session(http, seattle) as address:
         assert await post(address, **authorization, **foreign) == status
+
+
+async def test_a_message_too_large_is_refused(http: Served, seattle: str) -> None:
+    async with open_session(http, seattle) as address:
+        assert await post(address, {"cursor": "A" * (1024 * 1024)}, authorization=bearer(seattle)) == 413
+        assert await post(address, {"cursor": "A" * 900_000}, authorization=bearer(seattle)) == 202
 
 
 async def test_a_session_answers_its_owner_alone(two_stores: Retailer, http: Served, seattle: str) -> None:

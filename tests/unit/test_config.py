@@ -46,6 +46,17 @@ def test_nothing_has_to_be_set() -> None:
         ("EMBEDDING_DIMENSIONS", "12345"),
         ("EMBEDDING_TIMEOUT_SECONDS", "12345"),
         ("CONTEXT_KEY", SECRET),
+        ("PUBLIC_URL", f"http://{SECRET}.example.com"),
+        ("PUBLIC_URL", f"https://user:{SECRET}@example.com"),
+        ("PUBLIC_URL", SECRET),
+        ("PUBLIC_URL", f"ftp://127.0.0.1/{SECRET}"),
+        ("PUBLIC_URL", f"https://[{SECRET}"),
+        ("JWT_ISSUER", f"http://127.0.0.1.{SECRET}.example.com"),
+        ("JWT_JWKS_URI", f"http://{SECRET}.example.com/keys"),
+        ("JWT_ALGORITHMS", "none"),
+        ("JWT_ALGORITHMS", "RS256,HS256"),
+        ("JWT_ALGORITHMS", f"RS256,{SECRET}"),
+        ("JWT_ALGORITHMS", ",,,"),
         ("LOG_LEVEL", SECRET),
         ("TOKEN", "${" + SECRET + "}"),
         ("STORE_ID", "${" + SECRET + "}"),
@@ -134,3 +145,28 @@ def test_a_bad_value_in_the_file_is_refused_like_any_other(elsewhere: Path) -> N
     with pytest.raises(ConfigurationError, match="RETAIL_PORT: ") as refused:
         load_settings()
     assert SECRET not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://retail.example.com", "https://example.com:8443/retail", "http://127.0.0.1:8000", "http://[::1]"]
+)
+def test_an_address_is_protected_or_on_this_machine(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PUBLIC_URL", "JWT_ISSUER", "JWT_JWKS_URI"):
+        monkeypatch.setenv(ENV_PREFIX + name, url)
+    settings = load_settings()
+    assert (settings.public_url, settings.jwt_issuer, settings.jwt_jwks_uri) == (url, url, url)
+
+
+def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ALLOWED_ORIGINS", "TRUSTED_PROXIES", "JWT_AUDIENCE"):
+        monkeypatch.setenv(ENV_PREFIX + name, " one, two ,,")
+    monkeypatch.setenv(ENV_PREFIX + "JWT_ALGORITHMS", "ES256, EdDSA")
+    settings = load_settings()
+    assert settings.allowed_origins == settings.trusted_proxies == settings.jwt_audience == ("one", "two")
+    assert settings.jwt_algorithms == ("ES256", "EdDSA")
+
+
+def test_no_proxy_is_believed_and_no_provider_trusted_unless_told() -> None:
+    settings = load_settings()
+    assert (settings.trusted_proxies, settings.allowed_origins, settings.jwt_audience) == ((), (), ())
+    assert settings.jwt_algorithms == ("RS256", "ES256")

@@ -9,8 +9,9 @@ from uuid import UUID
 
 from pydantic import Field
 
-from server.toolkit.results import Currency, HasMore, Money, NextCursor, Result
+from server.toolkit.results import Answer, Currency, HasMore, Money, NextCursor, Result
 from server.toolkit.terms import TransactionType
+from server.toolkit.untrusted import NameText, ShortText
 
 
 class LoyaltyTier(StrEnum):
@@ -32,9 +33,9 @@ class CustomerHit(Result):
 
     customer_id: CustomerId
     pseudonym: Pseudonym
-    name: str | None = Field(description="First and last name; null where your role may not see it.")
-    email: str | None = Field(description="Masked for support, null for other roles but manager.")
-    phone: str | None = Field(description="As entered; null when unknown or where your role may not see it.")
+    name: NameText | None = Field(description="First and last name; null where your role may not see it.")
+    email: ShortText | None = Field(description="Masked for support, null for other roles but manager.")
+    phone: ShortText | None = Field(description="As entered; null when unknown or where your role may not see it.")
     loyalty_tier: LoyaltyTier
     customer_since: date = Field(description="Day on which the customer was first known.")
     lifetime_value: LifetimeValue
@@ -43,7 +44,7 @@ class CustomerHit(Result):
     )
 
 
-class CustomerPage(Result):
+class CustomerPage(Answer):
     """Customers, best match first, then by lifetime value."""
 
     store_id: str = Field(description="The store whose customers these are.")
@@ -57,18 +58,18 @@ class CustomerPage(Result):
 class RecentPurchase(Result):
     """A receipt of the customer in short."""
 
-    receipt_number: str = Field(description="Pass to get_transaction for the lines.")
+    receipt_number: ShortText = Field(description="Pass to get_transaction for the lines.")
     transaction_date: datetime = Field(description="When, with zone.")
     transaction_type: TransactionType
     total_amount: Money = Field(description="Paid, tax included; negative when money went back.")
-    products: list[str] = Field(description="Names of the products on it, five at most, the dearest lines first.")
+    products: list[NameText] = Field(description="Names of the products on it, five at most, the dearest lines first.")
     product_count: int = Field(description="Number of different products on it.")
 
 
 class FavouriteCategory(Result):
     """A category that the customer spends on."""
 
-    category: str | None = Field(description="Top-level category; null for products without one.")
+    category: ShortText | None = Field(description="Top-level category; null for products without one.")
     net_revenue: Money = Field(description="Goods bought less goods returned: after discounts, before tax.")
     units: int = Field(description="Units bought less units returned.")
     share_percent: float | None = Field(
@@ -76,18 +77,21 @@ class FavouriteCategory(Result):
     )
 
 
-class CustomerProfile(Result):
+class CustomerProfile(Answer):
     """A customer and what the customer bought in this store."""
 
     store_id: str = Field(description="The store that this is about.")
     currency: Currency
     customer_id: CustomerId
     pseudonym: Pseudonym
-    name: str | None = Field(description="First and last name; null where your role may not see it.")
-    email: str | None = Field(description="Masked for support, null for other roles but manager.")
-    phone: str | None = Field(description="As entered; null when unknown or where your role may not see it.")
+    name: NameText | None = Field(description="First and last name; null where your role may not see it.")
+    email: ShortText | None = Field(description="Masked for support, null for other roles but manager.")
+    phone: ShortText | None = Field(description="As entered; null when unknown or where your role may not see it.")
     date_of_birth: date | None = Field(description="For managers only; null when unknown.")
-    gender: str | None = Field(description="As entered, for managers only; null when unknown.")
+    gender: ShortText | None = Field(description="As entered, for managers only; null when unknown.")
+    erased_date: date | None = Field(
+        description="Day on which the personal data was erased for good; null for a customer who is known."
+    )
     customer_since: date = Field(description="Day on which the customer was first known.")
     loyalty_tier: LoyaltyTier
     lifetime_value: LifetimeValue

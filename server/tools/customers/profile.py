@@ -14,7 +14,7 @@ from pydantic import Field
 from server.db.queries import QueryFile
 from server.errors import NotFoundError
 from server.store_scope import StoreScopes, store_scopes
-from server.toolkit.annotations import READ_ONLY
+from server.toolkit.annotations import READ_ONLY, needs
 from server.toolkit.params import StoreId
 from server.toolkit.results import Result
 from server.tools.customers.models import CustomerProfile, FavouriteCategory, LoyaltyTier, RecentPurchase
@@ -30,6 +30,7 @@ class _CustomerRow(Result):
     phone: str | None
     date_of_birth: date | None
     gender: str | None
+    erased_date: date | None
     customer_since: date
     loyalty_tier: LoyaltyTier
     lifetime_value: Decimal
@@ -47,7 +48,7 @@ RECENT_PURCHASES = QUERIES.query("recent_purchases", RecentPurchase)
 FAVOURITE_CATEGORIES = QUERIES.query("favourite_categories", FavouriteCategory)
 
 
-@tool(title="Customer profile", annotations=READ_ONLY, tags={"customers"})
+@tool(title="Customer profile", annotations=READ_ONLY, meta=needs("retail:read"), tags={"customers"})
 async def get_customer(
     customer_id: Annotated[UUID, Field(description="The customer, as search_customers or list_transactions gives it.")],
     store_id: StoreId = None,

@@ -9,6 +9,7 @@ select
   c.phone,
   c.date_of_birth,
   c.gender,
+  (c.erased_at at time zone $2)::date as erased_date,
   c.customer_since,
   c.loyalty_tier,
   bought.lifetime_value,

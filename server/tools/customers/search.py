@@ -13,7 +13,7 @@ from server.db.queries import QueryFile
 from server.errors import InvalidInputError, NotAllowedError
 from server.principal import Role
 from server.store_scope import StoreScopes, store_scopes
-from server.toolkit.annotations import READ_ONLY
+from server.toolkit.annotations import READ_ONLY, needs
 from server.toolkit.cursors import RankedPages
 from server.toolkit.params import Cursor, Limit, StoreId
 from server.tools.customers.models import CustomerHit, CustomerPage, LoyaltyTier
@@ -42,7 +42,7 @@ QUERIES = QueryFile("server.tools.customers", "search.sql")
 SEARCH_CUSTOMERS = QUERIES.query("search_customers", _MatchedRow)
 
 
-@tool(title="Search customers", annotations=READ_ONLY, tags={"customers"})
+@tool(title="Search customers", annotations=READ_ONLY, meta=needs("retail:read"), tags={"customers"})
 async def search_customers(
     name: Annotated[
         str | None,

@@ -7,7 +7,8 @@ from uuid import UUID
 
 from pydantic import Field
 
-from server.toolkit.results import HasMore, NextCursor, PeriodUsed, Result
+from server.toolkit.results import Answer, HasMore, NextCursor, PeriodUsed, Result
+from server.toolkit.untrusted import NameText, ShortText
 
 
 class LowStockProduct(Result):
@@ -19,10 +20,10 @@ class LowStockProduct(Result):
     """
 
     product_id: UUID
-    sku: str = Field(description="Pass to get_products for all details.")
-    product_name: str
-    brand: str | None
-    category: str | None = Field(description="Top-level category.")
+    sku: ShortText = Field(description="Pass to get_products for all details.")
+    product_name: NameText
+    brand: ShortText | None
+    category: ShortText | None = Field(description="Top-level category.")
     current_stock: int = Field(description="Units on hand now; negative when more was sold than was recorded.")
     reorder_point: int = Field(description="Units at which the product is ordered again.")
     minimum_stock: int = Field(description="Units that should always be there.")
@@ -42,13 +43,13 @@ class LowStockProduct(Result):
             "known and must be taken off."
         )
     )
-    supplier_name: str | None
+    supplier_name: ShortText | None
     last_sold_date: date | None = Field(
         description="Day of the latest sale in the store's time zone; null when it never sold."
     )
 
 
-class LowStockPage(Result):
+class LowStockPage(Answer):
     """Products that run out, most urgent first."""
 
     store_id: str = Field(description="The store whose stock this is.")

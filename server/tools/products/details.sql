@@ -6,7 +6,10 @@ select
   p.product_id,
   p.sku,
   p.product_name,
-  left(p.product_description, 2000) as product_description,
+  case
+    when length(p.product_description) > 2000 then left(p.product_description, 1999) || '…'
+    else p.product_description
+  end as product_description,
   category.top_category_name as category,
   case when category.level > 1 then category.category_name end as subcategory,
   p.brand,

@@ -12,10 +12,10 @@ from pydantic import Field
 
 from server.db.queries import QueryFile
 from server.embeddings.base import Embedder, Vector
-from server.embeddings.current import current_embedder
 from server.errors import EmbeddingUnavailableError, InvalidInputError
+from server.store_embedder import StoreEmbedders, store_embedders
 from server.store_scope import StoreScopes, store_scopes
-from server.toolkit.annotations import READ_ONLY
+from server.toolkit.annotations import READ_ONLY, needs
 from server.toolkit.cursors import RankedPages
 from server.toolkit.params import Category, Cursor, Limit, StoreId
 from server.toolkit.results import Result
@@ -66,7 +66,7 @@ SEARCH_PRODUCTS = QUERIES.query("search_products", _FoundRow)
 Price = Annotated[Decimal | None, Field(ge=0, le=10_000_000, description="In the store's currency, before tax.")]
 
 
-@tool(title="Search products", annotations=READ_ONLY, tags={"products"})
+@tool(title="Search products", annotations=READ_ONLY, meta=needs("retail:read"), tags={"products"})
 async def search_products(
     query: Annotated[
         str | None,
@@ -102,7 +102,7 @@ async def search_products(
     cursor: Cursor = None,
     store_id: StoreId = None,
     scopes: StoreScopes = Depends(store_scopes),
-    embedder: Embedder = Depends(current_embedder),
+    embedders: StoreEmbedders = Depends(store_embedders),
 ) -> ProductSearch:
     """Find products on sale by meaning, words and filters, best match first, with price and stock.
 
@@ -130,6 +130,7 @@ async def search_products(
         cursor,
     )
     # Before a connection is borrowed: none must wait for a provider.
+    embedder = await embedders.of(store_id)
     vector = await _query_vector(embedder, text, mode)
     async with scopes.enter(store_id) as store:
         first, *others = await store.db.all(

@@ -157,7 +157,10 @@ select
   p.current_stock > 0 as in_stock,
   case when p.rating_count > 0 then p.rating_average end as rating,
   p.rating_count,
-  left(p.product_description, 300) as short_description,
+  case
+    when length(p.product_description) > 300 then left(p.product_description, 299) || '…'
+    else p.product_description
+  end as short_description,
   round(case when page.score < 0 then 0 else page.score end::numeric, 3) as score,
   round(page.similarity::numeric, 3) as similarity,
   page.matched_words,

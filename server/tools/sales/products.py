@@ -12,7 +12,7 @@ from server.db.queries import QueryFile
 from server.errors import NotAllowedError
 from server.principal import COST_ROLES
 from server.store_scope import StoreScopes, store_scopes
-from server.toolkit.annotations import READ_ONLY
+from server.toolkit.annotations import READ_ONLY, needs
 from server.toolkit.cursors import RankedPages
 from server.toolkit.params import Category, Cursor, EndDate, Limit, StartDate, StoreId
 from server.toolkit.periods import resolve_period
@@ -33,7 +33,7 @@ QUERIES = QueryFile("server.tools.sales", "products.sql")
 TOP_PRODUCTS = QUERIES.query("top_products", _RankedRow)
 
 
-@tool(title="Best and slowest products", annotations=READ_ONLY, tags={"sales", "products"})
+@tool(title="Best and slowest products", annotations=READ_ONLY, meta=needs("retail:read"), tags={"sales", "products"})
 async def list_top_products(
     start_date: StartDate = None,
     end_date: EndDate = None,

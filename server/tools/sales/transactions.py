@@ -11,10 +11,11 @@ from fastmcp.dependencies import Depends
 from fastmcp.tools import tool
 from pydantic import Field
 
+from server.audit.arguments import Identifier
 from server.db.queries import QueryFile
 from server.errors import NotFoundError
 from server.store_scope import StoreScopes, store_scopes
-from server.toolkit.annotations import READ_ONLY
+from server.toolkit.annotations import READ_ONLY, needs
 from server.toolkit.cursors import Pager
 from server.toolkit.identifiers import as_uuid
 from server.toolkit.params import Cursor, EndDate, Limit, StartDate, StoreId
@@ -58,6 +59,11 @@ class _LastReceipt(Result):
     date: datetime
     id: UUID
 
+    @classmethod
+    def of(cls, receipt: TransactionRow) -> _LastReceipt:
+        """Where a page ends that ends with this receipt."""
+        return cls(date=receipt.transaction_date, id=receipt.transaction_id)
+
 
 QUERIES = QueryFile("server.tools.sales", "transactions.sql")
 TRANSACTIONS = QUERIES.query("transactions", TransactionRow)
@@ -65,7 +71,7 @@ TRANSACTION = QUERIES.query("transaction", _HeaderRow)
 TRANSACTION_LINES = QUERIES.query("transaction_lines", TransactionLine)
 
 
-@tool(title="List receipts", annotations=READ_ONLY, tags={"sales"})
+@tool(title="List receipts", annotations=READ_ONLY, meta=needs("retail:read"), tags={"sales"})
 async def list_transactions(
     start_date: StartDate = None,
     end_date: EndDate = None,
@@ -78,7 +84,7 @@ async def list_transactions(
         UUID | None, Field(description="Only receipts of this customer, as search_customers gives it.")
     ] = None,
     sku: Annotated[
-        str | None, Field(min_length=1, max_length=50, description="Only receipts with this product.")
+        str | None, Field(min_length=1, max_length=50, description="Only receipts with this product."), Identifier()
     ] = None,
     minimum_total: Annotated[
         Decimal | None,
@@ -139,13 +145,11 @@ async def list_transactions(
         period=period,
         rows=page,
         has_more=has_more,
-        next_cursor=(
-            pager.write(_LastReceipt(date=page[-1].transaction_date, id=page[-1].transaction_id)) if has_more else None
-        ),
+        next_cursor=pager.next_cursor(page, _LastReceipt.of, has_more=has_more),
     )
 
 
-@tool(title="Receipt with its lines", annotations=READ_ONLY, tags={"sales"})
+@tool(title="Receipt with its lines", annotations=READ_ONLY, meta=needs("retail:read"), tags={"sales"})
 async def get_transaction(
     transaction: Annotated[
         str,
@@ -154,6 +158,7 @@ async def get_transaction(
             max_length=50,
             description="Receipt number as printed, for example SEA-20261119-0042, or a transaction_id.",
         ),
+        Identifier(),
     ],
     store_id: StoreId = None,
     scopes: StoreScopes = Depends(store_scopes),

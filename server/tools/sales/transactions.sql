@@ -71,8 +71,7 @@ select
       and later.transaction_type <> 'sale'
     order by later.transaction_date, later.receipt_number
   ) as later_receipt_numbers,
-  -- A cashier may have named the customer: for who sees names.
-  case when guard.role() in ('manager', 'support') then t.notes end as notes
+  written.notes
 from retail.sales_transactions t
 left join retail.sales_transactions original
   on original.store_id = t.store_id and original.transaction_id = t.original_transaction_id
@@ -82,6 +81,12 @@ left join lateral (
   where c.store_id = t.store_id and c.customer_id = t.customer_id
   offset 0
 ) customer on true
+left join lateral (
+  select n.notes
+  from retail.transaction_notes n
+  where n.store_id = t.store_id and n.transaction_id = t.transaction_id
+  offset 0
+) written on true
 where t.transaction_id = $1::uuid or t.receipt_number in ($2::text, upper($2))
 order by t.receipt_number = $2 desc
 limit 1;

@@ -7,7 +7,7 @@ from datetime import date
 from pydantic import Field
 
 from server.principal import Role
-from server.toolkit.results import Currency, Result
+from server.toolkit.results import Answer, Currency, Result
 
 
 class StoreSummary(Result):
@@ -36,9 +36,13 @@ class StoreDetails(Result):
     products_not_searchable_by_meaning: int = Field(
         description="Active products that search_products finds by their words only, for want of an embedding."
     )
+    products_searchable_by_older_texts: int = Field(
+        description="Active products that changed since their embedding was made; search by words is up to date."
+    )
+    embedding_model: str = Field(description="Model with which this store's products are searched by meaning.")
 
 
-class StoreContext(Result):
+class StoreContext(Answer):
     """The caller's identity and what it opens."""
 
     subject: str = Field(description="Name under which the caller is known.")

@@ -1,5 +1,5 @@
 -- name: store_details
--- $1 embedding model (text). The store of the context. One row.
+-- $1 embedding model (text), $2 its dimensions (int). The store of the context. One row.
 select
   s.store_id,
   s.store_name,
@@ -14,14 +14,9 @@ select
   (select (max(t.transaction_date) at time zone s.time_zone)::date from retail.sales_transactions t)
     as last_sale_date,
   (select count(*) from retail.customers) as customers,
-  (select count(*) from retail.products p where p.is_active) as active_products,
-  (
-    select count(*)
-    from retail.products p
-    where p.is_active
-      and not exists (
-        select from retail.product_embeddings e
-        where e.store_id = p.store_id and e.product_id = p.product_id and e.embedding_model = $1::text
-      )
-  ) as products_not_searchable_by_meaning
-from retail.stores s;
+  state.products as active_products,
+  state.missing as products_not_searchable_by_meaning,
+  state.outdated as products_searchable_by_older_texts,
+  $1::text as embedding_model
+from retail.stores s
+cross join retail.embedding_state($1, $2) state;

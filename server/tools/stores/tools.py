@@ -6,10 +6,9 @@ from fastmcp.dependencies import Depends
 from fastmcp.tools import tool
 
 from server.db.queries import QueryFile
-from server.embeddings.base import Embedder
-from server.embeddings.current import current_embedder
+from server.store_embedder import StoreEmbedders, store_embedders
 from server.store_scope import StoreScopes, store_scopes
-from server.toolkit.annotations import READ_ONLY
+from server.toolkit.annotations import READ_ONLY, needs
 from server.toolkit.params import StoreId
 from server.tools.stores.models import StoreContext, StoreDetails, StoreSummary
 
@@ -17,11 +16,11 @@ QUERIES = QueryFile("server.tools.stores")
 STORE_DETAILS = QUERIES.query("store_details", StoreDetails)
 
 
-@tool(title="Who am I, which stores", annotations=READ_ONLY, tags={"stores"})
+@tool(title="Who am I, which stores", annotations=READ_ONLY, meta=needs("retail:read"), tags={"stores"})
 async def get_store_context(
     store_id: StoreId = None,
     scopes: StoreScopes = Depends(store_scopes),
-    embedder: Embedder = Depends(current_embedder),
+    embedders: StoreEmbedders = Depends(store_embedders),
 ) -> StoreContext:
     """Tell who you act for, which stores you may see, and today's date and data range there.
 
@@ -38,6 +37,7 @@ async def get_store_context(
     stores = [StoreSummary(store_id=s.store_id, store_name=s.store_name, role=s.role) for s in principal.stores]
     if scopes.must_choose(store_id):
         return StoreContext(subject=principal.subject, role=None, current_store=None, your_stores=stores)
+    embedder = await embedders.of(store_id)
     async with scopes.enter(store_id) as store:
-        details = await store.db.one(STORE_DETAILS, embedder.model)
+        details = await store.db.one(STORE_DETAILS, embedder.model, embedder.dimensions)
     return StoreContext(subject=principal.subject, role=store.role, current_store=details, your_stores=stores)

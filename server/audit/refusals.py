@@ -1,0 +1,41 @@
+"""Counts the HTTP requests that are refused before they can become a tool call."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+
+from starlette.types import Message, Send
+
+logger = logging.getLogger(__name__)
+
+# Not authenticated, not allowed, too many requests, foreign host.
+_COUNTED = frozenset({401, 403, 421, 429})
+_LOG_EVERY_SECONDS = 10.0
+
+
+class HttpRefusals:
+    """Tells the log how many requests were refused, by status, at most every ten seconds."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[int] = Counter()
+        self._told_at = float("-inf")
+
+    def counting(self, send: Send) -> Send:
+        """Wrap the way back of one request."""
+
+        async def counted(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] in _COUNTED:
+                self._count(message["status"])
+            await send(message)
+
+        return counted
+
+    def _count(self, status: int) -> None:
+        self._counts[status] += 1
+        now = time.monotonic()
+        if now - self._told_at >= _LOG_EVERY_SECONDS:
+            self._told_at = now
+            told = ", ".join(f"{count} with {status}" for status, count in sorted(self._counts.items()))
+            logger.warning("HTTP requests refused before any tool was called, since the start: %s", told)

@@ -1,0 +1,63 @@
+"""What the audit log needs from time to time: seals, and partitions for the months to come."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import asyncpg
+
+from server.audit.call_log import ADD_PARTITIONS, CONNECTION_ERRORS, SEAL_ENTRIES
+
+logger = logging.getLogger(__name__)
+
+SEAL_SECONDS = 60.0
+# Entries of each log under one seal; below the statement timeout of mcp_audit by far.
+SEAL_ENTRIES_AT_ONCE = 10_000
+
+
+@asynccontextmanager
+async def kept_up(dsn: str) -> AsyncIterator[None]:
+    """Seal the log every minute while the block runs; of several servers whichever comes first does it.
+
+    Args:
+        dsn: URL of the database, logging in as mcp_audit.
+    """
+    task = asyncio.create_task(_keep_up(dsn))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def seal_all(connection: Any) -> int | None:
+    """Seal every entry that is ready.
+
+    Returns:
+        How many were sealed; None while somebody else is sealing.
+    """
+    total = 0
+    while sealed := await connection.fetchval(SEAL_ENTRIES, SEAL_ENTRIES_AT_ONCE):
+        total += sealed
+    return total if sealed is not None else None
+
+
+async def _keep_up(dsn: str) -> None:
+    while True:
+        try:
+            connection = await asyncpg.connect(
+                dsn, timeout=5, command_timeout=15, server_settings={"application_name": "retail-mcp audit"}
+            )
+            try:
+                await connection.execute(ADD_PARTITIONS)
+                await seal_all(connection)
+            finally:
+                connection.terminate()
+        except CONNECTION_ERRORS as error:
+            logger.warning("The audit log could not be sealed (%s); trying again in a minute", type(error).__name__)
+        await asyncio.sleep(SEAL_SECONDS)

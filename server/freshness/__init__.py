@@ -1,0 +1,1 @@
+"""Stored embeddings kept in step with the products that they are of."""

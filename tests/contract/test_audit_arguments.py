@@ -1,0 +1,216 @@
+"""What the audit log keeps of each tool's arguments. A new parameter has to be entered here, after some thought."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import pytest
+from fastmcp.tools import FunctionTool
+from pydantic import Field
+
+from server import tools
+from server.audit.arguments import Identifier, KeptArguments
+from server.audit.entries import EntryWriter
+
+# Text that could be in any argument, and must never be in the log.
+PERSON = "Zeldamaria Quackenbush <zq@example.net> +44 20 7946 0958"
+# number: number, date, id, truth value or choice, kept if valid. identifier: kept if it looks like one.
+# text: its length only.
+KEPT: dict[str, dict[str, str]] = {
+    "get_customer": {"customer_id": "number", "store_id": "identifier"},
+    "get_products": {"products": "list of identifiers", "store_id": "identifier"},
+    "get_store_context": {"store_id": "identifier"},
+    "get_transaction": {"transaction": "identifier", "store_id": "identifier"},
+    "list_audit_events": {
+        "start_date": "number",
+        "end_date": "number",
+        "kind": "number",
+        "tool_name": "identifier",
+        "who": "text",
+        "outcome": "number",
+        "about_id": "number",
+        "limit": "number",
+        "cursor": "text",
+        "store_id": "identifier",
+    },
+    "list_categories": {"store_id": "identifier"},
+    "list_low_stock": {
+        "category": "text",
+        "brand": "text",
+        "max_days_of_supply": "number",
+        "include_without_sales": "number",
+        "limit": "number",
+        "cursor": "text",
+        "store_id": "identifier",
+    },
+    "list_top_products": {
+        "start_date": "number",
+        "end_date": "number",
+        "rank_by": "number",
+        "order": "number",
+        "category": "text",
+        "limit": "number",
+        "cursor": "text",
+        "store_id": "identifier",
+    },
+    "list_transactions": {
+        "start_date": "number",
+        "end_date": "number",
+        "transaction_type": "number",
+        "payment_method": "number",
+        "customer_id": "number",
+        "sku": "identifier",
+        "minimum_total": "number",
+        "limit": "number",
+        "cursor": "text",
+        "store_id": "identifier",
+    },
+    "search_customers": {
+        "name": "text",
+        "email": "text",
+        "phone": "text",
+        "loyalty_tier": "number",
+        "limit": "number",
+        "cursor": "text",
+        "store_id": "identifier",
+    },
+    "search_products": {
+        "query": "text",
+        "mode": "number",
+        "category": "text",
+        "brand": "text",
+        "min_price": "number",
+        "max_price": "number",
+        "in_stock": "number",
+        "min_rating": "number",
+        "tags": "list of texts",
+        "sort": "number",
+        "limit": "number",
+        "cursor": "text",
+        "store_id": "identifier",
+    },
+    "summarize_sales": {
+        "start_date": "number",
+        "end_date": "number",
+        "group_by": "number",
+        "compare_to": "number",
+        "limit": "number",
+        "cursor": "text",
+        "store_id": "identifier",
+    },
+}
+FUNCTIONS = {FunctionTool.from_function(function).name: function for function in tools.discover()}
+
+
+def kept(function: Any, arguments: dict[str, Any]) -> dict[str, Any]:
+    return dict(json.loads(KeptArguments(function).as_json(arguments)))
+
+
+def treatment(function: Any, name: str) -> str:
+    """How an argument is treated, by what becomes of values of each kind."""
+
+    def becomes(value: Any) -> Any:
+        return kept(function, {name: value})[name]
+
+    if becomes(PERSON) == "(not valid)":
+        return "number"
+    for kind, value in (("identifier", "sku-1"), ("identifier", "get")):
+        if becomes(value) == value:
+            return kind
+    if becomes(["SKU-1"]) == ["SKU-1"]:
+        return "list of identifiers"
+    if becomes(["SKU-1"]) == ["(5 characters)"]:
+        return "list of texts"
+    return "text"
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_each_argument_is_kept_as_decided(name: str) -> None:
+    assert {one: treatment(FUNCTIONS[name], one) for one in KeptArguments(FUNCTIONS[name]).keep} == KEPT.get(name)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_every_argument_of_the_schema_is_treated(name: str) -> None:
+    schema = FunctionTool.from_function(FUNCTIONS[name]).parameters
+    assert set(KeptArguments(FUNCTIONS[name]).keep) == set(schema["properties"])
+
+
+@pytest.mark.parametrize("value", [PERSON, [PERSON], {"x": PERSON}, {PERSON: 1}, [[PERSON]], 442079460958])
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_no_argument_lets_a_person_through(name: str, value: Any) -> None:
+    for argument in [*KeptArguments(FUNCTIONS[name]).keep, PERSON]:
+        log = KeptArguments(FUNCTIONS[name]).as_json({argument: value})
+        assert "Quackenbush" not in log
+        assert "7946" not in log
+
+
+def offered(
+    plain: str,
+    marked: Annotated[str, Identifier()],
+    number: Annotated[int, Field(ge=1, le=10)],
+    anything: Any = None,
+    mapping: dict[str, str] | None = None,
+    either: int | str | None = None,
+    numbers: list[int] | None = None,
+) -> None:
+    """A tool that somebody adds."""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ({"plain": "Ann"}, {"plain": "(3 characters)"}),
+        ({"marked": "SKU-1"}, {"marked": "SKU-1"}),
+        ({"marked": "Ann Smith"}, {"marked": "(9 characters)"}),
+        ({"marked": "ann@example.com"}, {"marked": "(15 characters)"}),
+        ({"marked": "a" * 51}, {"marked": "(51 characters)"}),
+        ({"number": 3}, {"number": 3}),
+        ({"number": "3"}, {"number": 3}),
+        ({"number": 5550123}, {"number": "(not valid)"}),
+        ({"anything": 3}, {"anything": "(not kept)"}),
+        ({"anything": "Ann"}, {"anything": "(3 characters)"}),
+        ({"mapping": {"a": "Ann"}}, {"mapping": "(not kept)"}),
+        ({"either": "Ann"}, {"either": "(3 characters)"}),
+        ({"either": 3}, {"either": "(not kept)"}),
+        ({"numbers": [1, "x", None]}, {"numbers": [1, "(not valid)", None]}),
+        ({"plain": None}, {"plain": None}),
+        ({"Ann": "Ann", "Bob": 1}, {"(unknown arguments)": 2}),
+        (None, {}),
+    ],
+)
+def test_a_new_parameter_is_left_out_unless_its_type_says_otherwise(
+    arguments: dict[str, Any] | None, expected: dict[str, Any]
+) -> None:
+    assert json.loads(KeptArguments(offered).as_json(arguments)) == expected
+
+
+def test_what_is_kept_is_bounded() -> None:
+    many = kept(offered, {"numbers": list(range(1_000))})["numbers"]
+    assert (len(many), many[-1]) == (51, "(950 more)")
+    wide = KeptArguments(offered).as_json({"numbers": [10**90] * 60, "number": 1})
+    assert json.loads(wide) == {"numbers": "(too much)", "number": "(too much)"}
+    assert kept(offered, {"numbers": [10**200]}) == {"numbers": ["(not kept)"]}
+
+
+def test_tools_whose_answers_name_customers_are_known() -> None:
+    """From their output schemas: a tool that is added is among them by itself."""
+    assert EntryWriter(FUNCTIONS.values())._with_customers == {
+        "get_customer",
+        "get_transaction",
+        "list_transactions",
+        "search_customers",
+    }
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_customer_is_never_deeper_in_an_answer_than_the_audit_looks(name: str) -> None:
+    schema: Any = FunctionTool.from_function(FUNCTIONS[name]).output_schema
+    inner = [
+        alternative
+        for field in schema["properties"].values()
+        if field.get("type") == "array"
+        for alternative in [field["items"], schema.get("$defs", {}).get(field["items"].get("$ref", "")[8:], {})]
+    ]
+    seen = sum("customer_id" in part.get("properties", {}) for part in [schema, *inner])
+    assert json.dumps(schema).count('"customer_id": {') == seen

@@ -1,0 +1,213 @@
+"""An answer over the limit has fewer rows and says so: nothing else of it changes, and no row is lost."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import jsonschema
+import pytest
+from fastmcp import Client
+from fastmcp.tools import FunctionTool, ToolResult
+
+from server import tools
+from server.config import Settings
+from server.errors import ResultTooLargeError
+from server.middleware import result_size
+from server.principal import Role
+from server.toolkit.truncation import shortened
+from tests.support import DEMO_AS_OF, Retailer, answer, refusal
+
+SMALLEST = 4_096
+YEAR = {"start_date": str(DEMO_AS_OF.replace(year=DEMO_AS_OF.year - 1)), "end_date": str(DEMO_AS_OF)}
+# The widest question of every tool; what stands in angle brackets is looked up.
+WIDE: dict[str, dict[str, Any]] = {
+    "get_customer": {"customer_id": "<customer>"},
+    "get_products": {"products": "<50 skus>"},
+    "get_store_context": {},
+    "get_transaction": {"transaction": "<receipt>"},
+    "list_audit_events": {"who": "filler", "limit": 100},
+    "list_categories": {},
+    "list_low_stock": {"limit": 100},
+    "list_top_products": {**YEAR, "limit": 100},
+    "list_transactions": {**YEAR, "limit": 100},
+    "search_customers": {"loyalty_tier": "gold", "limit": 100},
+    "search_products": {"limit": 100},
+    "summarize_sales": {**YEAR, "group_by": "product", "compare_to": "previous_period", "limit": 400},
+}
+ROLES: tuple[Role, ...] = ("manager", "auditor")
+MARKS = {"truncated", "has_more", "next_cursor"}
+TOO_LARGE = str(ResultTooLargeError())
+
+
+def test_every_tool_is_asked() -> None:
+    assert {FunctionTool.from_function(function).name for function in tools.discover()} == set(WIDE)
+
+
+Clients = dict[str, Client[Any]]
+
+
+@asynccontextmanager
+async def asking(demo: Retailer, **settings: Any) -> AsyncIterator[Clients]:
+    """For each tool a client in a role that may call it."""
+    async with AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(demo.client("seattle", role=role, **settings)) for role in ROLES]
+        yield {tool.name: client for client in reversed(clients) for tool in await client.list_tools()}
+
+
+@pytest.fixture(scope="module", autouse=True)
+async def filler(demo: Retailer) -> None:
+    """Somebody who does nothing but fill the audit log, before it is read."""
+    token = await demo.token("seattle", subject="filler")
+    async with demo.server(token=token) as server, Client(server) as client:
+        for _ in range(100):
+            await answer(client, "get_store_context")
+
+
+@pytest.fixture(scope="module")
+async def whole(demo: Retailer) -> AsyncIterator[Clients]:
+    """Clients of a server that never cuts."""
+    async with asking(demo) as clients:
+        yield clients
+
+
+@pytest.fixture(scope="module")
+async def cramped(demo: Retailer) -> AsyncIterator[Clients]:
+    """Clients of a server that sends next to nothing at a time."""
+    async with asking(demo, max_result_bytes=SMALLEST) as clients:
+        yield clients
+
+
+async def wide(clients: Clients, tool: str) -> dict[str, Any]:
+    """Arguments of the widest question."""
+    arguments = dict(WIDE[tool])
+    if tool == "get_customer":
+        found = await answer(clients["search_customers"], "search_customers", loyalty_tier="gold", limit=1)
+        arguments["customer_id"] = found["rows"][0]["customer_id"]
+    if tool == "get_products":
+        found = await answer(clients["search_products"], "search_products", limit=50)
+        arguments["products"] = [row["sku"] for row in found["rows"]]
+    if tool == "get_transaction":
+        found = await answer(clients["list_transactions"], "list_transactions", limit=1, **YEAR)
+        arguments["transaction"] = found["rows"][0]["receipt_number"]
+    return arguments
+
+
+@pytest.mark.parametrize("tool", WIDE)
+async def test_what_is_cut_is_told_and_what_is_not_is_whole(tool: str, whole: Clients, cramped: Clients) -> None:
+    arguments = await wide(whole, tool)
+    schemas = {listed.name: listed.output_schema for listed in await cramped[tool].list_tools()}
+    complete = await answer(whole[tool], tool, **arguments)
+    result = await cramped[tool].call_tool(tool, arguments, raise_on_error=False)
+    if result.is_error:
+        # Only what has nothing that could be left out.
+        assert result.content[0].text == TOO_LARGE
+        assert not [rows for rows in complete.values() if isinstance(rows, list) and len(rows) > 3]
+        return
+    found = result.structured_content
+    jsonschema.validate(found, schemas[tool])
+    assert len(result.content) == 1
+    assert json.loads(result.content[0].text) == found
+    assert len(result.content[0].text.encode()) <= SMALLEST
+    mark = found.get("truncated")
+    if mark is None:
+        assert found == complete
+        return
+    field = mark["field"]
+    assert 0 < len(found[field]) < len(complete[field])
+    assert found[field] == complete[field][: len(found[field])]
+    assert mark["left_out"] == len(complete[field]) - len(found[field])
+    assert f"{len(found[field])} of {len(complete[field])} {field} are here" in mark["advice"]
+    unchanged = found.keys() - MARKS - {field}
+    assert {name: found[name] for name in unchanged} == {name: complete[name] for name in unchanged}
+    if "next_cursor" in found:
+        assert found["has_more"] is True
+        assert "next_cursor" in mark["advice"]
+        following = await answer(cramped[tool], tool, **arguments, cursor=found["next_cursor"])
+        assert following[field][0] == complete[field][len(found[field])]
+
+
+async def test_most_tools_are_cut_here(whole: Clients, cramped: Clients) -> None:
+    """Else the test above would look at nothing."""
+    cut = []
+    for tool in WIDE:
+        result = await cramped[tool].call_tool(tool, await wide(whole, tool), raise_on_error=False)
+        if not result.is_error and "truncated" in result.structured_content:
+            cut.append(tool)
+    assert len(cut) >= 8, cut
+
+
+@pytest.mark.parametrize("tool", [tool for tool, arguments in WIDE.items() if "limit" in arguments])
+async def test_pages_that_were_cut_make_the_whole_list(tool: str, whole: Clients, cramped: Clients) -> None:
+    rows: list[Any] = []
+    cursor: dict[str, str] = {}
+    cuts = 0
+    arguments = WIDE[tool] | {"limit": 60}
+    while True:
+        page = await answer(cramped[tool], tool, **arguments, **cursor)
+        rows += page["rows"]
+        cuts += "truncated" in page
+        if page["next_cursor"] is None or len(rows) >= 150:
+            break
+        cursor = {"cursor": page["next_cursor"]}
+    assert cuts > 0
+    expected: list[Any] = []
+    cursor = {}
+    while len(expected) < len(rows):
+        page = await answer(whole[tool], tool, **arguments, **cursor)
+        expected += page["rows"]
+        if page["next_cursor"] is None:
+            assert len(rows) == len(expected)
+            break
+        cursor = {"cursor": page["next_cursor"]}
+    assert rows == expected[: len(rows)]
+
+
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+async def test_the_default_lets_every_page_of_a_hundred_through(mode: str, demo: Retailer) -> None:
+    default = Settings.model_fields["max_result_bytes"].default
+    async with asking(demo, mode=mode, max_result_bytes=default) as clients:
+        for tool in WIDE:
+            found = await answer(clients[tool], tool, **(await wide(clients, tool)))
+            assert "truncated" not in found or WIDE[tool].get("limit", 0) > 100
+
+
+async def test_what_cannot_be_cut_is_refused(demo: Retailer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The refusal reaches the caller as it is written, like any other."""
+    monkeypatch.setattr(result_size, "shortened", lambda result, *_: shortened(result, 10, None))
+    async with demo.client("seattle") as client:
+        assert await refusal(client, "get_store_context") == TOO_LARGE
+
+
+def cut(answer: dict[str, Any], max_bytes: int) -> dict[str, Any]:
+    result = shortened(ToolResult(structured_content=answer), max_bytes, None)
+    assert result.structured_content is not None
+    assert json.loads(result.content[0].text) == result.structured_content
+    assert len(result.content[0].text.encode()) <= max_bytes
+    return result.structured_content
+
+
+def test_the_longest_list_is_the_one_that_is_cut() -> None:
+    found = cut({"names": ["a", "b"], "rows": [{"text": "ü" * 100}] * 50}, 4_096)
+    assert found["names"] == ["a", "b"]
+    assert found["truncated"]["field"] == "rows"
+    assert found["truncated"]["left_out"] == 50 - len(found["rows"])
+    assert "no further page" in found["truncated"]["advice"]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [{"text": "x" * 10_000}, {"text": "x" * 10_000, "rows": ["a"] * 10}, {"rows": ["x" * 10_000]}],
+    ids=["no list", "too much around the list", "a row too large"],
+)
+def test_not_even_one_row(answer: dict[str, Any]) -> None:
+    with pytest.raises(ResultTooLargeError):
+        cut(answer, 4_096)
+
+
+def test_bytes_are_counted_and_not_characters() -> None:
+    rows = ["€" * 10] * 150
+    assert "truncated" in cut({"rows": rows}, 4_096)
+    assert "truncated" not in cut({"rows": ["e" * 10] * 150}, 4_096)
