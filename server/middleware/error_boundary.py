@@ -73,5 +73,7 @@ def _describe_fault(fault: Any) -> str:
     name = ".".join(str(part) for part in fault["loc"])
     if fault["type"] in ("missing_argument", "missing"):
         return f"{name} is required"
-    # Pydantic's texts name the constraint; the rejected value is a separate field, left out above.
-    return f"{name}: {fault['msg'][0].lower()}{fault['msg'][1:]}"
+    # Pydantic's texts name the constraint; the rejected value is a separate field, left out above. What a parser
+    # met, a character of that value at times, comes after a comma.
+    told = fault["msg"].partition(", ")[0] if fault["type"].endswith("parsing") else fault["msg"]
+    return f"{name}: {told[0].lower()}{told[1:]}"

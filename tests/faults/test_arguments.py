@@ -54,6 +54,7 @@ async def refused(client: Client[Any], tool: str, arguments: dict[str, Any]) -> 
         ("get_customer", {}, "customer_id is required"),
         ("get_customer", {"customer_id": SECRET}, "customer_id: input should be a valid UUID"),
         ("list_transactions", {"customer_id": "1"}, "customer_id: input should be a valid UUID"),
+        ("get_customer", {"customer_id": "x"}, "customer_id: input should be a valid UUID."),
         ("list_transactions", {"minimum_total": "NaN"}, "minimum_total"),
         ("list_transactions", {"minimum_total": "1e400"}, "minimum_total"),
         ("list_transactions", {"minimum_total": -1}, "minimum_total: input should be greater than or equal to 0"),
