@@ -213,6 +213,23 @@ $$;
 comment on function retail.set_store_context(text) is
   'Enter one store for the rest of this transaction; raises 42501 unless the signed token allows it.';
 
+-- For the two below; granted to nobody.
+create or replace function guard.stores_of(of_principal integer) returns jsonb
+language sql stable strict
+set search_path = pg_catalog, pg_temp
+begin atomic
+  select coalesce(
+    jsonb_agg(
+      jsonb_build_object('store_id', a.store_id, 'store_name', t.store_name, 'role', a.role) order by a.store_id
+    ),
+    '[]'::jsonb
+  )
+  from guard.store_access a
+  join guard.tenant t on t.store_id = a.store_id and t.is_active
+  where a.principal_id = of_principal and a.valid_until > now();
+end;
+comment on function guard.stores_of(integer) is 'Open stores that a principal may enter, and as what.';
+
 -- Without the 256-bit token nothing comes back, so the caller cannot list principals with this.
 create or replace function guard.authenticate(presented_sha256 bytea)
 returns table (principal_id integer, subject text, credential integer, expires_at timestamptz, stores jsonb)
@@ -224,22 +241,13 @@ begin atomic
     p.subject,
     k.token_id,
     k.expires_at,
-    coalesce(
-      jsonb_agg(
-        jsonb_build_object('store_id', a.store_id, 'store_name', t.store_name, 'role', a.role)
-        order by a.store_id
-      ) filter (where t.store_id is not null),
-      '[]'::jsonb
-    )
+    guard.stores_of(p.principal_id)
   from guard.api_token k
   join guard.principal p on p.principal_id = k.principal_id
-  left join guard.store_access a on a.principal_id = p.principal_id and a.valid_until > now()
-  left join guard.tenant t on t.store_id = a.store_id and t.is_active
   where k.token_sha256 = presented_sha256
     and k.revoked_at is null
     and k.expires_at > now()
-    and p.is_active
-  group by p.principal_id, p.subject, k.token_id;
+    and p.is_active;
 end;
 comment on function guard.authenticate(bytea) is 'Principal and stores behind the SHA-256 of a bearer token; no row when it is not valid.';
 
@@ -253,21 +261,12 @@ begin atomic
   select
     p.principal_id,
     p.subject,
-    coalesce(
-      jsonb_agg(
-        jsonb_build_object('store_id', a.store_id, 'store_name', t.store_name, 'role', a.role)
-        order by a.store_id
-      ) filter (where t.store_id is not null),
-      '[]'::jsonb
-    )
+    guard.stores_of(p.principal_id)
   from guard.external_identity e
   join guard.principal p on p.principal_id = e.principal_id
-  left join guard.store_access a on a.principal_id = p.principal_id and a.valid_until > now()
-  left join guard.tenant t on t.store_id = a.store_id and t.is_active
   where e.issuer = presented_issuer
     and e.external_subject = presented_subject
-    and p.is_active
-  group by p.principal_id, p.subject;
+    and p.is_active;
 end;
 comment on function guard.authenticate_subject(text, text) is
   'Principal and stores of a subject that an identity provider vouches for; no row for one that is unknown here.';
