@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -174,7 +175,9 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     async def pass_over(seconds: float) -> None:
         lengths.append(seconds)
 
-    monkeypatch.setattr("openai._base_client.anyio.sleep", pass_over)
+    # The module's own name for anyio, not anyio's sleep: whatever else polls with that in this process would
+    # never yield again.
+    monkeypatch.setattr("openai._base_client.anyio", SimpleNamespace(sleep=pass_over))
     return lengths
 
 
