@@ -21,6 +21,7 @@ from server.audit.upkeep import kept_up
 from server.auth.authenticator import Authenticated, Authenticator
 from server.auth.bearer import bearer_auth
 from server.auth.identity_cache import IdentityCache
+from server.completions import complete
 from server.config import Settings
 from server.db.pool import Database
 from server.db.startup_check import check_isolation, check_schema_is_current, check_time_limits, knows_key
@@ -33,6 +34,8 @@ from server.middleware.call_record import CallRecord
 from server.middleware.error_boundary import ErrorBoundary
 from server.middleware.identity import CallIdentity
 from server.middleware.result_size import ResultSize
+from server.prompts import PROMPTS
+from server.resources import RESOURCES
 from server.signing_key import SigningKey
 
 Transport = Literal["http", "stdio"]
@@ -156,6 +159,11 @@ async def build(
                 cache_ttl=60,
                 cache_scope="private",
             )
+            for resource in RESOURCES:
+                server.add_resource(resource)
+            for prompt in PROMPTS:
+                server.add_prompt(prompt)
+            server.add_completion_handler(partial(complete, server))
             _add_health_routes(server, database, signing_key)
             await _share_tool_schemas(server)
             yield server

@@ -153,15 +153,20 @@ class StoreScopes:
         return self._limits.calls.metered(self.principal.principal_id) if self._limits else nullcontext()
 
 
-def store_scopes(context: Context = CurrentContext()) -> StoreScopes:
-    """Dependency of every tool: the caller's way into its stores."""
+def scopes_of(principal: Principal, context: Context) -> StoreScopes:
+    """A principal's way into its stores, within a request."""
     server = context.lifespan_context
     # No request, no header: the setting is for stdio, where one person configures both.
     header = get_http_headers().get(STORE_HEADER)
     return StoreScopes(
         server["database"],
         server["signing_key"].signer,
-        calling_principal(),
+        principal,
         header or server["default_store"],
         server["limits"],
     )
+
+
+def store_scopes(context: Context = CurrentContext()) -> StoreScopes:
+    """Dependency of every tool: the caller's way into its stores."""
+    return scopes_of(calling_principal(), context)
