@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from seed.demo import DemoOptions, load_demo
+from server.admin.audit import seal
+from server.admin.audit_verification import verify
 from server.admin.connection import admin_connection
 from server.admin.keys import install_key
 from server.backup.archive import outdated, read_manifest, write_manifest
@@ -42,6 +44,8 @@ async def shop(cluster: Cluster, template: str) -> AsyncIterator[Retailer]:
         retailer = Retailer(cluster.admin_url(name), cluster.app_url(name))
         await load_demo(retailer.admin_url, SMALL)
         await retailer.token("seattle")
+        async with admin_connection(retailer.admin_url) as connection:
+            assert await seal(connection) is not None
         yield retailer
 
 
@@ -73,6 +77,10 @@ async def test_what_comes_back_serves_the_same_answers(shop: Retailer, dump: Pat
     await BackupJob(shop.admin_url).restore(dump, name_of(target))
     async with admin_connection(target.admin_url) as connection:
         await install_key(connection, CONTEXT_KEY)
+
+    async with admin_connection(target.admin_url) as connection:
+        verification = await verify(connection)
+    assert (verification.findings, verification.seals > 0) == ([], True)
 
     async with shop.client("seattle") as before, target.client("seattle") as after:
         for tool in ("summarize_sales", "list_top_products", "list_low_stock", "list_categories"):
