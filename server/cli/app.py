@@ -5,7 +5,21 @@ from __future__ import annotations
 from cyclopts import App
 
 from server import __version__
-from server.cli import audit, backup, config, customers, database, keys, principals, serve, stores, tokens
+from server.cli import (
+    audit,
+    backup,
+    call,
+    config,
+    customers,
+    database,
+    doctor,
+    keys,
+    principals,
+    serve,
+    status,
+    stores,
+    tokens,
+)
 from server.cli.running import run
 
 app = App(
@@ -13,11 +27,15 @@ app = App(
     help="A retailer's data for AI assistants over MCP, store by store.",
     version=__version__,
 )
+app.register_install_completion_command()
 app.default(serve.http)
 app.command(serve.http)
 app.command(serve.stdio)
 app.command(serve.bridge)
+app.command(call.call)
 app.command(config.config)
+app.command(doctor.doctor)
+app.command(status.status)
 app.command(database.migrate)
 app.command(backup.backup)
 app.command(backup.restore)

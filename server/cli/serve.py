@@ -68,7 +68,7 @@ def bridge(url: str) -> None:
 
 async def _serve_http(settings: Settings, deployment: Deployment, listener: socket.socket) -> None:
     tokens = await prepare_demo(settings, deployment) if deployment.embedded else []
-    async with build(settings, _connections(deployment), "http") as server:
+    async with build(settings, connections_of(deployment), "http") as server:
         runner = HttpServer(http_app(server, settings), settings, lambda: _announce(listener, tokens))
         await runner.serve(sockets=[listener])
 
@@ -77,7 +77,7 @@ async def _serve_stdio(settings: Settings, deployment: Deployment, opened: ExitS
     if deployment.embedded:
         await prepare_demo(settings, deployment)
     signalled = asyncio.Event()
-    async with build(settings, _connections(deployment), "stdio") as server:
+    async with build(settings, connections_of(deployment), "stdio") as server:
         loop = asyncio.get_running_loop()
         for number in _SIGNALS:
             loop.add_signal_handler(number, signalled.set)
@@ -103,7 +103,12 @@ def _announce(listener: socket.socket, tokens: list[DemoToken]) -> None:
     print_welcome(url, tokens)
 
 
-def _connections(deployment: Deployment) -> Connections:
+def connections_of(deployment: Deployment) -> Connections:
+    """What the server needs of its database.
+
+    Raises:
+        ConfigurationError: A URL or the signing key is missing.
+    """
     urls = {
         "RETAIL_DATABASE_URL is not set (login mcp_user)": deployment.database_url,
         "RETAIL_AUTH_DATABASE_URL is not set (login mcp_auth)": deployment.auth_database_url,

@@ -1,0 +1,34 @@
+"""Commands that look an installation over."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from rich.console import Console
+from rich.table import Table
+
+from server.config import Settings, load_settings
+from server.deployment import Deployment, open_deployment, prepare_embedded
+from server.doctor.checks import Finding, examine
+
+_FAULTY = 1
+
+
+def doctor() -> None:
+    """Find the usual faults of an installation, and say how to mend each; exit code 1 when there is one."""
+    settings = load_settings()
+    with open_deployment(settings) as deployment:
+        findings = asyncio.run(_examined(settings, deployment))
+    table = Table(box=None, show_header=False)
+    for finding in findings:
+        table.add_row("[bold red]fault[/]" if finding.is_fault else "[green]ok[/]", finding.check, finding.text)
+    Console(soft_wrap=False, highlight=False).print(table)
+    if any(finding.is_fault for finding in findings):
+        sys.exit(_FAULTY)
+
+
+async def _examined(settings: Settings, deployment: Deployment) -> list[Finding]:
+    if deployment.embedded:
+        await prepare_embedded(deployment)
+    return [finding async for finding in examine(settings, deployment)]

@@ -1,0 +1,19 @@
+-- name: server
+-- The database server: version as a number, pgvector's version or null, and its clock.
+select
+  current_setting('server_version_num')::int as version,
+  (select e.extversion from pg_catalog.pg_extension e where e.extname = 'vector') as vector_version,
+  clock_timestamp() as clock;
+
+-- name: months_ahead
+-- Parts of the audit log that are ready for months to come, the current one included: the fewer of the two logs.
+select coalesce(min(parts), 0)::int as months
+from (
+  select count(p.relname) as parts
+  from (values ('row_change'), ('tool_call')) log (name)
+  left join pg_catalog.pg_class p
+    on p.relnamespace = 'audit'::regnamespace
+    and p.relname ~ ('^' || log.name || '_[0-9]{4}_[0-9]{2}$')
+    and right(p.relname, 7) >= to_char(now() at time zone 'UTC', 'YYYY_MM')
+  group by log.name
+) ready;
