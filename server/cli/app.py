@@ -14,6 +14,7 @@ from server.cli import (
     database,
     doctor,
     keys,
+    maintenance,
     principals,
     serve,
     status,
@@ -35,6 +36,7 @@ app.command(serve.bridge)
 app.command(call.call)
 app.command(config.config)
 app.command(doctor.doctor)
+app.command(maintenance.maintain)
 app.command(status.status)
 app.command(database.migrate)
 app.command(backup.backup)

@@ -25,7 +25,7 @@ def call(tool: str, *arguments: str, url: str | None = None) -> None:
     """Call a tool for RETAIL_TOKEN and print its answer as JSON; a refusal is one line and exit code 2.
 
     Args:
-        tool: Its name, for example summarize_sales; python -m server call --help lists none, tools/list does.
+        tool: Its name, for example summarize_sales.
         arguments: NAME=VALUE each. A value that is JSON is taken as such, anything else as text.
         url: A running HTTP server to ask, for example http://127.0.0.1:8000/mcp, instead of the database itself.
     """

@@ -1,0 +1,37 @@
+"""The command that keeps the database in shape."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+from rich.console import Console
+
+from server.admin.maintenance import IndexReport, Maintained, examine_indexes
+from server.admin.maintenance import maintain as run_maintenance
+from server.audit.call_log import ADD_PARTITIONS
+from server.cli.operator import as_operator
+
+
+def maintain(*, rebuild_all: Annotated[bool, Parameter(negative=())] = False) -> None:
+    """Vacuum and analyse every table, rebuild indexes that need it, make the audit log's next parts, name idle indexes.
+
+    Everything runs while stores are in use. To drop old months of the audit log, run `audit retain`.
+
+    Args:
+        rebuild_all: Rebuild every index, for example after an upgrade of the operating system's collations.
+    """
+    console = Console(stderr=True, highlight=False)
+    with console.status("") as shown:
+
+        async def work(connection: Any) -> tuple[Maintained, list[IndexReport]]:
+            await connection.execute(ADD_PARTITIONS)
+            done = await run_maintenance(connection, rebuild_all=rebuild_all, progress=shown.update)
+            return done, await examine_indexes(connection)
+
+        done, reports = as_operator(work)
+    print(f"{done.tables} tables vacuumed and analysed, {len(done.rebuilt)} indexes rebuilt.")  # noqa: T201
+    for name in done.left:
+        print(f"{name} was in use for too long and is left as it was; run this again later.")  # noqa: T201
+    for report in reports:
+        print(f"{report.name}: {report.reason}")  # noqa: T201
