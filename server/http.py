@@ -117,13 +117,13 @@ def http_app(server: FastMCP[Any], settings: Settings) -> Edge:
     only a stream lets the disconnect of a client cancel its query. HTTP+SSE, which the specification
     has deprecated, keeps its session in the process: run one, or route by client address.
     """
-    # One rate for both transports.
-    rate = Limits.of(settings).requests
+    # The same for both transports.
+    limits = Limits.of(settings)
     guard: dict[str, Any] = {
         "host_origin_protection": True,
         "allowed_hosts": [settings.host, *settings.allowed_hosts],
         "allowed_origins": list(settings.allowed_origins),
-        "middleware": [Middleware(RequestLimits, rate=rate, max_bytes=settings.max_request_bytes)],
+        "middleware": [Middleware(RequestLimits, limits=limits, max_bytes=settings.max_request_bytes)],
     }
     if settings.public_url is not None:
         public = urlsplit(settings.public_url)

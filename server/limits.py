@@ -29,6 +29,8 @@ _GOLDEN_RATIO = 0.618
 # HTTP requests per tool call that are nobody's fault: listing, greeting, notifications.
 _REQUESTS_PER_CALL = 4
 _SWEEP_AT = 1024
+# Of the connections, open streams included, one principal takes at most one in so many.
+_CONNECTIONS_PER_PRINCIPAL_OPEN = 4
 # Of calls that wait for one place; more are refused at once.
 _QUEUE_PER_PLACE = 16
 _RETRY_SECONDS = 2
@@ -163,12 +165,14 @@ class Limits:
     Attributes:
         calls: Tool calls per principal.
         requests: HTTP requests of any kind per principal.
+        open_requests: Of these, those that are not answered to the end yet; open streams are.
         principals: Calls of one principal that are inside a store.
         stores: Calls that are inside one store.
     """
 
     calls: Rate
     requests: Rate
+    open_requests: Places
     principals: Places
     stores: Places
 
@@ -181,6 +185,11 @@ class Limits:
         return cls(
             calls=Rate(settings.rate_per_minute, settings.rate_burst),
             requests=Rate(settings.rate_per_minute * _REQUESTS_PER_CALL, settings.rate_burst * _REQUESTS_PER_CALL),
+            open_requests=Places(
+                max(settings.max_connections // _CONNECTIONS_PER_PRINCIPAL_OPEN, 1),
+                0,
+                "Too many of your requests and streams are open at once",
+            ),
             principals=Places(
                 min(settings.principal_concurrency, most), wait, "Too many of your calls are under way at once"
             ),
@@ -194,7 +203,7 @@ class Limits:
         """No limits, to measure what they are good for."""
         many = 1_000_000
         rate, places = Rate(math.inf, many), Places(many, None, "Never")
-        return cls(rate, rate, places, places)
+        return cls(rate, rate, places, places, places)
 
     @asynccontextmanager
     async def inside(self, principal: int, store_id: str | None) -> AsyncIterator[None]:

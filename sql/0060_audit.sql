@@ -98,6 +98,13 @@ for each row execute function audit.refuse();
 create or replace trigger _100_no_truncate before truncate on audit.operation
 for each statement execute function audit.refuse();
 
+-- A table and not advisory locks, which are open to every login: SQL run as mcp_user could keep the log unsealed.
+create table if not exists audit.job (
+  job_name text primary key
+);
+comment on table audit.job is 'Jobs on the log that one session does at a time: whoever has locked the row.';
+insert into audit.job (job_name) values ('partitions'), ('seal') on conflict do nothing;
+
 -- A row goes through the triggers of its partition. Those for each row come from the parent; that against
 -- TRUNCATE does not.
 create or replace function audit.add_partition(log text, month date) returns boolean
@@ -145,7 +152,7 @@ declare
   log text;
 begin
   -- Several servers may come to think of it at the same time.
-  perform pg_advisory_xact_lock(hashtext('retail-mcp audit partitions'));
+  perform from audit.job j where j.job_name = 'partitions' for update;
   foreach log in array array['row_change', 'tool_call'] loop
     continue when to_regclass('audit.' || log) is null;
     for ahead in 0 .. 3 loop

@@ -109,7 +109,8 @@ declare
   sealed integer := 0;
 begin
   -- One at a time, or two seals would follow the same one. Each statement below sees what is committed by then.
-  if not pg_try_advisory_xact_lock(hashtext('retail-mcp audit seal')) then
+  perform from audit.job j where j.job_name = 'seal' for update skip locked;
+  if not found then
     return null;
   end if;
   begin
@@ -165,8 +166,8 @@ $$;
 comment on function audit.seal_entries(integer) is
   'Seals at most so many of the next entries of each log and tells how many it were; null while somebody else is sealing.';
 
--- Seals stay, so the chain stays whole; what they cover is then known to be gone. The entry that says so is
--- itself sealed, in the log that is never shortened.
+-- Seals stay, so the chain stays whole; what they cover is then known to be gone: the entry that says so names the
+-- months, and is itself sealed, in the log that is never shortened.
 create or replace function audit.retain(months integer)
 returns table (log text, partition_name text, row_count bigint)
 language plpgsql
@@ -178,6 +179,7 @@ declare
   cutoff timestamptz := date_trunc('month', now()) - make_interval(months => months);
   old record;
   newest timestamptz;
+  held date[];
   unsealed bigint;
   counted bigint;
   dropped jsonb := '[]';
@@ -185,8 +187,7 @@ begin
   if months < 1 then
     raise exception 'at least one month is kept' using errcode = '22023';
   end if;
-  perform pg_advisory_xact_lock(hashtext('retail-mcp audit partitions'));
-  perform pg_advisory_xact_lock(hashtext('retail-mcp audit seal'));
+  perform from audit.job j order by j.job_name for update;
   for old in
     select parent.relname::text as log, part.relname::text as name, k.id_column, k.time_column
     from (values ('row_change', 'change_id', 'changed_at'), ('tool_call', 'call_number', 'recorded_at'))
@@ -196,7 +197,9 @@ begin
     join pg_class part on part.oid = i.inhrelid
     order by 1, 2
   loop
-    execute format('select max(%I), count(*) from audit.%I', old.time_column, old.name) into newest, counted;
+    execute format(
+      'select max(e.%1$I), count(*), coalesce(array_agg(distinct date_trunc(''month'', e.%1$I)::date), ''{}'') '
+      'from audit.%2$I e', old.time_column, old.name) into newest, counted, held;
     -- A month's own partition goes when the month is past, the rest when all of it is.
     continue when case
       when old.name like '%\_rest' then coalesce(newest >= cutoff, true)
@@ -210,7 +213,7 @@ begin
       raise exception 'rows that are not sealed yet would be dropped' using errcode = 'RT003';
     end if;
     execute format('drop table audit.%I', old.name);
-    dropped := dropped || jsonb_build_object('log', old.log, 'partition', old.name, 'rows', counted);
+    dropped := dropped || jsonb_build_object('log', old.log, 'partition', old.name, 'rows', counted, 'months', held);
     log := old.log;
     partition_name := old.name;
     row_count := counted;

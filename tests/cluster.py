@@ -54,6 +54,18 @@ class Cluster:
             return "select 1"
         return ";".join(f"alter role {login} password '{self.password}'" for login in LOGINS)
 
+    async def waits_for_no_disk(self) -> None:
+        """Let an embedded cluster, which is thrown away, make databases five times as fast.
+
+        What a crash leaves is tested on a server of that test's own.
+        """
+        if self.password is not None:
+            return
+        async with admin_connection(self.url) as connection:
+            for setting in ("fsync = off", "full_page_writes = off", "max_wal_size = '4GB'"):
+                await connection.execute(f"alter system set {setting}")
+            await connection.execute("select pg_reload_conf()")
+
     @asynccontextmanager
     async def temporary_database(self, template: str = "template1") -> AsyncIterator[str]:
         """Create a database, and drop it at the end whoever is still connected."""

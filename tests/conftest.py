@@ -33,6 +33,7 @@ def cluster() -> Iterator[Cluster]:
 @pytest.fixture(scope="session")
 async def template(cluster: Cluster) -> AsyncIterator[str]:
     """Name of a migrated, empty database from which the others are made."""
+    await cluster.waits_for_no_disk()
     async with cluster.temporary_database() as name:
         async with admin_connection(cluster.admin_url(name)) as connection:
             await migrate(connection)

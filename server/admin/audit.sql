@@ -19,9 +19,15 @@ select
 from audit.seal s
 order by s.seal_id;
 
--- name: dropped_before
--- First day of what is kept of the logs, null while nothing was dropped.
-select max((o.metadata ->> 'before')::date) from audit.operation o where o.action = 'audit_retained';
+-- name: dropped_months
+-- What retention dropped, as it entered it: log and first day of each month. No entry accounts for a month that
+-- retention would have kept at that time.
+select dropped.part ->> 'log' as log, held.month::date as month
+from audit.operation o
+cross join lateral jsonb_array_elements(o.metadata -> 'dropped') as dropped (part)
+cross join lateral jsonb_array_elements_text(dropped.part -> 'months') as held (month)
+where o.action = 'audit_retained'
+  and held.month::date < date_trunc('month', o.happened_at at time zone 'UTC') - interval '1 month';
 
 -- name: months_of_row_change
 -- The months that have entries.

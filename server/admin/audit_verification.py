@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 import asyncpg
 
-from server.admin.audit import CLUSTER, DROPPED_BEFORE, ENTRIES, FIXED_OUTPUT, LOGS, MONTHS, SEALS
+from server.admin.audit import CLUSTER, DROPPED_MONTHS, ENTRIES, FIXED_OUTPUT, LOGS, MONTHS, SEALS
 
 Fault = Literal["changed", "removed", "inserted"]
 SEAL = "seal"
@@ -108,7 +108,7 @@ async def verify(connection: Any, digests: Iterable[str] = ()) -> Verification:
         await connection.execute(FIXED_OUTPUT)
         here = await _cluster(connection)
         seals = await connection.fetch(SEALS)
-        dropped_before = await connection.fetchval(DROPPED_BEFORE)
+        dropped = {(row["log"], row["month"]) for row in await connection.fetch(DROPPED_MONTHS)}
         result.findings += _check_chain(seals).findings(SEAL)
         result.seals = len(seals)
         if seals:
@@ -119,7 +119,7 @@ async def verify(connection: Any, digests: Iterable[str] = ()) -> Verification:
             months = {row[0] for row in await connection.fetch(MONTHS[log])} | {seal["month"] for seal in own}
             for month in sorted(months):
                 # Operations are never dropped: they say what was.
-                gone = log != "operation" and dropped_before is not None and month < dropped_before
+                gone = log != "operation" and (log, month) in dropped
                 await _check_month(connection, log, month, own, here, faults, result, gone=gone)
             result.findings += faults.findings(log)
     known = {seal["row_hash"].hex() for seal in seals}
@@ -162,7 +162,7 @@ async def _check_month(
     *,
     gone: bool,
 ) -> None:
-    """Compare a month's entries with those of the log's seals that are over them; what is gone may be missing."""
+    """Compare a month's entries with those of the log's seals that are over them; what was dropped is gone whole."""
     over_month = [seal for seal in seals if seal["month"] == month]
     sealed_parts = sorted((part.lower, part.upper) for seal in over_month for part in seal["ids"])
     digests: dict[int, bytes] = {}
@@ -180,6 +180,7 @@ async def _check_month(
         if part < 0 or entry >= sealed_parts[part][1]:
             unsealed[entry] = (row["xid"], entry)
 
+    gone = gone and len(unsealed) == len(digests)
     for seal in over_month:
         _check_seal(seal, digests, faults, gone=gone)
 

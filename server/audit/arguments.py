@@ -3,7 +3,7 @@
 A parameter's own annotation decides, so that a new parameter is left out until somebody has thought about it:
 
 - numbers, truth values, dates, ids (UUID) and choices (enum, Literal) are kept, if the value is a valid one;
-- a text is kept only where its annotation carries `Identifier` and it looks like one;
+- a text is kept only where its annotation carries `Identifier` and it looks like one, and not like a phone number;
 - of any other text the length is kept, of anything else that it was there;
 - names of arguments that the tool does not have are counted.
 """
@@ -34,6 +34,8 @@ TOO_MUCH = "(too much)"
 _MAX_SCALAR = 100
 _MAX_ITEMS = 50
 _MAX_LENGTH = 4_000
+# A phone number or a date, in the place of a SKU.
+_DIGITS = re.compile(r"(?:[./-]*[0-9]){7,15}")
 _KEPT_TYPES = (bool, int, float, Decimal, date, UUID, Enum)
 
 Keep = Callable[[Any], Any]
@@ -44,10 +46,11 @@ class Identifier:
     """Marks a text parameter that takes identifiers of things: `Annotated[str, Identifier()]`.
 
     Args:
-        pattern: What such an identifier looks like; other text is treated as text.
+        pattern: What such an identifier looks like; other text is treated as text. A word without any digit may be
+            a name.
     """
 
-    pattern: str = r"[A-Za-z0-9][A-Za-z0-9._/-]{0,49}"
+    pattern: str = r"(?=.*[0-9])[A-Za-z0-9][A-Za-z0-9._/-]{0,49}"
 
 
 class KeptArguments:
@@ -88,7 +91,7 @@ def _keep(annotation: Any) -> Keep:
     marks = [mark for mark in metadata if isinstance(mark, Identifier)]
     if bare is str and marks:
         matches = re.compile(marks[0].pattern).fullmatch
-        return lambda value: value if isinstance(value, str) and matches(value) else _without_text(value)
+        return lambda value: value if isinstance(value, str) and _is_thing(matches, value) else _without_text(value)
     if get_origin(bare) is list:
         keep_item = _keep(get_args(bare)[0])
         return lambda value: _kept_items(value, keep_item)
@@ -96,6 +99,10 @@ def _keep(annotation: Any) -> Keep:
         validate = TypeAdapter(annotation).validate_python
         return lambda value: _valid_scalar(validate, value)
     return _without_text
+
+
+def _is_thing(matches: Callable[[str], Any], value: str) -> bool:
+    return bool(matches(value)) and not _DIGITS.fullmatch(value)
 
 
 def _unwrapped(annotation: Any) -> tuple[Any, list[Any]]:

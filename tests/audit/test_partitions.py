@@ -190,6 +190,64 @@ async def test_a_month_that_somebody_dropped_by_hand_is_missed(shop: Retailer) -
     assert sum(finding.last - finding.first + 1 for finding in result.findings) == 3
 
 
+async def test_retention_accounts_for_the_months_that_it_dropped_and_no_other(shop: Retailer) -> None:
+    """An older month that is dropped by hand afterwards, and one of which only a part is missing."""
+    await old_entries(shop)
+    await old_entries(shop, date(2019, 1, 1), make_parts=False)
+    async with admin_connection(shop.admin_url) as connection:
+        await seal(connection)
+        # Never again in the log under this name, and yet no month of the seals that were over it.
+        await connection.execute(f"drop table audit.tool_call_{OLD:%Y_%m}")
+        await retain(connection, 12)
+        result = await verify(connection)
+
+    assert [(finding.log, finding.fault) for finding in result.findings] == [("tool_call", "removed")]
+    assert sum(finding.last - finding.first + 1 for finding in result.findings) == 3
+
+
+async def test_of_a_month_that_was_dropped_nothing_is_left(shop: Retailer) -> None:
+    """A month that is said to be dropped and is there but for one entry."""
+    await old_entries(shop)
+    async with admin_connection(shop.admin_url) as connection:
+        await seal(connection)
+        await connection.execute("set session_replication_role = replica")
+        await connection.execute(f"delete from audit.tool_call_{OLD:%Y_%m} where call_number = 2")
+        await connection.execute("set session_replication_role = origin")
+        await connection.execute(
+            "select audit.record_operation('audit_retained', null, $1::text::jsonb)",
+            f'{{"dropped": [{{"log": "tool_call", "months": ["{OLD}"]}}]}}',
+        )
+        result = await verify(connection)
+
+    assert [str(finding) for finding in result.findings] == ["audit.tool_call 2: removed"]
+
+
+async def test_no_entry_accounts_for_a_month_that_retention_keeps(shop: Retailer) -> None:
+    this_month = datetime.now(UTC).date().replace(day=1)
+    async with admin_connection(shop.admin_url) as connection:
+        await seal(connection)
+        await connection.execute(f"drop table audit.row_change_{this_month:%Y_%m}")
+        await connection.execute(
+            "select audit.record_operation('audit_retained', null, $1::text::jsonb)",
+            f'{{"dropped": [{{"log": "row_change", "months": ["{this_month}"]}}]}}',
+        )
+        result = await verify(connection)
+
+    assert {(finding.log, finding.fault) for finding in result.findings} == {("row_change", "removed")}
+
+
+@pytest.mark.parametrize("job", ["audit.seal_entries(10)", "audit.add_partitions()"])
+async def test_no_other_login_can_keep_a_job_from_being_done(shop: Retailer, job: str) -> None:
+    """Advisory locks are open to everybody: SQL run as mcp_user that holds them all must not stop the log."""
+    names = "('retail-mcp audit seal'), ('retail-mcp audit partitions'), ('seal'), ('partitions')"
+    async with connected(shop.app_url) as hostile, connected(shop.login_url("mcp_audit")) as keeper:
+        await hostile.execute(f"select pg_advisory_lock(hashtext(n)) from (values {names}) as names (n)")
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await hostile.execute("select from audit.job for update")
+
+        assert await keeper.fetchval(f"select {job}") is not None
+
+
 @pytest.mark.parametrize("login", ["mcp_audit", "mcp_user", "mcp_auth"])
 @pytest.mark.parametrize("call", ["audit.retain(1)", "audit.add_partition('tool_call', null)", "audit.refuse()"])
 async def test_the_servers_logins_drop_nothing(shop: Retailer, login: str, call: str) -> None:

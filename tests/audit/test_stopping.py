@@ -47,7 +47,7 @@ class StdioClient:
         self._last_id += 1
         self._send({"jsonrpc": "2.0", "id": self._last_id, "method": method, "params": params})
         assert self.process.stdout
-        line = await asyncio.wait_for(self.process.stdout.readline(), 30)
+        line = await asyncio.wait_for(self.process.stdout.readline(), 60)
         message = json.loads(line)
         assert message["id"] == self._last_id
         return dict(message["result"])

@@ -8,6 +8,7 @@ import logging
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
 
+import anyio
 import numpy as np
 import pytest
 import pytest_asyncio
@@ -174,11 +175,21 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
     async def pass_over(seconds: float) -> None:
         lengths.append(seconds)
+        await asyncio.sleep(0)
 
-    # The module's own name for anyio, not anyio's sleep: whatever else polls with that in this process would
-    # never yield again.
+    # The package's own name, not anyio's function: whatever else sleeps in this process, as do watchers that
+    # earlier tests' servers left on the loop, would never sleep again and never let go of the loop.
     monkeypatch.setattr("openai._base_client.anyio", SimpleNamespace(sleep=pass_over))
     return lengths
+
+
+async def test_nothing_but_the_package_passes_its_pauses_over(pauses: list[float]) -> None:
+    began = asyncio.get_running_loop().time()
+
+    await anyio.sleep(0.01)
+
+    assert asyncio.get_running_loop().time() - began >= 0.01
+    assert pauses == []
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])

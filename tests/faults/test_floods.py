@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import AsyncExitStack
 from typing import Any
 
 import httpx2
@@ -144,6 +145,26 @@ async def waiting(retailer: Retailer, count: int) -> None:
         return len(await blocked_backends(retailer)) == count
 
     await eventually(so_many)
+
+
+async def test_one_callers_open_streams_leave_connections_to_the_others(both: Retailer) -> None:
+    """A stream takes a connection for as long as its client likes, and costs no further request."""
+    hoarder, other = await both.token("seattle", subject="hoarder"), await both.token("redmond", subject="other")
+    async with serving(both, max_connections=16) as served, AsyncExitStack() as streams:
+        for _ in range(4):
+            await streams.enter_async_context(open_session(served, hoarder))
+        refused = await served.post("tools/list", authorization=bearer(hoarder))
+        assert refused.status_code == 429
+        assert refused.headers["retry-after"] == "2"
+        assert refused.json()["error_description"].startswith("Too many of your requests and streams are open at once")
+        structured(await served.call("get_store_context", authorization=bearer(other)))
+
+        await streams.aclose()
+
+        async def is_served_again() -> bool:
+            return (await served.post("tools/list", authorization=bearer(hoarder))).status_code == 200
+
+        await eventually(is_served_again)
 
 
 async def test_a_caller_with_too_much_under_way_waits_and_is_then_refused(seattle: Retailer) -> None:

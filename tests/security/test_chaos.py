@@ -21,7 +21,7 @@ from tests.security.worlds import (
 )
 from tests.support import Retailer
 
-pytestmark = pytest.mark.chaos
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(1800)]
 
 CALLS = 10_000
 CONTROL_CALLS = 1_500
