@@ -19,6 +19,7 @@ from typing import Any, Self
 import asyncpg
 
 from server.audit.entries import COLUMNS, Entry
+from server.db.connection import CONNECTION_ERRORS
 from server.db.queries import QueryFile
 from server.errors import AuditUnavailableError, ConfigurationError
 
@@ -33,8 +34,6 @@ _FIRST_RETRY_SECONDS, _LAST_RETRY_SECONDS = 0.2, 5.0
 # Calls that are cancelled when the server stops need a moment to end; then a database that does not answer is given up.
 _SETTLE_SECONDS = 1.0
 _LAST_WRITE_SECONDS = 3.0
-# What there is to do about these is to connect again.
-CONNECTION_ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 # What the driver raises for a value that it cannot encode.
 _ENCODING_ERRORS = (ValueError, TypeError, OverflowError)
 # SQLSTATE classes of a row that the table does not take: data exception, integrity constraint violation.

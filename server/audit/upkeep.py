@@ -10,7 +10,8 @@ from typing import Any
 
 import asyncpg
 
-from server.audit.call_log import ADD_PARTITIONS, CONNECTION_ERRORS, SEAL_ENTRIES
+from server.audit.call_log import ADD_PARTITIONS, SEAL_ENTRIES
+from server.db.connection import CONNECTION_ERRORS
 
 logger = logging.getLogger(__name__)
 

@@ -11,6 +11,8 @@ from typing import Any, Generic, Self, TypeVar
 import asyncpg
 from cachetools import TTLCache
 
+from server.db.connection import CONNECTION_ERRORS
+
 logger = logging.getLogger(__name__)
 
 CHANNEL = "retail_identity"  # guard.announce_change() in sql/0030_guard.sql
@@ -67,7 +69,7 @@ class IdentityCache(Generic[Identity]):
         while True:
             try:
                 await self._listen_until_lost()
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except CONNECTION_ERRORS as error:
                 logger.warning("Identities are looked up for every call: cannot listen (%s)", type(error).__name__)
             await asyncio.sleep(_RETRY_SECONDS)
 

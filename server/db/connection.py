@@ -24,6 +24,8 @@ from server.errors import (
 # exceptions, insufficient resources, and a server that shuts down, crashed or is starting.
 # Source: PostgreSQL 18 documentation, appendix A.
 _CONNECTION_FAULTS = ("08", "53", "57P01", "57P02", "57P03", "57P05")
+# What the driver raises when a connection cannot be made or broke; there is nothing to do but connect again.
+CONNECTION_ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 _TIMEOUTS = ("57014", "25P03", "25P04")
 # Lock not available in time, deadlock, serialization failure.
 _CONTENTION = ("55P03", "40P01", "40001")
