@@ -127,6 +127,7 @@ def _connections(deployment: Deployment) -> Connections:
         deployment.context_key,
         deployment.context_key_file,
         deployment.embed_database_url,
+        deployment.sql_database_url,
     )
 
 
