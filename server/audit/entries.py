@@ -118,9 +118,18 @@ def _row_count(answer: Mapping[str, Any]) -> int:
 
 def _customers(answer: Mapping[str, Any]) -> list[UUID] | None:
     """Customers in an answer: the one that it is about, and those of its rows."""
+    if isinstance(answer.get("columns"), list):
+        return _customers_in_table(answer["columns"], answer.get("rows") or [])
     found: set[Any] = {answer.get(_CUSTOMER)}
     for value in answer.values():
         if isinstance(value, list):
             found.update(row.get(_CUSTOMER) for row in value if isinstance(row, dict))
     found.discard(None)
+    return [UUID(customer) for customer in sorted(found)] or None
+
+
+def _customers_in_table(columns: list[Any], rows: list[Any]) -> list[UUID] | None:
+    """Customers in the rows of a caller's query, where it left the column its name and type."""
+    places = [place for place, column in enumerate(columns) if column == {"name": _CUSTOMER, "type": "uuid"}]
+    found = {row[place] for row in rows for place in places if row[place] is not None}
     return [UUID(customer) for customer in sorted(found)] or None
