@@ -262,6 +262,8 @@ class _Gate:
             raise _refusal(before.at, "there is a function that is not available; get_schema lists those that are")
         if after.is_word(*QUERY_STARTS):
             return _Frame("query")
+        if self._frame.kind == "query" and self._frame.clause == "values":
+            return _Frame("list")
         if before.is_word("sets", "rollup", "cube") or (self._frame.kind == "sets" and before.kind is Kind.MARK):
             return _Frame("sets")
         if before.kind is Kind.WORD and not before.is_word("select", "case", "when", "then", "else", "where", "having"):
