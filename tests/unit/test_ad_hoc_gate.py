@@ -43,7 +43,7 @@ GOOD = {
     "case": "select case when (price > 10) then 'high' else ('low') end from products",
     "texts": "select substring('abc' from 1 for 2), trim(both ' ' from sku), position('a' in sku), sku ilike 'a%' "
     "from products",
-    "an alias like a table": "with daily as (select local_date as day, sum(net_revenue) as sales from sales group by 1) "
+    "an alias like a table": "with daily as (select local_date as day, sum(units) as sales from sale_items group by 1) "
     "select day, sales from daily order by sales",
     "distinct pairs": "select count(distinct (customer_id, local_date)) from sales",
     "rows compared": "select sku from products where (brand, model) in (select brand, model from products)",
