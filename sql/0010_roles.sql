@@ -90,7 +90,7 @@ alter role mcp_embed set search_path = pg_catalog, pg_temp;
 
 -- Whatever a caller writes ends soon and stays small. Days and times come out in the store's zone, which
 -- analytics.set_store_context sets; the names of views and of the bounded functions beside them are found first.
-alter role mcp_sql connection limit 8;
+alter role mcp_sql connection limit 24;
 alter role mcp_sql set default_transaction_read_only = on;
 alter role mcp_sql set statement_timeout = '3s';
 alter role mcp_sql set transaction_timeout = '10s';

@@ -18,6 +18,7 @@ UNKNOWN_TOOL = "(unknown)"
 # Where an answer has its rows; an answer without them is one row.
 _ROWS = ("rows", "products")
 _CUSTOMER = "customer_id"
+_TABLE = {"columns", "rows"}
 
 COLUMNS = (
     "call_id",
@@ -52,7 +53,9 @@ class EntryWriter:
         for function in tools:
             tool = FunctionTool.from_function(function)
             self._arguments[tool.name] = KeptArguments(function)
-            if f'"{_CUSTOMER}"' in str(tool.output_schema).replace("'", '"'):
+            fields = (tool.output_schema or {}).get("properties", {})
+            # A table of a caller's query names its columns itself.
+            if set(fields) >= _TABLE or f'"{_CUSTOMER}"' in str(tool.output_schema).replace("'", '"'):
                 self._with_customers.add(tool.name)
 
     def entry(

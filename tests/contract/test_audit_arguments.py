@@ -203,6 +203,7 @@ def test_tools_whose_answers_name_customers_are_known() -> None:
         "get_customer",
         "get_transaction",
         "list_transactions",
+        "run_query",
         "search_customers",
     }
 

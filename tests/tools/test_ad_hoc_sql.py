@@ -106,7 +106,7 @@ async def test_gaps_between_purchases_by_window_functions(analyst: Client[Any], 
 
 async def test_grouping_sets_lists_and_json(analyst: Client[Any], data: StoreData) -> None:
     brands: defaultdict[str, set[str]] = defaultdict(set)
-    for product in data.products.values():
+    for product in data.products:
         if product["is_active"] and product["brand"]:
             brands[str(data.top_category(product))].add(product["brand"])
 
@@ -237,7 +237,8 @@ async def test_joins_and_examples_can_be_used_as_they_are(analyst: Client[Any]) 
 
 async def test_every_function_that_is_told_exists_and_may_be_called(demo: Retailer) -> None:
     callable_ones = await demo.fetch(
-        "select distinct p.proname::text as name from pg_proc p where has_function_privilege('mcp_sql', p.oid, 'execute')"
+        "select distinct p.proname::text as name from pg_proc p"
+        " where has_function_privilege('mcp_sql', p.oid, 'execute')"
         " and p.pronamespace in ('pg_catalog'::regnamespace, 'analytics'::regnamespace)"
     )
 
