@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -23,8 +23,15 @@ from server.auth.bearer import bearer_auth
 from server.auth.identity_cache import IdentityCache
 from server.completions import complete
 from server.config import Settings
+from server.db.ad_hoc import AdHocDatabase
 from server.db.pool import Database
-from server.db.startup_check import check_isolation, check_schema_is_current, check_time_limits, knows_key
+from server.db.startup_check import (
+    check_isolation,
+    check_schema_is_current,
+    check_sql_login,
+    check_time_limits,
+    knows_key,
+)
 from server.embeddings.models import Embedders
 from server.errors import ConfigurationError, RetailError
 from server.freshness.upkeep import kept_fresh
@@ -64,6 +71,7 @@ class Connections:
         context_key: Secret of the request tokens.
         context_key_file: File from which the server takes up a new one; None when it cannot change.
         embed_database_url: As mcp_embed, to keep embeddings up; None where another process does.
+        sql_database_url: As mcp_sql, for SQL of callers; None where none is to run.
     """
 
     database_url: str
@@ -72,6 +80,7 @@ class Connections:
     context_key: str
     context_key_file: Path | None = None
     embed_database_url: str | None = None
+    sql_database_url: str | None = None
 
 
 @asynccontextmanager
@@ -115,6 +124,7 @@ async def build(
             await check_schema_is_current(database)
             await check_isolation(database, signing_key.signer.kid)
             await check_time_limits(database)
+            sql_database = await _opened_for_sql(opened, settings, connections, database)
             call_log = await _opened_log(opened, connections.audit_database_url) if audited else None
             if transport == "stdio":
                 stdio_token, auth = await _valid_stdio_token(settings, authenticator), None
@@ -130,6 +140,7 @@ async def build(
             async def shared(_: FastMCP[Any]) -> AsyncIterator[dict[str, Any]]:
                 yield {
                     "database": database,
+                    "sql_database": sql_database,
                     "signing_key": signing_key,
                     "authenticator": authenticator,
                     "embedders": embedders,
@@ -138,7 +149,11 @@ async def build(
                     "default_store": settings.store_id if transport == "stdio" else None,
                 }
 
-            functions = tools.discover()
+            def served(components: Sequence[Callable[..., Any]]) -> list[Callable[..., Any]]:
+                """Those that have what they run on."""
+                return [each for each in components if sql_database is not None or tools.scope_of(each) != "retail:sql"]
+
+            functions = served(tools.discover())
             server: FastMCP[Any] = FastMCP(
                 "Zava Retail",
                 instructions=INSTRUCTIONS,
@@ -159,7 +174,7 @@ async def build(
                 cache_ttl=60,
                 cache_scope="private",
             )
-            for resource in RESOURCES:
+            for resource in served(RESOURCES):
                 server.add_resource(resource)
             for prompt in PROMPTS:
                 server.add_prompt(prompt)
@@ -169,6 +184,18 @@ async def build(
             yield server
     finally:
         await embedders.close()
+
+
+async def _opened_for_sql(
+    opened: AsyncExitStack, settings: Settings, connections: Connections, database: Database
+) -> AdHocDatabase | None:
+    if connections.sql_database_url is None:
+        return None
+    sql_database = await opened.enter_async_context(
+        AdHocDatabase(connections.sql_database_url, pool_timeout_seconds=settings.pool_timeout_seconds)
+    )
+    await check_sql_login(database, sql_database)
+    return sql_database
 
 
 async def _opened_log(opened: AsyncExitStack, audit_database_url: str) -> CallLog:

@@ -72,6 +72,13 @@ class Settings(BaseSettings):
             "python -m seed embed does."
         ),
     )
+    sql_database_url: SecretStr | None = Field(
+        default=None,
+        description=(
+            "The same database, logging in as mcp_sql, to run SQL that callers write (docs/ad-hoc-sql.md). Unset: "
+            "get_schema and run_query are not offered."
+        ),
+    )
     admin_database_url: SecretStr | None = Field(
         default=None,
         description=(

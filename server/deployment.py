@@ -30,6 +30,7 @@ class Deployment:
         auth_database_url: For look-ups of tokens, as mcp_auth; None when not given.
         audit_database_url: For appending to the audit log, as mcp_audit; None when not given.
         embed_database_url: For embedding products, as mcp_embed; None when not given.
+        sql_database_url: For SQL of callers, as mcp_sql; None when not given.
         admin_url: For migrations, demo data and tokens; None when only a server URL was given.
         context_key: The signing key; None when it was not needed or not given.
         context_key_file: File that it came from; None for one from a variable, which stays until a restart.
@@ -40,6 +41,7 @@ class Deployment:
     auth_database_url: str | None
     audit_database_url: str | None
     embed_database_url: str | None
+    sql_database_url: str | None
     admin_url: str | None
     context_key: str | None
     context_key_file: Path | None
@@ -71,6 +73,7 @@ def open_deployment(settings: Settings) -> Iterator[Deployment]:
             _reveal(settings.auth_database_url),
             _reveal(settings.audit_database_url),
             _reveal(settings.embed_database_url),
+            _reveal(settings.sql_database_url),
             _reveal(settings.admin_database_url),
             key,
             key_file,
@@ -86,6 +89,7 @@ def open_deployment(settings: Settings) -> Iterator[Deployment]:
             server.dsn("mcp_auth"),
             server.dsn("mcp_audit"),
             server.dsn("mcp_embed"),
+            server.dsn("mcp_sql"),
             server.dsn("postgres"),
             key,
             key_file,

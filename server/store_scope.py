@@ -21,9 +21,9 @@ from pydantic import BaseModel
 
 from server.call import calling_principal, current_call
 from server.context_token import ContextSigner
-from server.db.connection import NO_CONTEXT, StoreConnection
+from server.db.connection import NO_CONTEXT, ROLE_MAY_NOT_RUN_SQL, StoreConnection
 from server.db.pool import Database
-from server.db.queries import QueryFile
+from server.db.queries import Query, QueryFile
 from server.errors import DatabaseError, InvalidInputError, NotAllowedError, NotFoundError
 from server.limits import Limits
 from server.principal import Principal, Role
@@ -31,7 +31,9 @@ from server.principal import Principal, Role
 STORE_HEADER = "x-store-id"
 
 
-class _EnteredStore(BaseModel):
+class EnteredStore(BaseModel):
+    """The store that a transaction is about, as the database tells it."""
+
     store_id: str
     role: Role
     store_name: str
@@ -41,7 +43,7 @@ class _EnteredStore(BaseModel):
 
 
 QUERIES = QueryFile("server", "store_scope.sql")
-SET_STORE_CONTEXT = QUERIES.query("set_store_context", _EnteredStore)
+SET_STORE_CONTEXT = QUERIES.query("set_store_context", EnteredStore)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ class StoreScopes:
         principal: Who is asking.
         default_store: Store to enter when a call names none and the principal has several.
         limits: What bounds how many calls are inside at a time; without them nothing does.
+        set_context: Query that enters a store under the login of that pool.
     """
 
     def __init__(
@@ -75,7 +78,9 @@ class StoreScopes:
         principal: Principal,
         default_store: str | None = None,
         limits: Limits | None = None,
+        set_context: Query[EnteredStore] = SET_STORE_CONTEXT,
     ) -> None:
+        self._set_context = set_context
         self._database = database
         self._signer = signer
         self.principal = principal
@@ -125,8 +130,10 @@ class StoreScopes:
         )
         async with self._place_in(chosen), self._database.transaction(write=write) as connection:
             try:
-                entered = await connection.one(SET_STORE_CONTEXT, token)
+                entered = await connection.one(self._set_context, token)
             except DatabaseError as error:
+                if error.sqlstate == ROLE_MAY_NOT_RUN_SQL:
+                    raise _not_allowed(chosen, "the one you have") from None
                 if error.sqlstate != NO_CONTEXT:
                     raise
                 # What is remembered of the principal may be older than what the database has just said.
@@ -136,10 +143,7 @@ class StoreScopes:
                 call.store_id, call.role = entered.store_id, entered.role
                 # The tool was let through for a role in one of the stores; this store's role decides.
                 if call.needs not in self.principal.scopes_as(entered.role):
-                    raise NotAllowedError(
-                        f"Your role in {entered.store_id} ({entered.role}) does not allow {call.tool}. "
-                        "Name a store in which it does; get_store_context lists your stores and roles."
-                    )
+                    raise _not_allowed(entered.store_id, entered.role)
             with self._metered():
                 yield StoreScope(connection, **dict(entered))
 
@@ -153,18 +157,32 @@ class StoreScopes:
         return self._limits.calls.metered(self.principal.principal_id) if self._limits else nullcontext()
 
 
-def scopes_of(principal: Principal, context: Context) -> StoreScopes:
-    """A principal's way into its stores, within a request."""
+def _not_allowed(store_id: str, role: str) -> NotAllowedError:
+    call = current_call.get(None)
+    return NotAllowedError(
+        f"Your role in {store_id} ({role}) does not allow {call.tool if call else 'this'}. "
+        "Name a store in which it does; get_store_context lists your stores and roles."
+    )
+
+
+def scopes_on(principal: Principal, context: Context, database: str, set_context: Query[EnteredStore]) -> StoreScopes:
+    """A principal's way into its stores within a request, under the login of one of the server's pools."""
     server = context.lifespan_context
     # No request, no header: the setting is for stdio, where one person configures both.
     header = get_http_headers().get(STORE_HEADER)
     return StoreScopes(
-        server["database"],
+        server[database],
         server["signing_key"].signer,
         principal,
         header or server["default_store"],
         server["limits"],
+        set_context,
     )
+
+
+def scopes_of(principal: Principal, context: Context) -> StoreScopes:
+    """The same under the login of the tools."""
+    return scopes_on(principal, context, "database", SET_STORE_CONTEXT)
 
 
 def store_scopes(context: Context = CurrentContext()) -> StoreScopes:

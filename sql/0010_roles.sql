@@ -7,7 +7,7 @@
 -- not switch a policy off, whatever SQL it is made to run. What the server does beside the tools has
 -- logins of its own, so that neither can do the other's work: mcp_auth looks identities up and sees no
 -- tenant row, mcp_audit appends to the audit log and reads nothing, mcp_embed sees the texts of products and writes
--- their embeddings (0082).
+-- their embeddings (0082), mcp_sql runs what callers write, over views without personal data (0088).
 
 do $$
 declare
@@ -19,7 +19,7 @@ begin
       current_setting('server_version');
   end if;
 
-  foreach owner_role in array array['retail_owner', 'retail_guard', 'retail_audit', 'retail_auditor'] loop
+  foreach owner_role in array array['retail_owner', 'retail_guard', 'retail_audit', 'retail_auditor', 'retail_builtins'] loop
     begin
       execute format('create role %I nologin noinherit', owner_role);
     exception
@@ -32,7 +32,7 @@ begin
     end if;
   end loop;
 
-  foreach login_role in array array['mcp_user', 'mcp_auth', 'mcp_audit', 'mcp_embed'] loop
+  foreach login_role in array array['mcp_user', 'mcp_auth', 'mcp_audit', 'mcp_embed', 'mcp_sql'] loop
     begin
       execute format('create role %I login noinherit', login_role);
     exception
@@ -46,10 +46,13 @@ comment on role retail_owner is 'Owns the retail schema; cannot log in.';
 comment on role retail_guard is 'Owns identities, keys and the store context; cannot log in.';
 comment on role retail_audit is 'Owns the audit log; cannot log in.';
 comment on role retail_auditor is 'Group that may read the audit log; grant it to people, never to the server.';
+comment on role retail_builtins is
+  'Group that may call PostgreSQL''s own functions here, as PUBLIC may elsewhere (0095); grant it to roles of your own.';
 comment on role mcp_user is 'Login under which tools run: bound by every policy, owner of nothing.';
 comment on role mcp_auth is 'Login that finds the principal behind a token; no grant on any table.';
 comment on role mcp_audit is 'Login that appends tool calls to the audit log; reads nothing.';
 comment on role mcp_embed is 'Login that embeds product texts; no grant on any table.';
+comment on role mcp_sql is 'Login that runs the SQL of callers: views without personal data, listed functions, nothing else.';
 
 -- Time limits live in the database, so that a client that vanished cannot keep a query running.
 -- Seconds are enough for every tool; a caller that needs longer asks for a smaller range.
@@ -84,3 +87,32 @@ alter role mcp_embed set transaction_timeout = '120s';
 alter role mcp_embed set idle_in_transaction_session_timeout = '10s';
 alter role mcp_embed set lock_timeout = '5s';
 alter role mcp_embed set search_path = pg_catalog, pg_temp;
+
+-- Whatever a caller writes ends soon and stays small. Days and times come out in the store's zone, which
+-- analytics.set_store_context sets; the names of views and of the bounded functions beside them are found first.
+alter role mcp_sql connection limit 24;
+alter role mcp_sql set default_transaction_read_only = on;
+alter role mcp_sql set statement_timeout = '3s';
+alter role mcp_sql set transaction_timeout = '10s';
+alter role mcp_sql set idle_in_transaction_session_timeout = '5s';
+alter role mcp_sql set lock_timeout = '500ms';
+alter role mcp_sql set work_mem = '4MB';
+alter role mcp_sql set hash_mem_multiplier = 1;
+alter role mcp_sql set max_parallel_workers_per_gather = 0;
+alter role mcp_sql set jit = off;
+alter role mcp_sql set random_page_cost = 1.1;
+alter role mcp_sql set search_path = analytics, pg_catalog, pg_temp;
+alter role mcp_sql set standard_conforming_strings = on;
+alter role mcp_sql set datestyle = 'ISO, YMD';
+alter role mcp_sql set intervalstyle = 'iso_8601';
+alter role mcp_sql set client_min_messages = error;
+do $$
+begin
+  -- A superuser's to set. What a query spills to disk is bounded by its time without them, and what it asks is
+  -- then visible to other sessions of the same login, of which there are none but the server's.
+  alter role mcp_sql set temp_file_limit = '256MB';
+  alter role mcp_sql set track_activities = off;
+exception
+  when insufficient_privilege then null;
+end
+$$;

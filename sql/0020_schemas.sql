@@ -11,7 +11,7 @@ begin
     raise exception 'pgvector 0.8 or newer is required: run "alter extension vector update"';
   end if;
   execute format('revoke all on database %I from public', current_database());
-  execute format('grant connect on database %I to mcp_user, mcp_auth, mcp_audit, mcp_embed, retail_auditor, pg_monitor', current_database());
+  execute format('grant connect on database %I to mcp_user, mcp_auth, mcp_audit, mcp_embed, mcp_sql, retail_auditor, pg_monitor', current_database());
 end
 $$;
 
@@ -22,14 +22,17 @@ grant usage on schema public to mcp_user, mcp_embed, retail_owner, retail_guard,
 create schema if not exists retail authorization retail_owner;
 create schema if not exists guard authorization retail_guard;
 create schema if not exists audit authorization retail_audit;
+create schema if not exists analytics authorization retail_owner;
 
 comment on schema retail is 'What a store sells, to whom, and when: every table under row level security.';
 comment on schema guard is 'Identities, access to stores, signing keys and the verified store context.';
 comment on schema audit is 'Append-only record of every change.';
+comment on schema analytics is 'What SQL of a caller may see of its store: no personal data.';
 
 grant usage on schema retail to mcp_user, mcp_embed, retail_guard, retail_audit, retail_auditor;
 grant usage on schema guard to mcp_user, mcp_auth, mcp_embed, retail_owner, retail_audit;
 grant usage on schema audit to mcp_audit, retail_owner, retail_auditor;
+grant usage on schema analytics to mcp_sql;
 
 -- PostgreSQL lets everybody execute a new function; here each one is granted by name.
 alter default privileges for role retail_owner revoke execute on functions from public;

@@ -22,7 +22,7 @@ from server.db.embedded import embedded_server
 
 IMAGE = "pgvector/pgvector:pg18"
 PASSWORD = "only-for-tests"
-LOGINS = ("mcp_user", "mcp_auth", "mcp_audit", "mcp_embed")
+LOGINS = ("mcp_user", "mcp_auth", "mcp_audit", "mcp_embed", "mcp_sql")
 
 
 @dataclass(frozen=True)

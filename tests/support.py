@@ -50,7 +50,13 @@ class Retailer:
     @property
     def connections(self) -> Connections:
         """What the server needs to serve it."""
-        return Connections(self.app_url, self.login_url("mcp_auth"), self.login_url("mcp_audit"), CONTEXT_KEY)
+        return Connections(
+            self.app_url,
+            self.login_url("mcp_auth"),
+            self.login_url("mcp_audit"),
+            CONTEXT_KEY,
+            sql_database_url=self.login_url("mcp_sql"),
+        )
 
     @property
     def server_environment(self) -> dict[str, str]:
@@ -59,6 +65,7 @@ class Retailer:
             "RETAIL_DATABASE_URL": self.app_url,
             "RETAIL_AUTH_DATABASE_URL": self.login_url("mcp_auth"),
             "RETAIL_AUDIT_DATABASE_URL": self.login_url("mcp_audit"),
+            "RETAIL_SQL_DATABASE_URL": self.login_url("mcp_sql"),
             "RETAIL_CONTEXT_KEY": CONTEXT_KEY,
         }
 

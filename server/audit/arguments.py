@@ -4,6 +4,7 @@ A parameter's own annotation decides, so that a new parameter is left out until 
 
 - numbers, truth values, dates, ids (UUID) and choices (enum, Literal) are kept, if the value is a valid one;
 - a text is kept only where its annotation carries `Identifier` and it looks like one, and not like a phone number;
+- a text is kept as its annotation `KeptAs` rewrites it, without what a person wrote;
 - of any other text the length is kept, of anything else that it was there;
 - names of arguments that the tool does not have are counted.
 """
@@ -53,6 +54,17 @@ class Identifier:
     pattern: str = r"(?=.*[0-9])[A-Za-z0-9][A-Za-z0-9._/-]{0,49}"
 
 
+@dataclass(frozen=True, slots=True)
+class KeptAs:
+    """Marks a text parameter of which something is kept that no person wrote: `Annotated[str, KeptAs(outline)]`.
+
+    Args:
+        rewrite: What is kept of a text.
+    """
+
+    rewrite: Callable[[str], str]
+
+
 class KeptArguments:
     """Knows what may be kept of the arguments of one tool.
 
@@ -92,6 +104,9 @@ def _keep(annotation: Any) -> Keep:
     if bare is str and marks:
         matches = re.compile(marks[0].pattern).fullmatch
         return lambda value: value if isinstance(value, str) and _is_thing(matches, value) else _without_text(value)
+    rewrites = [mark.rewrite for mark in metadata if isinstance(mark, KeptAs)]
+    if bare is str and rewrites:
+        return lambda value: rewrites[0](value) if isinstance(value, str) else NOT_KEPT
     if get_origin(bare) is list:
         keep_item = _keep(get_args(bare)[0])
         return lambda value: _kept_items(value, keep_item)

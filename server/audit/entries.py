@@ -18,6 +18,7 @@ UNKNOWN_TOOL = "(unknown)"
 # Where an answer has its rows; an answer without them is one row.
 _ROWS = ("rows", "products")
 _CUSTOMER = "customer_id"
+_TABLE = {"columns", "rows"}
 
 COLUMNS = (
     "call_id",
@@ -52,7 +53,9 @@ class EntryWriter:
         for function in tools:
             tool = FunctionTool.from_function(function)
             self._arguments[tool.name] = KeptArguments(function)
-            if f'"{_CUSTOMER}"' in str(tool.output_schema).replace("'", '"'):
+            fields = (tool.output_schema or {}).get("properties", {})
+            # A table of a caller's query names its columns itself.
+            if set(fields) >= _TABLE or f'"{_CUSTOMER}"' in str(tool.output_schema).replace("'", '"'):
                 self._with_customers.add(tool.name)
 
     def entry(
@@ -118,9 +121,18 @@ def _row_count(answer: Mapping[str, Any]) -> int:
 
 def _customers(answer: Mapping[str, Any]) -> list[UUID] | None:
     """Customers in an answer: the one that it is about, and those of its rows."""
+    if isinstance(answer.get("columns"), list):
+        return _customers_in_table(answer["columns"], answer.get("rows") or [])
     found: set[Any] = {answer.get(_CUSTOMER)}
     for value in answer.values():
         if isinstance(value, list):
             found.update(row.get(_CUSTOMER) for row in value if isinstance(row, dict))
     found.discard(None)
+    return [UUID(customer) for customer in sorted(found)] or None
+
+
+def _customers_in_table(columns: list[Any], rows: list[Any]) -> list[UUID] | None:
+    """Customers in the rows of a caller's query, where it left the column its name and type."""
+    places = [place for place, column in enumerate(columns) if column == {"name": _CUSTOMER, "type": "uuid"}]
+    found = {row[place] for row in rows for place in places if row[place] is not None}
     return [UUID(customer) for customer in sorted(found)] or None

@@ -45,4 +45,6 @@ async def _migrate(deployment: Deployment, *, set_password: bool) -> list[str]:
                 await set_login_password(
                     connection, "mcp_embed", "RETAIL_EMBED_DATABASE_URL", deployment.embed_database_url
                 )
+            if deployment.sql_database_url is not None:
+                await set_login_password(connection, "mcp_sql", "RETAIL_SQL_DATABASE_URL", deployment.sql_database_url)
     return applied

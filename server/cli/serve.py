@@ -132,6 +132,7 @@ def connections_of(deployment: Deployment) -> Connections:
         deployment.context_key,
         deployment.context_key_file,
         deployment.embed_database_url,
+        deployment.sql_database_url,
     )
 
 

@@ -30,6 +30,7 @@ _TIMEOUTS = ("57014", "25P03", "25P04")
 # Lock not available in time, deadlock, serialization failure.
 _CONTENTION = ("55P03", "40P01", "40001")
 ROLE_MAY_NOT = "RT001"
+ROLE_MAY_NOT_RUN_SQL = "RT002"
 NO_CONTEXT = "42501"
 UNSTORABLE_TEXT = "22021"
 

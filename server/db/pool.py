@@ -60,6 +60,8 @@ class Database:
         query_timeout_seconds: Time limit of one statement; left out, the login's own in sql/0010_roles.sql.
     """
 
+    connection_type = StoreConnection
+
     def __init__(
         self,
         dsn: str,
@@ -78,17 +80,7 @@ class Database:
 
     async def __aenter__(self) -> Self:
         try:
-            self._pool = await asyncpg.create_pool(
-                self._dsn,
-                min_size=1,
-                max_size=self._pool_size,
-                timeout=CONNECT_TIMEOUT_SECONDS,
-                # The server's limit ends the query; this one only covers a server that went silent.
-                command_timeout=_SILENCE_SECONDS if self._query_timeout is None else self._query_timeout + 2,
-                init=_register_types,
-                reset=_keep_session_state,
-                server_settings={"application_name": "retail-mcp", **_time_limits(self._query_timeout)},
-            )
+            self._pool = await asyncpg.create_pool(self._dsn, **self._options())
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
             # The URL may hold a password and the driver's text may repeat the URL: name the kind only.
             raise ConfigurationError(
@@ -96,6 +88,19 @@ class Database:
                 "host, port, database name, login and password."
             ) from None
         return self
+
+    def _options(self) -> dict[str, Any]:
+        """What the pool and its connections are made with."""
+        return {
+            "min_size": 1,
+            "max_size": self._pool_size,
+            "timeout": CONNECT_TIMEOUT_SECONDS,
+            # The server's limit ends the query; this one only covers a server that went silent.
+            "command_timeout": _SILENCE_SECONDS if self._query_timeout is None else self._query_timeout + 2,
+            "init": _register_types,
+            "reset": _keep_session_state,
+            "server_settings": {"application_name": "retail-mcp", **_time_limits(self._query_timeout)},
+        }
 
     async def __aexit__(self, *exception: object) -> None:
         pool, self._pool = self._pool, None
@@ -117,11 +122,12 @@ class Database:
                 transaction = connection.transaction(readonly=not write)
                 await transaction.start()
                 try:
-                    yield StoreConnection(connection)
+                    yield self.connection_type(connection)
                 except BaseException:
                     # What a caller that hung up has left is cancelled anew at each await; this must run to its end.
                     with CancelScope(shield=True):
-                        await transaction.rollback()
+                        if not connection.is_closed():
+                            await transaction.rollback()
                     raise
                 await transaction.commit()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from pydantic import BaseModel
 
 from server.db.migrate import pending_files, schema_files
@@ -30,6 +32,17 @@ class _AppliedFile(BaseModel):
     sha256: str
 
 
+class _SqlLogin(BaseModel):
+    powers: list[str]
+    readable: list[str]
+    limits: list[str]
+    open_functions: list[str]
+
+
+class _Current(BaseModel):
+    role_name: str
+
+
 class _Known(BaseModel):
     known: bool
 
@@ -41,12 +54,16 @@ class _TimeLimits(BaseModel):
     transaction_timeout: int
 
 
+logger = logging.getLogger(__name__)
+
 QUERIES = QueryFile("server.db", "startup_check.sql")
 LOGIN_ROLE = QUERIES.query("login_role", _LoginRole)
 UNGUARDED_TABLES = QUERIES.query("unguarded_tables", _UnguardedTable)
 HAS_LEDGER = QUERIES.query("has_ledger", _Present)
 APPLIED_FILES = QUERIES.query("applied_files", _AppliedFile)
 TIME_LIMITS = QUERIES.query("time_limits", _TimeLimits)
+SQL_LOGIN = QUERIES.query("sql_login", _SqlLogin)
+CURRENT_LOGIN = QUERIES.query("current_login", _Current)
 KNOWS_KEY = QUERIES.query("knows_key", _Known)
 
 
@@ -104,6 +121,36 @@ async def check_isolation(database: Database, kid: str) -> None:
             f"This database does not accept the signing key {kid} (RETAIL_CONTEXT_KEY, or the file it is read from). "
             "Run: python -m server key install, with RETAIL_ADMIN_DATABASE_URL and the same key; "
             "python -m server key list says whether it was retired."
+        )
+
+
+async def check_sql_login(database: Database, sql_database: Database) -> None:
+    """Refuse to serve where SQL of callers would run with more rights, or for longer, than it may.
+
+    Args:
+        database: The server's own pool, which may read the catalogue.
+        sql_database: The pool of the login that runs callers' SQL.
+
+    Raises:
+        ConfigurationError: That login is not mcp_sql as the schema makes it.
+    """
+    (current,) = await sql_database.fetch(CURRENT_LOGIN)
+    (login,) = await database.fetch(SQL_LOGIN, current.role_name)
+    if faults := [*login.powers, *(f"it may read {name}" for name in login.readable)]:
+        raise ConfigurationError(
+            f"SQL of callers must not run as {current.role_name}: {', '.join(faults)}. Use mcp_sql in "
+            "RETAIL_SQL_DATABASE_URL, with the rights of sql/0088_analytics.sql and no others."
+        )
+    if login.limits:
+        raise ConfigurationError(
+            f"The database sets no {' and no '.join(login.limits)} for {current.role_name}. Run: python -m server "
+            "migrate, or set it with alter role."
+        )
+    if login.open_functions:
+        logger.warning(
+            "PostgreSQL's own functions are open to %s, because no superuser made this database: what callers' SQL may "
+            "call is decided by the server alone (docs/ad-hoc-sql.md)",
+            current.role_name,
         )
 
 

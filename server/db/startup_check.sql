@@ -86,3 +86,52 @@ select
   max(s.setting::integer) filter (where s.name = 'transaction_timeout') as transaction_timeout
 from pg_catalog.pg_settings s
 where s.name in ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout');
+
+-- name: current_login
+-- What a pool is logged in as. One row.
+select current_user as role_name;
+
+-- name: sql_login
+-- $1 name of the login that runs callers' SQL (text). What it should not have, each empty when all is well. One row.
+-- powers: what would let it step over the policies. readable: relations of ours beside the views of analytics.
+-- limits: settings of the role that are missing. open_functions: functions of PostgreSQL that it can call although
+-- no view or caller needs them.
+select
+  array(
+    select power
+    from pg_catalog.pg_roles r
+    cross join lateral (values
+      ('it is a superuser', r.rolsuper),
+      ('it bypasses row level security', r.rolbypassrls),
+      ('it may make roles', r.rolcreaterole),
+      ('it is a member of other roles', exists (select from pg_catalog.pg_auth_members m where m.member = r.oid)),
+      ('it owns tables', exists (select from pg_catalog.pg_class c where c.relowner = r.oid))
+    ) v (power, held)
+    where r.rolname = $1::name and held
+  ) as powers,
+  array(
+    select n.nspname || '.' || c.relname
+    from pg_catalog.pg_class c
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where n.nspname in ('retail', 'guard', 'audit', 'migrations') and c.relkind in ('r', 'p', 'v', 'm', 'f')
+      and pg_catalog.has_any_column_privilege($1::name, c.oid, 'select, insert, update, references')
+    order by 1
+  ) as readable,
+  array(
+    select wanted
+    from unnest(array['statement_timeout', 'transaction_timeout', 'lock_timeout', 'work_mem',
+      'default_transaction_read_only']) wanted
+    where not exists (
+      select from pg_catalog.pg_db_role_setting s, unnest(s.setconfig) setting
+      where s.setrole = (select r.oid from pg_catalog.pg_roles r where r.rolname = $1::name)
+        and setting like wanted || '=%'
+    )
+  ) as limits,
+  array(
+    select p.proname::text
+    from pg_catalog.pg_proc p
+    where p.pronamespace = 'pg_catalog'::regnamespace
+      and p.proname in ('set_config', 'pg_sleep', 'pg_advisory_lock', 'lo_get')
+      and pg_catalog.has_function_privilege($1::name, p.oid, 'execute')
+    order by 1
+  ) as open_functions;

@@ -119,6 +119,29 @@ class UntrustedEntries:
         return {**handler(schema), LABEL: True}
 
 
+@dataclass(frozen=True, slots=True)
+class UntrustedRows:
+    """Annotation of rows whose values may be texts that other people wrote; they are cleaned wherever they stand.
+
+    Args:
+        max_length: Longest text in characters.
+    """
+
+    max_length: int
+
+    def clean(self, rows: list[list[JsonValue]]) -> list[list[JsonValue]]:
+        """The rows with every text cleaned, also inside of arrays and objects."""
+        within = UntrustedEntries(self.max_length)
+        text = UntrustedText(self.max_length)
+        return [[within._value(value, text, 1) for value in row] for row in rows]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self.clean, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {**handler(schema), LABEL: True}
+
+
 # The lengths of sql/0040, so that nothing that is there is cut without need.
 ShortText = Annotated[str, UntrustedText(100)]
 NameText = Annotated[str, UntrustedText(200)]

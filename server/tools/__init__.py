@@ -23,6 +23,11 @@ def discover() -> list[Tool]:
     for domain in sorted(pkgutil.iter_modules(__path__), key=lambda module: module.name):
         found.extend(importlib.import_module(f"{__name__}.{domain.name}").TOOLS)
     for tool in found:
-        if SCOPE_META not in (tool.__fastmcp__.meta or {}):  # type: ignore[attr-defined]
+        if scope_of(tool) is None:
             raise ConfigurationError(f"The tool {tool.__name__} does not say who may call it: add meta=needs(...).")
     return found
+
+
+def scope_of(tool: Tool) -> str | None:
+    """The scope that a tool demands of its caller; None for one that declares none."""
+    return (tool.__fastmcp__.meta or {}).get(SCOPE_META)  # type: ignore[attr-defined]

@@ -17,10 +17,11 @@ from server.audit.entries import EntryWriter
 # Text that could be in any argument, and must never be in the log.
 PERSON = "Zeldamaria Quackenbush <zq@example.net> +44 20 7946 0958"
 # number: number, date, id, truth value or choice, kept if valid. identifier: kept if it looks like one.
-# text: its length only.
+# text: its length only. outline: its length and the words that the server knows.
 KEPT: dict[str, dict[str, str]] = {
     "get_customer": {"customer_id": "number", "store_id": "identifier"},
     "get_products": {"products": "list of identifiers", "store_id": "identifier"},
+    "get_schema": {"store_id": "identifier"},
     "get_store_context": {"store_id": "identifier"},
     "get_transaction": {"transaction": "identifier", "store_id": "identifier"},
     "list_audit_events": {
@@ -67,6 +68,7 @@ KEPT: dict[str, dict[str, str]] = {
         "cursor": "text",
         "store_id": "identifier",
     },
+    "run_query": {"sql": "outline", "limit": "number", "store_id": "identifier"},
     "search_customers": {
         "name": "text",
         "email": "text",
@@ -125,6 +127,8 @@ def treatment(function: Any, name: str) -> str:
     for kind, value in (("identifier", "sku-1"), ("identifier", "get")):
         if becomes(value) == value:
             return kind
+    if becomes("select cost").endswith(" select cost"):
+        return "outline"
     if becomes(["SKU-1"]) == ["SKU-1"]:
         return "list of identifiers"
     if becomes(["SKU-1"]) == ["(5 characters)"]:
@@ -213,6 +217,7 @@ def test_tools_whose_answers_name_customers_are_known() -> None:
         "get_customer",
         "get_transaction",
         "list_transactions",
+        "run_query",
         "search_customers",
     }
 

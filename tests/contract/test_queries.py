@@ -69,6 +69,15 @@ def test_no_two_queries_share_a_name() -> None:
     assert sorted(set(names)) == sorted(names)
 
 
+# By the beginning of the name of the file that a query is in.
+LOGINS = {
+    "": "mcp_user",
+    "server.auth": "mcp_auth",
+    "server/sql_scope": "mcp_sql",
+    "server.tools.adhoc": "mcp_sql",
+}
+
+
 @pytest.fixture(scope="module")
 async def database(cluster: Cluster, template: str) -> AsyncIterator[str]:
     async with cluster.temporary_database(template) as name:
@@ -79,10 +88,7 @@ async def database(cluster: Cluster, template: str) -> AsyncIterator[str]:
 async def logins(cluster: Cluster, database: str) -> AsyncIterator[dict[str, Any]]:
     """Connections with the server's own rights, by module prefix of the queries that run there."""
     retailer = Retailer(cluster.admin_url(database), cluster.app_url(database))
-    connections = {
-        prefix: await asyncpg.connect(retailer.login_url(login))
-        for prefix, login in (("", "mcp_user"), ("server.auth", "mcp_auth"))
-    }
+    connections = {prefix: await asyncpg.connect(retailer.login_url(login)) for prefix, login in LOGINS.items()}
     yield connections
     for connection in connections.values():
         await connection.close()

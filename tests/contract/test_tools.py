@@ -19,6 +19,7 @@ UPDATE = "UPDATE_SNAPSHOTS=1 make test ARGS=tests/contract"
 TOOLS = (
     "get_customer",
     "get_products",
+    "get_schema",
     "get_store_context",
     "get_transaction",
     "list_audit_events",
@@ -26,6 +27,7 @@ TOOLS = (
     "list_low_stock",
     "list_top_products",
     "list_transactions",
+    "run_query",
     "search_customers",
     "search_products",
     "summarize_sales",
@@ -112,7 +114,7 @@ def test_a_description_is_written_for_a_model(name: str, listed: ToolList) -> No
 @each_tool
 def test_a_description_names_only_tools_that_exist(name: str, listed: ToolList) -> None:
     words = listed[name]["description"].replace("(", " ").replace(".", " ").replace(",", " ").replace(";", " ").split()
-    verbs = ("get_", "list_", "search_", "summarize_")
+    verbs = ("get_", "list_", "run_", "search_", "summarize_")
     assert {word for word in words if word.startswith(verbs)} <= set(TOOLS)
 
 

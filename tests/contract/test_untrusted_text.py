@@ -17,6 +17,14 @@ SERVER_WRITTEN_BELOW = {"truncated.field", "truncated.advice"}
 # In one tool: the server's own sentences, what an operator entered, or the caller's own words.
 SERVER_WRITTEN_IN = {
     "get_products.not_found",
+    "get_schema.functions",
+    "get_schema.limits",
+    "get_schema.tables.columns.comment",
+    "get_schema.tables.columns.joins",
+    "get_schema.tables.columns.name",
+    "get_schema.tables.columns.type",
+    "get_schema.tables.comment",
+    "get_schema.tables.name",
     "get_store_context.current_store.embedding_model",
     "get_store_context.current_store.region",
     "get_store_context.current_store.store_location",
@@ -29,6 +37,7 @@ SERVER_WRITTEN_IN = {
     "list_audit_events.rows.role",
     "list_audit_events.rows.subject",
     "list_audit_events.rows.transport",
+    "run_query.columns.type",
     "search_products.note",
 }
 # Texts of a closed form: one of a few words, a date, an id, an amount.

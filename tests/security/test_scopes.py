@@ -265,7 +265,9 @@ def test_our_own_tools_take_these_scopes() -> None:
     declared = {function.__name__: function.__fastmcp__.meta["scope"] for function in tools.discover()}  # type: ignore[attr-defined]
     assert set(declared.values()) <= set(GATED.values())
     assert {name: scope for name, scope in declared.items() if scope != "retail:read"} == {
-        "list_audit_events": "retail:audit"
+        "get_schema": "retail:sql",
+        "list_audit_events": "retail:audit",
+        "run_query": "retail:sql",
     }
 
 

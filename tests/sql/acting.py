@@ -136,7 +136,9 @@ async def temporary_login(cluster: Cluster, retailer: Retailer, attributes: str 
     """A login role of the cluster that exists while the block runs; yields its URL for the retailer's database."""
     name = f"retail_test_{secrets.token_hex(6)}"
     password = "" if cluster.password is None else f"password '{cluster.password}'"
-    await retailer.execute(f"create role {name} login {password} {attributes}")
+    await retailer.execute(
+        f"create role {name} login {password} {attributes}; grant retail_builtins to {name} with inherit true"
+    )
     try:
         parts = urlsplit(retailer.app_url)
         yield urlunsplit(parts._replace(netloc=parts.netloc.replace("mcp_user", name, 1)))

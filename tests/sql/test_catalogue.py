@@ -9,9 +9,14 @@ import pytest
 from tests.sql.acting import connected
 from tests.support import Retailer
 
-SCHEMAS = ["audit", "guard", "retail"]
-OURS = "n.nspname in ('retail', 'guard', 'audit', 'migrations')"
-OWNERS = {"retail": "retail_owner", "guard": "retail_guard", "audit": "retail_audit"}
+SCHEMAS = ["analytics", "audit", "guard", "retail"]
+OURS = "n.nspname in ('retail', 'guard', 'audit', 'analytics', 'migrations')"
+OWNERS = {
+    "retail": "retail_owner",
+    "guard": "retail_guard",
+    "audit": "retail_audit",
+    "analytics": "retail_owner",
+}
 # Written by another owner into the schema whose name it must carry.
 GUESTS = {
     "retail.audit_log": "retail_audit",
@@ -98,6 +103,13 @@ OTHER_TABLE_GRANTS: dict[str, dict[str, set[str]]] = {
     "mcp_auth": {},
     "mcp_audit": {"audit.tool_call": {"INSERT"}},
     "mcp_embed": {},
+    "mcp_sql": {
+        "analytics.customers": {"SELECT"},
+        "analytics.products": {"SELECT"},
+        "analytics.sale_items": {"SELECT"},
+        "analytics.sales": {"SELECT"},
+        "analytics.stores": {"SELECT"},
+    },
 }
 OTHER_FUNCTION_GRANTS: dict[str, set[str]] = {
     "mcp_auth": {"guard.authenticate", "guard.authenticate_subject"},
@@ -112,6 +124,21 @@ OTHER_FUNCTION_GRANTS: dict[str, set[str]] = {
         "retail.products_to_embed",
         "retail.save_embeddings",
         "retail.use_embeddings",
+    },
+    "mcp_sql": {
+        "analytics.array_agg",
+        "analytics.concatenate",
+        "analytics.concatenate_value",
+        "analytics.describe",
+        "analytics.generate_series",
+        "analytics.json_agg",
+        "analytics.jsonb_agg",
+        "analytics.lpad",
+        "analytics.replace",
+        "analytics.rpad",
+        "analytics.set_store_context",
+        "analytics.string_agg",
+        "guard.store",
     },
 }
 FUNCTION_GRANTS = {
@@ -128,7 +155,7 @@ FUNCTION_GRANTS = {
     "retail.set_store_context",
 }
 
-each_login = pytest.mark.parametrize("login", ["mcp_user", "mcp_auth", "mcp_audit", "mcp_embed"])
+each_login = pytest.mark.parametrize("login", ["mcp_user", "mcp_auth", "mcp_audit", "mcp_embed", "mcp_sql"])
 
 
 @pytest.fixture(scope="module")
@@ -316,12 +343,15 @@ async def test_server_login_has_no_power_of_its_own(catalogue: Any, login: str) 
 
 
 @each_login
-async def test_server_login_is_a_member_of_nothing(catalogue: Any, login: str) -> None:
-    groups = await column(
-        catalogue, f"select roleid::regrole::text from pg_auth_members where member = '{login}'::regrole"
+async def test_server_login_is_a_member_of_nothing_but_who_may_call_builtins(catalogue: Any, login: str) -> None:
+    groups = await catalogue.fetch(
+        "select roleid::regrole::text, inherit_option, set_option, admin_option from pg_auth_members"
+        f" where member = '{login}'::regrole"
     )
 
-    assert groups == []
+    assert [tuple(group) for group in groups] == (
+        [] if login == "mcp_sql" else [("retail_builtins", True, False, False)]
+    )
 
 
 @each_login

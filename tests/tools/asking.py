@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -10,6 +11,9 @@ from fastmcp import Client
 
 from server.principal import Role
 from tests.support import Retailer, answer
+
+# What the clock adds to an answer.
+_ELAPSED = re.compile(r'"elapsed_ms": ?\d+')
 
 
 class Callers:
@@ -49,4 +53,5 @@ async def walk(client: Client[Any], tool: str, *, limit: int, **arguments: Any) 
 async def whole_text(client: Client[Any], tool: str, **arguments: Any) -> str:
     """Everything that a caller gets back, refusals included, as one text."""
     result = await client.call_tool(tool, arguments, raise_on_error=False)
-    return json.dumps(result.structured_content) + "".join(part.text for part in result.content)
+    told = json.dumps(result.structured_content) + "".join(part.text for part in result.content)
+    return _ELAPSED.sub("", told)

@@ -33,8 +33,20 @@ def calls_about(side: Side, *, query: str = "hammer") -> list[Call]:
         ("search_products", {}),
         ("search_products", {"brand": side.brand}),
         *(("search_products", {"query": query, "mode": mode}) for mode in ("hybrid", "semantic", "keyword")),
+        ("get_schema", {}),
+        *(("run_query", {"sql": sql}) for sql in queries_about(side)),
         ("list_low_stock", {}),
         ("list_low_stock", {"brand": side.brand}),
+    ]
+
+
+def queries_about(side: Side) -> list[str]:
+    """SQL that asks for everything, and for this side's things by name."""
+    return [
+        *(f"select * from {table} order by 2" for table in ("stores", "customers", "products", "sales", "sale_items")),
+        f"select count(*), max(product_name) from products where sku = '{side.sku}' or brand = '{side.brand}'",
+        f"select * from sales where customer_id = '{side.customer_id}' or receipt_number = '{side.sale}' order by 2",
+        "select store_id, count(*), sum(net_revenue), min(margin) from sale_items group by rollup (1) order by 1",
     ]
 
 

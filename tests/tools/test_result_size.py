@@ -26,6 +26,7 @@ YEAR = {"start_date": str(DEMO_AS_OF.replace(year=DEMO_AS_OF.year - 1)), "end_da
 WIDE: dict[str, dict[str, Any]] = {
     "get_customer": {"customer_id": "<customer>"},
     "get_products": {"products": "<50 skus>"},
+    "get_schema": {},
     "get_store_context": {},
     "get_transaction": {"transaction": "<receipt>"},
     "list_audit_events": {"who": "filler", "limit": 100},
@@ -33,6 +34,7 @@ WIDE: dict[str, dict[str, Any]] = {
     "list_low_stock": {"limit": 100},
     "list_top_products": {**YEAR, "limit": 100},
     "list_transactions": {**YEAR, "limit": 100},
+    "run_query": {"sql": "select * from products order by sku", "limit": 500},
     "search_customers": {"loyalty_tier": "gold", "limit": 100},
     "search_products": {"limit": 100},
     "summarize_sales": {**YEAR, "group_by": "product", "compare_to": "previous_period", "limit": 400},

@@ -58,6 +58,8 @@ NAME_NOTHING = {
     "loyalty_tier",
     "max_days_of_supply",
     "max_price",
+    # Asked in tests/security/test_ad_hoc_sql.py.
+    "sql",
     "min_price",
     "min_rating",
     "minimum_total",
@@ -276,7 +278,8 @@ async def test_the_chosen_store_answers_as_it_does_to_its_own_manager(neighbours
     side = neighbours.seattle if store_id == "seattle" else neighbours.redmond
     for tool, asked in calls_about(side):
         if tool != "get_store_context":
-            assert await answer(both, tool, **asked, store_id=store_id) == await answer(own, tool, **asked)
+            expected, found = await answer(own, tool, **asked), await answer(both, tool, **asked, store_id=store_id)
+            assert found | {"elapsed_ms": 0} == expected | {"elapsed_ms": 0}
 
 
 async def test_a_third_store_is_refused_to_who_has_two(neighbours: Neighbours) -> None:
