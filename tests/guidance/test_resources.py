@@ -11,7 +11,7 @@ from mcp import MCPError
 
 from tests.support import Retailer, answer
 
-STORE_RESOURCES = {"categories": "list_categories", "freshness": "get_store_context"}
+STORE_RESOURCES = {"categories": "list_categories", "freshness": "get_store_context", "schema": "get_schema"}
 
 
 async def read(client: Client[Any], uri: str) -> Any:
