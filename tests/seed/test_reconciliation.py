@@ -51,7 +51,10 @@ def test_purchases_are_counted_and_dated_by_the_sale_receipts(rows):
     for row in rows["customers"]:
         dates = bought[row["customer_id"]]
         assert row["purchase_count"] == len(dates)
-        assert (row["first_purchase_at"], row["last_purchase_at"]) == (min(dates, default=None), max(dates, default=None))
+        assert (row["first_purchase_at"], row["last_purchase_at"]) == (
+            min(dates, default=None),
+            max(dates, default=None),
+        )
 
 
 def test_tiers_follow_spending_and_their_shares(rows):

@@ -201,9 +201,7 @@ async def test_purchases_are_the_sales_whatever_order_they_are_entered_in(operat
         for when in (late, early):
             await insert_transaction(operator, "seattle", transaction_date=when, **of_ada)
         returned = {"transaction_type": "return", "original_transaction_id": sale_id}
-        await insert_transaction(
-            operator, "seattle", transaction_date=late + timedelta(days=1), **of_ada, **returned
-        )
+        await insert_transaction(operator, "seattle", transaction_date=late + timedelta(days=1), **of_ada, **returned)
         assert tuple(await operator.fetchrow(PURCHASES, customer_id)) == (3, early, late)
 
 

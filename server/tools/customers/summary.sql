@@ -1,26 +1,26 @@
 -- name: customer_activity
--- Who bought in a period, beside the period of the same length just before. One row.
--- $1 first day, $2 last day (date, inclusive), $3 IANA time zone, $4 today there (date), $5 days without a
--- purchase after which a customer counts as lapsed (int).
--- A customer lapses on the day $5 days after a purchase if none came up to and on that day, and is won back
--- by the next purchase. Only purchases from $5 days before the earlier period on are looked at.
+-- Who bought in a period, beside an earlier one. One row.
+-- $1 first day, $2 last day, $3 and $4 those of the earlier period (date, inclusive), $5 IANA time zone, $6 today
+-- there (date), $7 days without a purchase after which a customer counts as lapsed (int).
+-- A customer lapses on the day $7 days after a purchase if none came up to and on that day, and is won back
+-- by the next purchase. Only receipts from $7 days before the earlier period on are looked at.
 with period as (
   select 'current' as name, $1::date as first_day, $2::date as last_day
   union all
-  select 'previous', $1::date - ($2::date - $1::date + 1), $1::date - 1
+  select 'previous', $3::date, $4::date
 ),
 seen as (
-  select min(p.first_day) - $5::int as first_day from period p
+  select min(p.first_day) - $7::int as first_day from period p
 ),
 receipt as (
   select
     t.customer_id,
-    (t.transaction_date at time zone $3::text)::date as day,
+    (t.transaction_date at time zone $5::text)::date as day,
     count(*) filter (where t.transaction_type = 'sale') as orders,
     sum(t.subtotal) as net_revenue
   from retail.sales_transactions t
-  where t.transaction_date >= ((select s.first_day from seen s)::timestamp at time zone $3)
-    and t.transaction_date < (($2::date + 1)::timestamp at time zone $3)
+  where t.transaction_date >= ((select s.first_day from seen s)::timestamp at time zone $5)
+    and t.transaction_date < (($2::date + 1)::timestamp at time zone $5)
   group by t.customer_id, 2
 ),
 visit as (
@@ -34,7 +34,7 @@ visit as (
   window of_customer as (partition by r.customer_id order by r.day)
 ),
 known as (
-  select c.customer_id, (c.first_purchase_at at time zone $3)::date as first_day
+  select c.customer_id, (c.first_purchase_at at time zone $5)::date as first_day
   from retail.customers c
   where c.purchase_count > 0
 ),
@@ -45,12 +45,12 @@ move as (
       where v.day between p.first_day and p.last_day
         and case
           when v.day_before is null then k.first_day < (select s.first_day from seen s)
-          else v.day - v.day_before > $5
+          else v.day - v.day_before > $7
         end
     ) as won_back_customers,
     count(distinct v.customer_id) filter (
-      where v.day + $5 between p.first_day and least(p.last_day, $4::date)
-        and (v.day_after is null or v.day_after > v.day + $5)
+      where v.day + $7 between p.first_day and least(p.last_day, $6::date)
+        and (v.day_after is null or v.day_after > v.day + $7)
     ) as lapsed_customers
   from period p
   cross join visit v
@@ -117,12 +117,9 @@ select
     100.0 * (coalesce(moved_now.lapsed_customers, 0) - coalesce(moved_before.lapsed_customers, 0))
       / nullif(moved_before.lapsed_customers, 0),
     2
-  ) as lapsed_customers_change_percent,
-  previous.first_day as before_first_day,
-  previous.last_day as before_last_day
+  ) as lapsed_customers_change_percent
 from figure now
 join figure before on before.name = 'previous'
-join period previous on previous.name = 'previous'
 left join move moved_now on moved_now.name = 'current'
 left join move moved_before on moved_before.name = 'previous'
 where now.name = 'current';
@@ -314,7 +311,7 @@ select
   w.customers,
   coalesce(array_agg(b.retained order by b.age) filter (where b.age is not null), '{}') as retained,
   coalesce(
-    array_agg(round(100 * b.retained / nullif(b.customers, 0), 2) order by b.age) filter (where b.age is not null), '{}'
+    array_agg(round(100.0 * b.retained / nullif(b.customers, 0), 2) order by b.age) filter (where b.age is not null), '{}'
   ) as retained_percent,
   w.customers < 5 as is_few
 from whole w
