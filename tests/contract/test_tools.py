@@ -22,21 +22,27 @@ TOOLS = (
     "get_store_context",
     "get_transaction",
     "list_audit_events",
+    "list_bought_together",
     "list_categories",
     "list_low_stock",
     "list_top_products",
     "list_transactions",
     "search_customers",
     "search_products",
+    "summarize_customers",
+    "summarize_inventory",
+    "summarize_returns",
     "summarize_sales",
 )
 PAGED_TOOLS = (
     "list_audit_events",
+    "list_bought_together",
     "list_low_stock",
     "list_top_products",
     "list_transactions",
     "search_customers",
     "search_products",
+    "summarize_returns",
     "summarize_sales",
 )
 # What all definitions together may cost a model that is told about them in every conversation.
