@@ -36,7 +36,6 @@ KEPT: dict[str, dict[str, str]] = {
     },
     "list_bought_together": {
         "sku": "identifier",
-        "category": "text",
         "period": "number",
         "start_date": "number",
         "end_date": "number",

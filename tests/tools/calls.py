@@ -35,6 +35,15 @@ def calls_about(side: Side, *, query: str = "hammer") -> list[Call]:
         *(("search_products", {"query": query, "mode": mode}) for mode in ("hybrid", "semantic", "keyword")),
         ("list_low_stock", {}),
         ("list_low_stock", {"brand": side.brand}),
+        *(("summarize_inventory", {"group_by": group_by}) for group_by in ("category", "brand", "supplier")),
+        *(
+            ("summarize_returns", {**PERIOD, "group_by": group_by})
+            for group_by in ("reason", "product", "category", "customer", "day")
+        ),
+        ("list_bought_together", {**PERIOD, "min_baskets": 2}),
+        ("list_bought_together", {**PERIOD, "min_baskets": 2, "sku": side.sku}),
+        ("summarize_customers", PERIOD),
+        *(("summarize_customers", {"view": view}) for view in ("segments", "cohorts", "value")),
     ]
 
 
@@ -46,6 +55,7 @@ def searches_for(side: Side) -> list[dict[str, str]]:
         {"email": side.email},
         {"phone": side.phone},
         {"loyalty_tier": "gold"},
+        {"segment": "new"},
     ]
 
 

@@ -3,75 +3,115 @@
 -- $1 first day, $2 last day, $3 and $4 those of the earlier period (date, inclusive), $5 IANA time zone, $6 today
 -- there (date), $7 days without a purchase after which a customer counts as lapsed (int).
 -- A customer lapses on the day $7 days after a purchase if none came up to and on that day, and is won back
--- by the next purchase. Only receipts from $7 days before the earlier period on are looked at.
+-- by the next purchase. Receipts of the two periods are read, and those of as long a time $7 days before them;
+-- whether another purchase lies near one of these is looked up by customer.
 with period as (
-  select 'current' as name, $1::date as first_day, $2::date as last_day
+  select 1 as number, $1::date as first_day, $2::date as last_day
   union all
-  select 'previous', $3::date, $4::date
-),
-seen as (
-  select min(p.first_day) - $7::int as first_day from period p
+  select 2, $3::date, $4::date
 ),
 receipt as (
   select
+    case when t.transaction_date < ($1::timestamp at time zone $5::text) then 2 else 1 end as number,
     t.customer_id,
-    (t.transaction_date at time zone $5::text)::date as day,
+    (t.transaction_date at time zone $5)::date as day,
     count(*) filter (where t.transaction_type = 'sale') as orders,
     sum(t.subtotal) as net_revenue
   from retail.sales_transactions t
-  where t.transaction_date >= ((select s.first_day from seen s)::timestamp at time zone $5)
-    and t.transaction_date < (($2::date + 1)::timestamp at time zone $5)
-  group by t.customer_id, 2
-),
-visit as (
-  select
-    r.customer_id,
-    r.day,
-    lag(r.day) over of_customer as day_before,
-    lead(r.day) over of_customer as day_after
-  from receipt r
-  where r.orders > 0 and r.customer_id is not null
-  window of_customer as (partition by r.customer_id order by r.day)
+  where t.transaction_date >= ($3::timestamp at time zone $5)
+    and t.transaction_date < (($2 + 1)::timestamp at time zone $5)
+    and (
+      t.transaction_date < (($4 + 1)::timestamp at time zone $5)
+      or t.transaction_date >= ($1::timestamp at time zone $5)
+    )
+  group by 1, t.customer_id, 3
 ),
 known as (
   select c.customer_id, (c.first_purchase_at at time zone $5)::date as first_day
   from retail.customers c
   where c.purchase_count > 0
 ),
-move as (
+visit as (
   select
-    p.name,
-    count(distinct v.customer_id) filter (
-      where v.day between p.first_day and p.last_day
-        and case
-          when v.day_before is null then k.first_day < (select s.first_day from seen s)
-          else v.day - v.day_before > $7
-        end
-    ) as won_back_customers,
-    count(distinct v.customer_id) filter (
-      where v.day + $7 between p.first_day and least(p.last_day, $6::date)
-        and (v.day_after is null or v.day_after > v.day + $7)
-    ) as lapsed_customers
-  from period p
-  cross join visit v
+    r.number,
+    r.customer_id,
+    r.day,
+    lag(r.day) over (partition by r.number, r.customer_id order by r.day) as day_before
+  from receipt r
+  where r.orders > 0 and r.customer_id is not null
+),
+won_back as (
+  select v.number, count(distinct v.customer_id)::int as customers
+  from visit v
   join known k on k.customer_id = v.customer_id
-  group by p.name
+  left join lateral (
+    select true as found
+    from retail.sales_transactions t
+    where v.day_before is null
+      and t.customer_id = v.customer_id
+      and t.transaction_type = 'sale'
+      and t.transaction_date >= ((v.day - $7::int)::timestamp at time zone $5)
+      and t.transaction_date < (v.day::timestamp at time zone $5)
+    limit 1
+  ) near on true
+  where case
+    when v.day_before is null then k.first_day < v.day and near.found is null
+    else v.day - v.day_before > $7
+  end
+  group by v.number
+),
+last_visit as (
+  select
+    b.number,
+    b.customer_id,
+    b.day,
+    lead(b.day) over (partition by b.number, b.customer_id order by b.day) as day_after
+  from (
+    select distinct
+      case when t.transaction_date < (($1 - $7)::timestamp at time zone $5) then 2 else 1 end as number,
+      t.customer_id,
+      (t.transaction_date at time zone $5)::date as day
+    from retail.sales_transactions t
+    where t.transaction_type = 'sale'
+      and t.customer_id is not null
+      and t.transaction_date >= (($3 - $7)::timestamp at time zone $5)
+      and t.transaction_date < ((least($2, $6::date) - $7 + 1)::timestamp at time zone $5)
+      and (
+        t.transaction_date < (($4 - $7 + 1)::timestamp at time zone $5)
+        or t.transaction_date >= (($1 - $7)::timestamp at time zone $5)
+      )
+  ) b
+),
+lapsed as (
+  select v.number, count(distinct v.customer_id)::int as customers
+  from last_visit v
+  left join lateral (
+    select true as found
+    from retail.sales_transactions t
+    where t.customer_id = v.customer_id
+      and t.transaction_type = 'sale'
+      and t.transaction_date >= ((v.day + 1)::timestamp at time zone $5)
+      and t.transaction_date < ((v.day + $7 + 1)::timestamp at time zone $5)
+    limit 1
+  ) near on true
+  where (v.day_after is null or v.day_after > v.day + $7) and near.found is null
+  group by v.number
 ),
 customer as (
   select
-    p.name,
+    r.number,
     r.customer_id,
-    k.first_day between p.first_day and p.last_day as is_new,
+    k.first_day >= p.first_day as is_new,
     sum(r.orders) as orders,
     sum(r.net_revenue) as net_revenue
-  from period p
-  join receipt r on r.day between p.first_day and p.last_day
+  from receipt r
+  join period p on p.number = r.number
   left join known k on k.customer_id = r.customer_id
-  group by p.name, r.customer_id, 3
+  group by r.number, r.customer_id, 3
 ),
 figure as (
   select
-    p.name,
+    p.number,
     count(c.customer_id) filter (where c.orders > 0) as buyers,
     count(c.customer_id) filter (where c.orders > 0 and c.is_new) as new_customers,
     count(c.customer_id) filter (where c.orders > 0 and not c.is_new) as returning_customers,
@@ -87,19 +127,19 @@ figure as (
       2
     ) as net_revenue_per_buyer
   from period p
-  left join customer c on c.name = p.name
-  group by p.name
+  left join customer c on c.number = p.number
+  group by p.number
 )
 select
   now.buyers, now.new_customers, now.returning_customers,
-  coalesce(moved_now.won_back_customers, 0) as won_back_customers,
-  coalesce(moved_now.lapsed_customers, 0) as lapsed_customers,
+  coalesce(won_now.customers, 0) as won_back_customers,
+  coalesce(lost_now.customers, 0) as lapsed_customers,
   now.repeat_buyers, now.orders, now.new_net_revenue, now.returning_net_revenue, now.anonymous_net_revenue,
   now.net_revenue_per_buyer,
   before.buyers as before_buyers, before.new_customers as before_new_customers,
   before.returning_customers as before_returning_customers,
-  coalesce(moved_before.won_back_customers, 0) as before_won_back_customers,
-  coalesce(moved_before.lapsed_customers, 0) as before_lapsed_customers,
+  coalesce(won_before.customers, 0) as before_won_back_customers,
+  coalesce(lost_before.customers, 0) as before_lapsed_customers,
   before.repeat_buyers as before_repeat_buyers, before.orders as before_orders,
   before.new_net_revenue as before_new_net_revenue, before.returning_net_revenue as before_returning_net_revenue,
   before.anonymous_net_revenue as before_anonymous_net_revenue,
@@ -112,17 +152,19 @@ select
   now.returning_customers - before.returning_customers as returning_customers_change,
   round(100.0 * (now.returning_customers - before.returning_customers) / nullif(before.returning_customers, 0), 2)
     as returning_customers_change_percent,
-  coalesce(moved_now.lapsed_customers, 0) - coalesce(moved_before.lapsed_customers, 0) as lapsed_customers_change,
+  coalesce(lost_now.customers, 0) - coalesce(lost_before.customers, 0) as lapsed_customers_change,
   round(
-    100.0 * (coalesce(moved_now.lapsed_customers, 0) - coalesce(moved_before.lapsed_customers, 0))
-      / nullif(moved_before.lapsed_customers, 0),
+    100.0 * (coalesce(lost_now.customers, 0) - coalesce(lost_before.customers, 0))
+      / nullif(lost_before.customers, 0),
     2
   ) as lapsed_customers_change_percent
 from figure now
-join figure before on before.name = 'previous'
-left join move moved_now on moved_now.name = 'current'
-left join move moved_before on moved_before.name = 'previous'
-where now.name = 'current';
+join figure before on before.number = 2
+left join won_back won_now on won_now.number = 1
+left join won_back won_before on won_before.number = 2
+left join lapsed lost_now on lost_now.number = 1
+left join lapsed lost_before on lost_before.number = 2
+where now.number = 1;
 
 -- name: tier_mix
 -- The tiers of the loyalty programme, lowest first, each with its customers of today and what they bought in

@@ -5,47 +5,67 @@
 -- The row with is_total comes first and always; then the groups: time buckets in order, without gaps, others
 -- by units returned. Only groups with a return in either period are there; group_count tells how many.
 -- Goods sold have no reason for coming back, and a time bucket has none beside it in the earlier period: zeros.
-with period as (
-  select 'current' as name, $1::date as first_day, $2::date as last_day
-  union all
-  select 'earlier', $3::date, $4::date
-),
-line as (
+with line as (
   select
-    period.name as period,
-    case $6::text
-      when 'reason' then case when i.direction = -1 then coalesce(t.return_reason, '(none)') end
+    case when t.transaction_date < ($1::date::timestamp at time zone $5::text) then 2 else 1 end as number,
+    t.transaction_id, t.customer_id, t.return_reason, i.product_id, i.direction, i.quantity, i.total_price,
+    (t.transaction_date at time zone $5)::date as day
+  from retail.sales_transactions t
+  join retail.sales_transaction_items i on i.store_id = t.store_id and i.transaction_id = t.transaction_id
+  where t.transaction_date >= ($3::date::timestamp at time zone $5)
+    and t.transaction_date < (($2::date + 1)::timestamp at time zone $5)
+    and (
+      t.transaction_date < (($4::date + 1)::timestamp at time zone $5)
+      or t.transaction_date >= ($1::timestamp at time zone $5)
+    )
+),
+-- Goods sold are summed before they are named, because there are ten times as many.
+part as (
+  select
+    l.number, l.direction,
+    case when $6::text in ('product', 'category') then l.product_id end as product_id,
+    case when $6 = 'customer' then l.customer_id end as customer_id,
+    case when $6 in ('day', 'week', 'month') then l.day end as day,
+    null::text as reason,
+    null::uuid as transaction_id,
+    sum(l.quantity) as quantity,
+    0.00 as total_price
+  from line l
+  where l.direction = 1
+  group by 1, 2, 3, 4, 5
+  union all
+  select l.number, l.direction, l.product_id, l.customer_id, l.day, coalesce(l.return_reason, '(none)'),
+    l.transaction_id, l.quantity, l.total_price
+  from line l
+  where l.direction = -1
+),
+named as (
+  select
+    part.number, part.direction, part.transaction_id, part.quantity, part.total_price,
+    case $6
+      when 'reason' then part.reason
       when 'product' then p.sku
       when 'category' then coalesce(category.top_category_name, '(none)')
-      when 'customer' then coalesce(t.customer_id::text, '(none)')
-      when 'day' then sold.day::text
-      when 'week' then greatest(date_trunc('week', sold.day::timestamp)::date, $1)::text
-      when 'month' then greatest(date_trunc('month', sold.day::timestamp)::date, $1)::text
-    end as bucket,
-    t.transaction_id,
-    i.direction,
-    i.quantity,
-    i.total_price
-  from period
-  join retail.sales_transactions t
-    on t.transaction_date >= (period.first_day::timestamp at time zone $5::text)
-    and t.transaction_date < ((period.last_day + 1)::timestamp at time zone $5)
-  cross join lateral (select (t.transaction_date at time zone $5)::date as day) sold
-  join retail.sales_transaction_items i on i.store_id = t.store_id and i.transaction_id = t.transaction_id
-  join retail.products p on p.store_id = i.store_id and p.product_id = i.product_id
+      when 'customer' then coalesce(part.customer_id::text, '(none)')
+      when 'day' then part.day::text
+      when 'week' then greatest(date_trunc('week', part.day::timestamp)::date, $1)::text
+      when 'month' then greatest(date_trunc('month', part.day::timestamp)::date, $1)::text
+    end as bucket
+  from part
+  left join retail.products p on p.product_id = part.product_id
   left join retail.category_tree category on category.category_id = p.category_id
 ),
 figure as (
   select
-    l.period,
-    grouping(l.bucket) = 1 as is_total,
-    l.bucket,
-    coalesce(sum(l.quantity) filter (where l.direction = -1), 0) as units_returned,
-    coalesce(sum(l.quantity) filter (where l.direction = 1), 0) as units_sold,
-    coalesce(sum(l.total_price) filter (where l.direction = -1), 0.00) as returns_value,
-    count(distinct l.transaction_id) filter (where l.direction = -1) as receipts
-  from line l
-  group by grouping sets ((l.period), (l.period, l.bucket))
+    n.number,
+    grouping(n.bucket) = 1 as is_total,
+    n.bucket,
+    coalesce(sum(n.quantity) filter (where n.direction = -1), 0) as units_returned,
+    coalesce(sum(n.quantity) filter (where n.direction = 1), 0) as units_sold,
+    coalesce(sum(n.total_price) filter (where n.direction = -1), 0.00) as returns_value,
+    count(distinct n.transaction_id) as receipts
+  from named n
+  group by grouping sets ((n.number), (n.number, n.bucket))
 ),
 bucket as (
   select null::text as bucket, true as is_total
@@ -76,9 +96,9 @@ compared as (
     coalesce(earlier.receipts, 0) as earlier_receipts
   from bucket b
   left join figure now
-    on now.period = 'current' and now.is_total = b.is_total and now.bucket is not distinct from b.bucket
+    on now.number = 1 and now.is_total = b.is_total and now.bucket is not distinct from b.bucket
   left join figure earlier
-    on earlier.period = 'earlier' and earlier.is_total = b.is_total and earlier.bucket is not distinct from b.bucket
+    on earlier.number = 2 and earlier.is_total = b.is_total and earlier.bucket is not distinct from b.bucket
 ),
 placed as (
   select
@@ -145,23 +165,21 @@ order by c.is_total desc, c.place;
 -- name: return_delays
 -- $1 first day, $2 last day (date, inclusive), $3 IANA time zone, $4 units sold in the period (int). One row: how
 -- long goods that came back in the period had been away, and how many of those units came back up to now.
-with span as (
-  select
-    $1::date::timestamp at time zone $3::text as starts_at,
-    ($2::date + 1)::timestamp at time zone $3 as ends_at
-),
-returned as (
+with returned as (
   select
     r.quantity,
     t.transaction_date as returned_at,
     sale.transaction_date as sold_at
-  from span s
-  join retail.sales_transactions t on t.transaction_date >= s.starts_at and t.transaction_type <> 'sale'
+  from retail.sales_transactions t
   join retail.sales_transaction_items r
     on r.store_id = t.store_id and r.transaction_id = t.transaction_id and r.direction = -1
   join retail.sales_transaction_items sold on sold.store_id = r.store_id and sold.item_id = r.original_item_id
   join retail.sales_transactions sale
     on sale.store_id = sold.store_id and sale.transaction_id = sold.transaction_id
+  where t.transaction_type <> 'sale' and t.transaction_date >= ($1::date::timestamp at time zone $3::text)
+),
+span as (
+  select $1::timestamp at time zone $3 as starts_at, ($2::date + 1)::timestamp at time zone $3 as ends_at
 )
 select
   percentile_cont(0.5) within group (

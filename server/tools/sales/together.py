@@ -11,11 +11,11 @@ from pydantic import Field
 
 from server.audit.arguments import Identifier
 from server.db.queries import QueryFile
-from server.errors import InvalidInputError, NotFoundError
+from server.errors import NotFoundError
 from server.store_scope import StoreScopes, store_scopes
 from server.toolkit.annotations import READ_ONLY, needs
 from server.toolkit.cursors import RankedPages
-from server.toolkit.params import Category, Cursor, EndDate, Limit, Period, StartDate, StoreId
+from server.toolkit.params import Cursor, EndDate, Limit, Period, StartDate, StoreId
 from server.toolkit.periods import Preset, resolve_period
 from server.toolkit.results import Result
 from server.tools.sales.together_models import BoughtTogether, BoughtTogetherPage, PairOrder
@@ -51,21 +51,13 @@ async def list_bought_together(
         Field(min_length=1, max_length=50, description="Product to ask about; leave out for the best pairs of all."),
         Identifier(),
     ] = None,
-    category: Category = None,
     period: Period = None,
     start_date: StartDate = None,
     end_date: EndDate = None,
-    min_baskets: Annotated[
-        int, Field(ge=2, le=10_000, description="Leave out pairs on fewer sale receipts; keeps chance out.")
-    ] = 5,
+    min_baskets: Annotated[int, Field(ge=2, le=10_000, description="Leave out pairs on fewer receipts.")] = 5,
     sort: Annotated[
         PairOrder,
-        Field(
-            description=(
-                "lift: how much oftener than by chance. confidence: share of the first one's baskets that have the "
-                "other. baskets: most baskets with both."
-            )
-        ),
+        Field(description="lift: oftener than by chance; confidence: share of the first's baskets; baskets: most."),
     ] = PairOrder.LIFT,
     limit: Limit = 10,
     cursor: Cursor = None,
@@ -75,20 +67,16 @@ async def list_bought_together(
     """List products that are bought together, with support, confidence and lift over real baskets.
 
     Use this tool when you need to:
-    - answer "what do people buy with this?" (sku), to recommend or to place side by side
-    - find the strongest pairs of the store or of a category, for bundles and offers
+    - answer "what do people buy with this?" (sku)
+    - find the strongest pairs of the store, for bundles and offers
 
-    Do not use it for products that are alike; use search_products. For single receipts with a product
-    use list_transactions with sku.
-    Without a period the last 365 days count. Either sku or category, not both. Further rows follow with
-    next_cursor.
+    Do not use it for products that are alike; use search_products.
+    Without a period the last 365 days count. Further rows follow with next_cursor.
 
     Example: list_bought_together(sku="ELE-1042", min_baskets=10)
     """
-    if sku is not None and category is not None:
-        raise InvalidInputError("Give either sku or category: with sku all products bought with it are listed.")
     preset = Preset.LAST_365_DAYS if period is None and start_date is None and end_date is None else period
-    asked = {"sku": sku, "category": category, "period": preset, "start": start_date, "end": end_date}
+    asked = {"sku": sku, "period": preset, "start": start_date, "end": end_date}
     pages = RankedPages(
         "list_bought_together", scopes.choose(store_id), asked | {"min": min_baskets, "sort": sort}, cursor
     )
@@ -102,7 +90,7 @@ async def list_bought_together(
         if sku is not None:
             rows = await store.db.all(BOUGHT_WITH, *days, found.product_id, *ranking)
         else:
-            rows = await store.db.all(BOUGHT_PAIRS, *days, category, *ranking)
+            rows = await store.db.all(BOUGHT_PAIRS, *days, *ranking)
     total = rows[0].total_matches if rows else 0
     next_cursor = pages.next_cursor(len(rows), total)
     return BoughtTogetherPage(

@@ -4,18 +4,14 @@
 -- (int), $6 'lift', 'confidence' or 'baskets', $7 limit, $8 offset (int).
 -- By lift, by the share of the product's baskets, or by baskets with both; of equals, more baskets and SKU.
 -- Only products that pass $5 are counted on their own, each through its index.
-with span as (
-  select
-    $1::date::timestamp at time zone $3::text as starts_at,
-    ($2::date + 1)::timestamp at time zone $3 as ends_at
-),
-basket as materialized (
+with basket as materialized (
   select distinct t.store_id, t.transaction_id
-  from span s
-  join retail.sales_transaction_items i on i.product_id = $4::uuid
-  join retail.sales_transactions t
-    on t.store_id = i.store_id and t.transaction_id = i.transaction_id
-    and t.transaction_type = 'sale' and t.transaction_date >= s.starts_at and t.transaction_date < s.ends_at
+  from retail.sales_transaction_items i
+  join retail.sales_transactions t on t.store_id = i.store_id and t.transaction_id = i.transaction_id
+  where i.product_id = $4::uuid
+    and t.transaction_type = 'sale'
+    and t.transaction_date >= ($1::date::timestamp at time zone $3::text)
+    and t.transaction_date < (($2::date + 1)::timestamp at time zone $3)
 ),
 partner as materialized (
   select i.store_id, i.product_id, count(distinct i.transaction_id) as baskets_together
@@ -33,17 +29,20 @@ pair as (
     (select count(*) from basket) as baskets,
     (
       select count(distinct t.transaction_id)
-      from span s
-      join retail.sales_transaction_items i on i.store_id = p.store_id and i.product_id = p.product_id
-      join retail.sales_transactions t
-        on t.store_id = i.store_id and t.transaction_id = i.transaction_id
-        and t.transaction_type = 'sale' and t.transaction_date >= s.starts_at and t.transaction_date < s.ends_at
+      from retail.sales_transaction_items i
+      join retail.sales_transactions t on t.store_id = i.store_id and t.transaction_id = i.transaction_id
+      where i.store_id = p.store_id
+        and i.product_id = p.product_id
+        and t.transaction_type = 'sale'
+        and t.transaction_date >= ($1::timestamp at time zone $3)
+        and t.transaction_date < (($2 + 1)::timestamp at time zone $3)
     ) as other_baskets,
     (
       select count(*)
-      from span s
-      join retail.sales_transactions t
-        on t.transaction_type = 'sale' and t.transaction_date >= s.starts_at and t.transaction_date < s.ends_at
+      from retail.sales_transactions t
+      where t.transaction_type = 'sale'
+        and t.transaction_date >= ($1::timestamp at time zone $3)
+        and t.transaction_date < (($2 + 1)::timestamp at time zone $3)
     ) as all_baskets
   from partner p
 ),
@@ -93,34 +92,23 @@ order by r.place;
 
 -- name: bought_pairs
 -- Pairs of products that were on the same sale receipts, one page of the ranking.
--- $1 first day, $2 last day (date, inclusive), $3 IANA time zone, $4 category (with those below it) that one of
--- the two is in, or null, $5 fewest receipts with both (int), $6 'lift', 'confidence' or 'baskets', $7 limit,
--- $8 offset (int).
+-- $1 first day, $2 last day (date, inclusive), $3 IANA time zone, $4 fewest receipts with both (int), $5 'lift',
+-- 'confidence' or 'baskets', $6 limit, $7 offset (int).
 -- Of a pair the product with fewer baskets comes first: whoever buys it is the likelier to buy the other.
-with recursive wanted_category as (
-  select c.category_id from retail.product_categories c where lower(c.category_name) = lower($4::text)
-  union
-  select c.category_id
-  from retail.product_categories c
-  join wanted_category above on c.parent_category_id = above.category_id
-),
-receipt as materialized (
-  select t.store_id, t.transaction_id
+-- Receipts and products go by number: pairs of numbers are sorted and counted faster than pairs of ids.
+with receipt as materialized (
+  select t.store_id, t.transaction_id, (row_number() over ())::int as number
   from retail.sales_transactions t
   where t.transaction_type = 'sale'
     and t.transaction_date >= ($1::date::timestamp at time zone $3::text)
     and t.transaction_date < (($2::date + 1)::timestamp at time zone $3)
 ),
--- Numbers instead of ids: pairs of them are counted in half the memory.
 article as materialized (
-  select
-    p.product_id,
-    (row_number() over (order by p.product_id))::int as number,
-    $4 is null or p.category_id in (select w.category_id from wanted_category w) as is_wanted
+  select p.product_id, (row_number() over (order by p.product_id))::int as number
   from retail.products p
 ),
 line as materialized (
-  select distinct r.transaction_id, a.number, a.is_wanted
+  select distinct r.number as receipt, a.number
   from receipt r
   join retail.sales_transaction_items i on i.store_id = r.store_id and i.transaction_id = r.transaction_id
   join article a on a.product_id = i.product_id
@@ -131,10 +119,9 @@ alone as (
 both_in as (
   select one.number as one, other.number as other, count(*) as baskets_together
   from line one
-  join line other on other.transaction_id = one.transaction_id and other.number > one.number
-  where one.is_wanted or other.is_wanted
+  join line other on other.receipt = one.receipt and other.number > one.number
   group by one.number, other.number
-  having count(*) >= $5::int
+  having count(*) >= $4::int
 ),
 pair as (
   select
@@ -154,7 +141,7 @@ ranked as (
   select
     row_number() over (
       order by
-        case $6::text
+        case $5::text
           when 'baskets' then p.baskets_together
           when 'confidence' then p.baskets_together::numeric / p.baskets
           else p.baskets_together::numeric * p.all_baskets / (p.baskets::bigint * p.other_baskets)
@@ -191,7 +178,7 @@ select
   r.baskets_together < 5 as is_few,
   r.total_matches
 from ranked r
-where r.place > $8::int and r.place <= $8::int + $7::int
+where r.place > $7::int and r.place <= $7::int + $6::int
 order by r.place;
 
 -- name: sale_receipts
