@@ -115,8 +115,8 @@ async def summarize_customers(
         CustomerView,
         Field(
             description=(
-                "activity: new, returning, won back and lapsed customers of a period, and tiers. segments: RFM "
-                "segments of today. cohorts: retention by month of first purchase. value: tenths by lifetime value."
+                "activity: who came, stayed and lapsed in a period, and tiers. segments: RFM, as of today. cohorts: "
+                "retention by month of first purchase. value: tenths by lifetime value."
             )
         ),
     ] = CustomerView.ACTIVITY,
@@ -124,7 +124,7 @@ async def summarize_customers(
     start_date: StartDate = None,
     end_date: EndDate = None,
     lapse_days: Annotated[
-        int, Field(ge=7, le=1_096, description="activity: days without a purchase after which a customer has lapsed.")
+        int, Field(ge=7, le=1_096, description="activity: days without a purchase that make a customer lapsed.")
     ] = 180,
     store_id: StoreId = None,
     scopes: StoreScopes = Depends(store_scopes),
@@ -132,12 +132,12 @@ async def summarize_customers(
     """Summarize a store's customers: new, returning, lapsed, RFM segments, retention, lifetime value.
 
     Use this tool when you need to:
-    - answer "how many new customers did we win, and how many did we lose?" (compared with the period before)
-    - see who the clientele is (segments, tiers), whether it stays (cohorts), and on whom revenue rests (value)
+    - answer "how many new customers did we win, how many did we lose?" (with the period before)
+    - see who the clientele is (segments), whether it stays (cohorts), on whom revenue rests (value)
 
-    Do not use it to list people; use search_customers, with segment for those of a segment.
-    The period counts for activity and cohorts; cohorts take whole months, twelve by default. No answer
-    names a person; is_few and few_people mark figures about fewer than 5 people.
+    Do not use it to list people; use search_customers, with segment.
+    The period is for activity and cohorts; cohorts take whole months, twelve by default. No answer names
+    a person; is_few and few_people mark figures about fewer than 5.
 
     Example: summarize_customers(view="activity", period="last_month")
     """

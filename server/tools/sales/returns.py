@@ -101,13 +101,12 @@ async def summarize_returns(
     """Summarize a store's returns over a period: return rate, value, reasons, products, customers.
 
     Use this tool when you need to:
-    - answer "how much comes back, why, and is it getting worse?" (compared with the period before)
+    - answer "how much comes back, why, and is it getting worse?" (with the period before)
     - find the products, categories or customers with the most returns (group_by)
 
-    Do not use it for the receipts themselves; use list_transactions with transaction_type="return".
-    The return rate is units returned in the period by units sold in the period, whenever the former had
-    been sold; sold_and_returned_percent follows the units sold in the period until now instead.
-    Customers appear as your role may see them.
+    Do not use it for single receipts; use list_transactions with transaction_type="return".
+    The return rate is units returned by units sold in the same period; sold_and_returned_percent follows
+    the units sold in the period until now.
 
     Example: summarize_returns(period="last_month", group_by="product")
     """

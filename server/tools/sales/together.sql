@@ -95,47 +95,52 @@ order by r.place;
 -- $1 first day, $2 last day (date, inclusive), $3 IANA time zone, $4 fewest receipts with both (int), $5 'lift',
 -- 'confidence' or 'baskets', $6 limit, $7 offset (int).
 -- Of a pair the product with fewer baskets comes first: whoever buys it is the likelier to buy the other.
--- Receipts and products go by number: pairs of numbers are sorted and counted faster than pairs of ids.
+-- Each basket lists its products once, and pairs are made within it: no join of lines with lines, which would
+-- compare all with all where the planner expects few.
 with receipt as materialized (
-  select t.store_id, t.transaction_id, (row_number() over ())::int as number
+  select t.store_id, t.transaction_id
   from retail.sales_transactions t
   where t.transaction_type = 'sale'
     and t.transaction_date >= ($1::date::timestamp at time zone $3::text)
     and t.transaction_date < (($2::date + 1)::timestamp at time zone $3)
 ),
 article as materialized (
-  select p.product_id, (row_number() over (order by p.product_id))::int as number
+  select p.product_id, p.sku, p.product_name, (row_number() over (order by p.product_id))::int as number
   from retail.products p
 ),
-line as materialized (
-  select distinct r.number as receipt, a.number
-  from receipt r
-  join retail.sales_transaction_items i on i.store_id = r.store_id and i.transaction_id = r.transaction_id
-  join article a on a.product_id = i.product_id
+line as (
+  select l.transaction_id, a.number, (count(*) over (partition by a.number))::int as baskets
+  from (
+    select distinct r.transaction_id, i.product_id
+    from receipt r
+    join retail.sales_transaction_items i on i.store_id = r.store_id and i.transaction_id = r.transaction_id
+  ) l
+  join article a on a.product_id = l.product_id
 ),
-alone as (
-  select l.number, count(*) as baskets from line l group by l.number
+basket as (
+  select array_agg(l.number order by l.number) as numbers, array_agg(l.baskets order by l.number) as counts
+  from line l
+  group by l.transaction_id
+  having count(*) > 1
 ),
 both_in as (
-  select one.number as one, other.number as other, count(*) as baskets_together
-  from line one
-  join line other on other.receipt = one.receipt and other.number > one.number
-  group by one.number, other.number
+  select one.number as one, other.number as other, one.baskets as one_baskets, other.baskets as other_baskets,
+    count(*) as baskets_together
+  from basket b
+  cross join lateral unnest(b.numbers, b.counts) with ordinality as one (number, baskets, place)
+  cross join lateral unnest(b.numbers[one.place + 1:], b.counts[one.place + 1:]) as other (number, baskets)
+  group by one.number, other.number, one.baskets, other.baskets
   having count(*) >= $4::int
 ),
 pair as (
   select
-    case when one.baskets <= other.baskets then first.product_id else second.product_id end as product_id,
-    case when one.baskets <= other.baskets then second.product_id else first.product_id end as other_product_id,
+    case when b.one_baskets <= b.other_baskets then b.one else b.other end as one,
+    case when b.one_baskets <= b.other_baskets then b.other else b.one end as other,
     b.baskets_together,
-    least(one.baskets, other.baskets) as baskets,
-    greatest(one.baskets, other.baskets) as other_baskets,
+    least(b.one_baskets, b.other_baskets) as baskets,
+    greatest(b.one_baskets, b.other_baskets) as other_baskets,
     (select count(*) from receipt) as all_baskets
   from both_in b
-  join alone one on one.number = b.one
-  join alone other on other.number = b.other
-  join article first on first.number = b.one
-  join article second on second.number = b.other
 ),
 ranked as (
   select
@@ -160,8 +165,8 @@ ranked as (
     p.other_baskets,
     p.all_baskets
   from pair p
-  join retail.products one on one.product_id = p.product_id
-  join retail.products other on other.product_id = p.other_product_id
+  join article one on one.number = p.one
+  join article other on other.number = p.other
 )
 select
   r.sku,
