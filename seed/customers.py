@@ -71,7 +71,10 @@ class Clientele:
         since: Days from the start of the period to their first day; negative when before.
         until: The day from which they buy no more.
         activity: How much they buy, compared to each other.
-        spent_cents: What they paid so far; the history adds to it.
+        spent_cents: What they paid so far; the history adds to this and to what follows.
+        purchases: How often they bought so far.
+        first_purchase: The epoch second at which they bought first; None before.
+        last_purchase: Likewise for the last time.
     """
 
     people: list[Person] = field(default_factory=list)
@@ -80,6 +83,18 @@ class Clientele:
     until: list[int] = field(default_factory=list)
     activity: list[float] = field(default_factory=list)
     spent_cents: list[int] = field(default_factory=list)
+    purchases: list[int] = field(default_factory=list)
+    first_purchase: list[int | None] = field(default_factory=list)
+    last_purchase: list[int | None] = field(default_factory=list)
+
+    def enter(self, number: int, epoch: int, paid_cents: int, *, bought: bool) -> None:
+        """Enter a receipt of a customer; the history comes in order of time."""
+        self.spent_cents[number] += paid_cents
+        if bought:
+            self.purchases[number] += 1
+            self.last_purchase[number] = epoch
+            if self.first_purchase[number] is None:
+                self.first_purchase[number] = epoch
 
     def shares_on(self, day: int) -> list[float]:
         """Return running shares to pick a customer by; empty when nobody buys on that day."""
@@ -172,6 +187,9 @@ def make_clienteles(options: DemoOptions, stores: list[Store]) -> list[Clientele
         clientele.until.append(int(options.days * rng.uniform(0.1, 0.7)) if lapses else options.days)
         clientele.ids.append(identifiers.next(_joined(store, options.first_day, since)))
         clientele.spent_cents.append(0)
+        clientele.purchases.append(0)
+        clientele.first_purchase.append(None)
+        clientele.last_purchase.append(None)
     activities = array_stream(options.random_seed, "activity")
     for clientele in clienteles:
         clientele.activity = activities.lognormal(0.0, _ACTIVITY_SIGMA, len(clientele.ids)).tolist()
@@ -191,13 +209,13 @@ def _joined(store: Store, first_day: date, since: int) -> int:
 
 def customer_rows(options: DemoOptions, store: Store, clientele: Clientele) -> Iterator[Row]:
     """Yield a store's rows of the customers table, with tier and value after the whole history."""
-    for person, customer_id, since, tier, spent in zip(
-        clientele.people, clientele.ids, clientele.since, clientele.tiers(), clientele.spent_cents, strict=True
+    for number, (person, since, tier) in enumerate(
+        zip(clientele.people, clientele.since, clientele.tiers(), strict=True)
     ):
         joined_at = timestamp_text(_joined(store, options.first_day, since))
         yield (
             store.store_id,
-            customer_id,
+            clientele.ids[number],
             person.first_name,
             person.last_name,
             person.email,
@@ -206,7 +224,14 @@ def customer_rows(options: DemoOptions, store: Store, clientele: Clientele) -> I
             person.gender,
             (options.first_day + timedelta(days=since)).isoformat(),
             tier,
-            spent,
+            clientele.spent_cents[number],
+            clientele.purchases[number],
+            _moment_text(clientele.first_purchase[number]),
+            _moment_text(clientele.last_purchase[number]),
             joined_at,
             joined_at,
         )
+
+
+def _moment_text(epoch: int | None) -> str | None:
+    return None if epoch is None else timestamp_text(epoch)

@@ -242,5 +242,5 @@ class Shop:
         heading = Heading(kind, customer_id, payment, original, reason)
         transaction_id, paid_cents = self._printer.print(self._store, moment, heading, lines)
         if customer is not None:
-            self._clientele.spent_cents[customer] += paid_cents
+            self._clientele.enter(customer, moment.epoch, paid_cents, bought=kind == "sale")
         return transaction_id

@@ -6,21 +6,29 @@ import asyncio
 import io
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from seed.errors import AlreadyLoadedError
 from seed.generate import reference_data, sales_data
 from seed.options import DemoOptions
-from seed.tables import CUSTOMERS, MOVEMENTS, NULL, PRODUCTS, STORES, TRANSACTIONS, Batch, Table
+from seed.tables import CUSTOMERS, MOVEMENTS, NULL, PRODUCTS, STORES, TRANSACTIONS, Batch, Cell, Table
 
 Report = Callable[[str, int, int], None]
 
 # asyncpg has no types; a name for what is passed around all the same.
 Connection = Any
 
-# What the history leaves behind, and the column of it that triggers keep where they run.
-_SUMS: Final = {PRODUCTS.name: "current_stock", CUSTOMERS.name: "total_lifetime_value"}
+# What the history leaves behind: the columns of it that triggers keep where they run, as these find them.
+_SUMS: Final[dict[str, dict[str, Cell]]] = {
+    PRODUCTS.name: {"current_stock": 0},
+    CUSTOMERS.name: {
+        "total_lifetime_value": 0,
+        "purchase_count": 0,
+        "first_purchase_at": None,
+        "last_purchase_at": None,
+    },
+}
 _LOCK: Final = "retail demo data"
 
 _HOLDS_DATA: Final = """
@@ -193,6 +201,9 @@ def _without_sums(options: DemoOptions) -> list[Batch]:
     return [_zeroed(batch, _SUMS[batch.table.name]) for batch in sales_data(options) if batch.table.name in _SUMS]
 
 
-def _zeroed(batch: Batch, column: str) -> Batch:
-    position = batch.table.columns.index(column)
-    return Batch(batch.table, [(*row[:position], 0, *row[position + 1 :]) for row in batch.rows])
+def _zeroed(batch: Batch, blank: Mapping[str, Cell]) -> Batch:
+    columns = batch.table.columns
+    return Batch(
+        batch.table,
+        [tuple(blank.get(column, cell) for column, cell in zip(columns, row, strict=True)) for row in batch.rows],
+    )

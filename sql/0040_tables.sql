@@ -94,6 +94,9 @@ create table if not exists retail.customers (
   customer_since date not null default current_date,
   loyalty_tier text not null default 'bronze' check (loyalty_tier in ('bronze', 'silver', 'gold', 'platinum')),
   total_lifetime_value numeric(12, 2) not null default 0,
+  purchase_count integer not null default 0,
+  first_purchase_at timestamptz,
+  last_purchase_at timestamptz,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   erased_at timestamptz,
@@ -114,6 +117,9 @@ comment on column retail.customers.pseudonym_salt is
   'Goes into the keyed hashes that stand for this record''s personal values in the audit log; erasure replaces it.';
 comment on column retail.customers.total_lifetime_value is
   'Sum of total_amount over the customer''s transactions: paid less refunded, tax included.';
+comment on column retail.customers.purchase_count is 'Number of the customer''s sale receipts.';
+comment on column retail.customers.first_purchase_at is 'When the first of them was; null without one.';
+comment on column retail.customers.last_purchase_at is 'When the latest of them was; null without one.';
 create index if not exists idx_customers_loyalty_tier on retail.customers (store_id, loyalty_tier);
 create index if not exists idx_customers_created_at on retail.customers (store_id, created_at);
 create index if not exists idx_customers_phone on retail.customers (store_id, phone_key);
@@ -311,8 +317,8 @@ for each row execute function retail.tg__touch_updated_at();
 create or replace trigger _100_touch_updated_at before update on retail.product_embeddings
 for each row execute function retail.tg__touch_updated_at();
 
--- Stock and lifetime value follow the rows they are sums of, in the same transaction. Nobody else
--- writes them: mcp_user has no grant on these two columns (0090). Each sum therefore has two triggers.
+-- Stock and what a customer bought follow the rows they are sums of, in the same transaction. Nobody else
+-- writes them: mcp_user has no grant on these columns (0090). Each sum therefore has two triggers.
 -- A writer whom policies bind sums with the owner's rights, which FORCE holds to the writer's store; an
 -- operator's import is bound by none, has no context, and sums with its own.
 create or replace function retail.tg_items__move_stock() returns trigger
@@ -365,17 +371,24 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   update retail.customers c
-  set total_lifetime_value = c.total_lifetime_value + bought.amount
+  set total_lifetime_value = c.total_lifetime_value + bought.amount,
+    purchase_count = c.purchase_count + bought.purchases,
+    first_purchase_at = least(c.first_purchase_at, bought.first_at),
+    last_purchase_at = greatest(c.last_purchase_at, bought.last_at)
   from (
-    select store_id, customer_id, sum(total_amount) as amount
+    select store_id, customer_id, sum(total_amount) as amount,
+      count(*) filter (where transaction_type = 'sale') as purchases,
+      min(transaction_date) filter (where transaction_type = 'sale') as first_at,
+      max(transaction_date) filter (where transaction_type = 'sale') as last_at
     from new_transactions where customer_id is not null group by 1, 2
   ) bought
-  where c.store_id = bought.store_id and c.customer_id = bought.customer_id and bought.amount <> 0;
+  where c.store_id = bought.store_id and c.customer_id = bought.customer_id
+    and (bought.amount <> 0 or bought.purchases > 0);
   return null;
 end
 $$;
 comment on function retail.tg_sales_transactions__sum() is
-  'Keeps total_lifetime_value equal to the sum of the transactions.';
+  'Keeps what a customer bought in all, how often, first and last equal to the transactions.';
 
 create or replace function retail.tg_sales_transactions__sum_in_store() returns trigger
 language plpgsql security definer
@@ -383,12 +396,19 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   update retail.customers c
-  set total_lifetime_value = c.total_lifetime_value + bought.amount
+  set total_lifetime_value = c.total_lifetime_value + bought.amount,
+    purchase_count = c.purchase_count + bought.purchases,
+    first_purchase_at = least(c.first_purchase_at, bought.first_at),
+    last_purchase_at = greatest(c.last_purchase_at, bought.last_at)
   from (
-    select store_id, customer_id, sum(total_amount) as amount
+    select store_id, customer_id, sum(total_amount) as amount,
+      count(*) filter (where transaction_type = 'sale') as purchases,
+      min(transaction_date) filter (where transaction_type = 'sale') as first_at,
+      max(transaction_date) filter (where transaction_type = 'sale') as last_at
     from new_transactions where customer_id is not null group by 1, 2
   ) bought
-  where c.store_id = bought.store_id and c.customer_id = bought.customer_id and bought.amount <> 0;
+  where c.store_id = bought.store_id and c.customer_id = bought.customer_id
+    and (bought.amount <> 0 or bought.purchases > 0);
   return null;
 end
 $$;

@@ -37,6 +37,9 @@ select
   c.customer_since,
   c.loyalty_tier,
   c.total_lifetime_value,
+  c.purchase_count,
+  c.first_purchase_at,
+  c.last_purchase_at,
   c.erased_at
 from retail.customers c
 cross join viewer;

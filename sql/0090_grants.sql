@@ -7,7 +7,8 @@
 -- deleted: a correction is a return or an adjustment.
 -- NOTE: personal columns of customers, and what a till wrote freely on a receipt, are not granted for
 -- reading; retail.customer_card and retail.transaction_notes mask them. No tool reads a receipt's metadata.
--- NOTE: current_stock and total_lifetime_value are not granted for writing; triggers keep them (0040).
+-- NOTE: current_stock and a customer's value, purchases and their dates are not granted for writing; triggers
+-- keep them (0040).
 -- NOTE: nobody here reads or chooses a salt of the audit log's pseudonyms, or marks a customer as erased.
 -- NOTE: nothing in audit or guard is granted but the functions of 0030.
 
@@ -16,11 +17,12 @@ set role retail_owner;
 grant select on
   retail.stores, retail.product_categories, retail.category_tree, retail.products,
   retail.sales_transaction_items, retail.product_embeddings,
-  retail.customer_card, retail.transaction_notes
+  retail.customer_card, retail.customer_scores, retail.transaction_notes
 to mcp_user;
 
 grant select (
-  store_id, customer_id, customer_since, loyalty_tier, total_lifetime_value, created_at, updated_at
+  store_id, customer_id, customer_since, loyalty_tier, total_lifetime_value, purchase_count, first_purchase_at,
+  last_purchase_at, created_at, updated_at
 ) on retail.customers to mcp_user;
 
 grant
@@ -60,6 +62,8 @@ grant insert, update, delete on retail.product_embeddings to mcp_user;
 grant execute on function
   retail.new_id(),
   retail.match_customers(text, text, text, text),
+  retail.rfm_segment(integer, integer, integer),
+  retail.rfm_score(bigint, bigint),
   retail.search_products_by_similarity(public.vector, double precision, integer, text)
 to mcp_user;
 

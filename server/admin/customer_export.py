@@ -38,6 +38,9 @@ class ExportedCustomer(_Exported):
     customer_since: date
     loyalty_tier: str
     total_lifetime_value: Decimal
+    purchase_count: int
+    first_purchase_at: datetime | None
+    last_purchase_at: datetime | None
     created_at: datetime
     updated_at: datetime
     erased_at: datetime | None

@@ -25,6 +25,8 @@ select
       'customer_id', c.customer_id, 'first_name', c.first_name, 'last_name', c.last_name, 'email', c.email,
       'phone', c.phone, 'date_of_birth', c.date_of_birth, 'gender', c.gender, 'customer_since', c.customer_since,
       'loyalty_tier', c.loyalty_tier, 'total_lifetime_value', c.total_lifetime_value::text,
+      'purchase_count', c.purchase_count, 'first_purchase_at', c.first_purchase_at,
+      'last_purchase_at', c.last_purchase_at,
       'created_at', c.created_at, 'updated_at', c.updated_at, 'erased_at', c.erased_at
     ),
     'receipts', coalesce((

@@ -36,6 +36,17 @@ KEPT: dict[str, dict[str, str]] = {
         "cursor": "text",
         "store_id": "identifier",
     },
+    "list_bought_together": {
+        "sku": "identifier",
+        "period": "number",
+        "start_date": "number",
+        "end_date": "number",
+        "min_baskets": "number",
+        "sort": "number",
+        "limit": "number",
+        "cursor": "text",
+        "store_id": "identifier",
+    },
     "list_categories": {"store_id": "identifier"},
     "list_low_stock": {
         "category": "text",
@@ -74,6 +85,7 @@ KEPT: dict[str, dict[str, str]] = {
         "email": "text",
         "phone": "text",
         "loyalty_tier": "number",
+        "segment": "number",
         "limit": "number",
         "cursor": "text",
         "store_id": "identifier",
@@ -89,6 +101,29 @@ KEPT: dict[str, dict[str, str]] = {
         "min_rating": "number",
         "tags": "list of texts",
         "sort": "number",
+        "limit": "number",
+        "cursor": "text",
+        "store_id": "identifier",
+    },
+    "summarize_customers": {
+        "view": "number",
+        "period": "number",
+        "start_date": "number",
+        "end_date": "number",
+        "lapse_days": "number",
+        "store_id": "identifier",
+    },
+    "summarize_inventory": {
+        "group_by": "number",
+        "dead_after_days": "number",
+        "limit": "number",
+        "store_id": "identifier",
+    },
+    "summarize_returns": {
+        "period": "number",
+        "start_date": "number",
+        "end_date": "number",
+        "group_by": "number",
         "limit": "number",
         "cursor": "text",
         "store_id": "identifier",
@@ -219,6 +254,7 @@ def test_tools_whose_answers_name_customers_are_known() -> None:
         "list_transactions",
         "run_query",
         "search_customers",
+        "summarize_returns",
     }
 
 

@@ -23,6 +23,7 @@ TOOLS = (
     "get_store_context",
     "get_transaction",
     "list_audit_events",
+    "list_bought_together",
     "list_categories",
     "list_low_stock",
     "list_top_products",
@@ -30,15 +31,20 @@ TOOLS = (
     "run_query",
     "search_customers",
     "search_products",
+    "summarize_customers",
+    "summarize_inventory",
+    "summarize_returns",
     "summarize_sales",
 )
 PAGED_TOOLS = (
     "list_audit_events",
+    "list_bought_together",
     "list_low_stock",
     "list_top_products",
     "list_transactions",
     "search_customers",
     "search_products",
+    "summarize_returns",
     "summarize_sales",
 )
 # What all definitions together may cost a model that is told about them in every conversation.

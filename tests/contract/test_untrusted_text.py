@@ -39,6 +39,10 @@ SERVER_WRITTEN_IN = {
     "list_audit_events.rows.transport",
     "run_query.columns.type",
     "search_products.note",
+    "summarize_customers.activity.few_people",
+    "summarize_customers.earlier_activity.few_people",
+    "summarize_customers.note",
+    "summarize_customers.segments.definition",
 }
 # Texts of a closed form: one of a few words, a date, an id, an amount.
 CLOSED = ("enum", "const", "format", "pattern")

@@ -12,7 +12,7 @@ from tests.security.fuzzing import SECRET
 # In no response at all, whatever was asked.
 NEVER = re.compile(
     r"\b(retail|guard|audit|migrations|pg_catalog|information_schema)\.\w"
-    r"|set_store_context|match_customers|search_products_by_similarity|customer_card|phone_key|sales_transaction_items"
+    r"|set_store_context|match_customers|search_products_by_similarity|customer_card|customer_scores|phone_key|sales_transaction_items"
     r"|asyncpg|psycopg|pydantic|Traceback|SQLSTATE|mcp_user|rmcp_|server/\w+\.py|site-packages"
 )
 # In no refusal; an answer may repeat the caller's own text, which can look like this.

@@ -50,6 +50,16 @@ DISCREPANCIES = {
         ) t using (store_id, customer_id)
         where c.total_lifetime_value <> coalesce(t.spent, 0)
     """,
+    "purchases differ from sale receipts": """
+        select from retail.customers c
+        left join (
+          select store_id, customer_id, count(*) as purchases, min(transaction_date) as first_at,
+            max(transaction_date) as last_at
+          from retail.sales_transactions where transaction_type = 'sale' group by 1, 2
+        ) t using (store_id, customer_id)
+        where (c.purchase_count, c.first_purchase_at, c.last_purchase_at)
+          is distinct from (coalesce(t.purchases, 0), t.first_at, t.last_at)
+    """,
     "stock differs from movements": """
         select from retail.products p
         left join (

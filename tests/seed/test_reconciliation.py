@@ -42,6 +42,21 @@ def test_lifetime_value_is_the_sum_of_the_receipts(rows):
     assert all(row["total_lifetime_value"] == spent[row["customer_id"]] for row in rows["customers"])
 
 
+def test_purchases_are_counted_and_dated_by_the_sale_receipts(rows):
+    bought = defaultdict(list)
+    for receipt in rows["sales_transactions"]:
+        if receipt["transaction_type"] == "sale":
+            bought[receipt["customer_id"]].append(receipt["transaction_date"])
+
+    for row in rows["customers"]:
+        dates = bought[row["customer_id"]]
+        assert row["purchase_count"] == len(dates)
+        assert (row["first_purchase_at"], row["last_purchase_at"]) == (
+            min(dates, default=None),
+            max(dates, default=None),
+        )
+
+
 def test_tiers_follow_spending_and_their_shares(rows):
     order = ["bronze", "silver", "gold", "platinum"]
     seattle = [row for row in rows["customers"] if row["store_id"] == "seattle"]

@@ -111,6 +111,9 @@ async def test_card_shows_every_role_what_is_not_personal(clientele: Clientele, 
         "customer_since": date.today(),  # noqa: DTZ011, the database counts in its own zone
         "loyalty_tier": "bronze",
         "total_lifetime_value": 0,
+        "purchase_count": 0,
+        "first_purchase_at": None,
+        "last_purchase_at": None,
         "erased_at": None,
     }
 

@@ -6,6 +6,7 @@ What the server's login is told when it tries is in tests/security/test_oracles.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -108,6 +109,9 @@ async def test_one_store_may_use_a_value_once(
         "insert into retail.products (store_id, sku, product_name, price, current_stock)"
         " values ('seattle', 'NEW', 'New', 1, 1000)",
         "update retail.customers set total_lifetime_value = 1000",
+        "update retail.customers set purchase_count = 1000",
+        "update retail.customers set first_purchase_at = now()",
+        "update retail.customers set last_purchase_at = now()",
         "insert into retail.customers (store_id, first_name, last_name, email, total_lifetime_value)"
         " values ('seattle', 'New', 'Customer', 'new@example.com', 1000)",
     ],
@@ -177,6 +181,28 @@ async def test_lifetime_value_is_the_sum_of_the_transactions(operator: Any, two_
         )
 
         assert await operator.fetchval(VALUE, customer_id) == 120
+
+
+PURCHASES = """
+select purchase_count, first_purchase_at, last_purchase_at from retail.customers where customer_id = $1
+"""
+
+
+async def test_purchases_are_the_sales_whatever_order_they_are_entered_in(operator: Any, two_stores: TwoStores) -> None:
+    async with rolled_back(operator):
+        customer_id = await insert_customer(operator, "seattle")
+        early, middle, late = (datetime(2026, month, 1, tzinfo=UTC) for month in (1, 2, 3))
+        assert tuple(await operator.fetchrow(PURCHASES, customer_id)) == (0, None, None)
+
+        of_ada = {"amount": 0, "customer_id": customer_id}
+        sale_id = await insert_transaction(operator, "seattle", transaction_date=middle, **of_ada)
+        assert tuple(await operator.fetchrow(PURCHASES, customer_id)) == (1, middle, middle)
+
+        for when in (late, early):
+            await insert_transaction(operator, "seattle", transaction_date=when, **of_ada)
+        returned = {"transaction_type": "return", "original_transaction_id": sale_id}
+        await insert_transaction(operator, "seattle", transaction_date=late + timedelta(days=1), **of_ada, **returned)
+        assert tuple(await operator.fetchrow(PURCHASES, customer_id)) == (3, early, late)
 
 
 async def test_sale_without_a_customer_changes_nobodys_value(operator: Any, two_stores: TwoStores) -> None:

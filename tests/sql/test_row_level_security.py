@@ -135,7 +135,7 @@ TABLES = {
     ),
 }
 SHARED_TABLES = {"product_categories"}
-VIEWS_FOR_THE_SERVER = {"customer_card", "transaction_notes", "category_tree"}
+VIEWS_FOR_THE_SERVER = {"customer_card", "customer_scores", "transaction_notes", "category_tree"}
 VIEWS_FOR_OTHERS = {"audit_log", "table_stats", "index_usage", "slow_queries"}
 
 
@@ -213,7 +213,7 @@ async def test_server_login_cannot_truncate(mcp: Any, two_stores: TwoStores, tab
             await mcp.execute(f"truncate retail.{table} cascade")
 
 
-@pytest.mark.parametrize(("view", "rows"), [("customer_card", 2), ("transaction_notes", 1)])
+@pytest.mark.parametrize(("view", "rows"), [("customer_card", 2), ("customer_scores", 1), ("transaction_notes", 1)])
 @pytest.mark.parametrize("situation", [OWN, OTHER, NONE])
 async def test_masking_view_shows_the_own_store_only(
     mcp: Any, two_stores: TwoStores, situation: str, view: str, rows: int

@@ -37,6 +37,15 @@ def calls_about(side: Side, *, query: str = "hammer") -> list[Call]:
         *(("run_query", {"sql": sql}) for sql in queries_about(side)),
         ("list_low_stock", {}),
         ("list_low_stock", {"brand": side.brand}),
+        *(("summarize_inventory", {"group_by": group_by}) for group_by in ("category", "brand", "supplier")),
+        *(
+            ("summarize_returns", {**PERIOD, "group_by": group_by})
+            for group_by in ("reason", "product", "category", "customer", "day")
+        ),
+        ("list_bought_together", {**PERIOD, "min_baskets": 2}),
+        ("list_bought_together", {**PERIOD, "min_baskets": 2, "sku": side.sku}),
+        ("summarize_customers", PERIOD),
+        *(("summarize_customers", {"view": view}) for view in ("segments", "cohorts", "value")),
     ]
 
 
@@ -58,6 +67,7 @@ def searches_for(side: Side) -> list[dict[str, str]]:
         {"email": side.email},
         {"phone": side.phone},
         {"loyalty_tier": "gold"},
+        {"segment": "new"},
     ]
 
 

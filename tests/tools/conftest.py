@@ -18,6 +18,8 @@ from tests.tools.neighbours import Neighbours, open_neighbours
 from tests.tools.reference import StoreData, load
 from tests.tools.shop import Shop
 
+SEEDS = (7, 11, 2024)
+Seeded = dict[int, tuple[Client[Any], StoreData]]
 DEMO_STORES = ("seattle", "redmond", "bellevue", "online")
 
 
@@ -55,6 +57,25 @@ async def years_client(years: Retailer) -> AsyncIterator[Client[Any]]:
 async def years_data(years: Retailer) -> StoreData:
     """The raw rows of that store."""
     return await load(years, "seattle")
+
+
+@pytest.fixture(scope="session")
+async def seeded(
+    cluster: Cluster, template: str, years_client: Client[Any], years_data: StoreData
+) -> AsyncIterator[Seeded]:
+    """The store of `years`, and two others of that length with other random seeds."""
+    found: Seeded = {SEEDS[0]: (years_client, years_data)}
+    async with AsyncExitStack() as stack:
+        for seed in SEEDS[1:]:
+            name = await stack.enter_async_context(cluster.temporary_database(template))
+            retailer = Retailer(cluster.admin_url(name), cluster.app_url(name))
+            options = DemoOptions(
+                stores=1, customers=80, products=40, transactions=1_200, days=1_005, random_seed=seed, as_of=DEMO_AS_OF
+            )
+            await load_demo(retailer.admin_url, options)
+            client = await stack.enter_async_context(retailer.client("seattle"))
+            found[seed] = client, await load(retailer, "seattle")
+        yield found
 
 
 @pytest.fixture(scope="session")

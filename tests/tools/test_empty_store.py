@@ -47,6 +47,9 @@ LISTS: list[tuple[str, dict[str, Any]]] = [
     *(("search_products", {"query": "hammer", "mode": mode}) for mode in ("hybrid", "semantic", "keyword")),
     ("list_low_stock", {}),
     ("list_low_stock", {"max_days_of_supply": 7}),
+    *(("summarize_returns", {**PERIOD, "group_by": group_by}) for group_by in ("reason", "product", "customer")),
+    ("list_bought_together", PERIOD),
+    *(("search_customers", {"segment": segment}) for segment in ("champions", "at_risk", "lost")),
 ]
 
 
@@ -63,6 +66,7 @@ async def client(cluster: Cluster, template: str) -> AsyncIterator[Client[Any]]:
 
 async def test_every_tool_is_asked_here(client: Client[Any]) -> None:
     asked = {*ABSENT, *(tool for tool, _ in LISTS), "get_store_context", "list_categories", "get_products"}
+    asked |= {"summarize_customers", "summarize_inventory"}
 
     assert asked == {tool.name for tool in await client.list_tools()}
 
@@ -137,3 +141,35 @@ async def test_the_context_has_no_sale_dates_and_counts_nothing(client: Client[A
     assert (found["first_sale_date"], found["last_sale_date"]) == (None, None)
     counts = ("customers", "active_products", "products_not_searchable_by_meaning")
     assert {found[name] for name in counts} == {0}
+
+
+async def test_returns_are_zero_and_have_no_rate(client: Client[Any]) -> None:
+    found = await answer(client, "summarize_returns", **PERIOD)
+
+    none = {"units_returned": 0, "units_sold": 0, "return_rate_percent": None, "returns_value": "0.00", "receipts": 0}
+    assert found["totals"] == found["earlier_totals"] == none | {"is_few": True}
+    assert found["change"] == {"units_returned": 0, "units_returned_percent": None, "return_rate_points": None}
+    assert (found["median_days_to_return"], found["sold_and_returned_percent"]) == (None, None)
+
+
+async def test_nobody_bought_lapsed_or_stayed(client: Client[Any]) -> None:
+    activity = (await answer(client, "summarize_customers", **PERIOD))["activity"]
+    segments = await answer(client, "summarize_customers", view="segments")
+    cohorts = await answer(client, "summarize_customers", view="cohorts")
+    value = await answer(client, "summarize_customers", view="value")
+
+    assert {activity[name] for name in activity if name.endswith(("buyers", "customers"))} == {0}
+    assert (activity["net_revenue_per_buyer"], activity["few_people"]) == (None, [])
+    assert {row["customers"] for row in segments["segments"]} == {0}
+    assert segments["note"] is not None
+    assert [row["customers"] for row in cohorts["cohorts"]] == [0] * 12
+    assert cohorts["cohort_table"]["retained_percent"] == [None] * 11
+    assert value["value_bands"] == []
+    assert (value["value"]["lifetime_value"], value["value"]["mean_value"]) == ("0.00", None)
+
+
+async def test_there_is_no_stock(client: Client[Any]) -> None:
+    found = await answer(client, "summarize_inventory")
+
+    assert (found["totals"]["products"], found["totals"]["stock_value"]) == (0, "0.00")
+    assert (found["groups"], found["dead_stock"], found["more_groups"], found["more_dead_products"]) == ([], [], 0, 0)

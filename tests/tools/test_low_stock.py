@@ -9,7 +9,8 @@ import pytest
 
 from tests.support import answer
 from tests.tools.asking import Callers, walk
-from tests.tools.reference import StoreData, low_stock
+from tests.tools.reference import StoreData
+from tests.tools.reference_inventory import replenished
 from tests.tools.shop import Goods, Shop
 
 FILTERS: dict[str, dict[str, Any]] = {
@@ -37,7 +38,7 @@ async def test_products_that_run_out_equal_the_reference(
 ) -> None:
     client = await recent_as(store_id)
     found = await answer(client, "list_low_stock", limit=1, **FILTERS[chosen])
-    expected = low_stock(recent_data[store_id], *period_of(found), **FILTERS[chosen])
+    expected = replenished(recent_data[store_id], *period_of(found), **FILTERS[chosen])
 
     assert await walk(client, "list_low_stock", limit=100, **FILTERS[chosen]) == expected.rows
     assert found["total_matches"] == len(expected.rows)
@@ -52,7 +53,7 @@ async def test_pages_together_are_the_whole_list(
     client = await recent_as("online")
     period = period_of(await answer(client, "list_low_stock", limit=1))
 
-    assert await walk(client, "list_low_stock", limit=limit) == low_stock(recent_data["online"], *period).rows
+    assert await walk(client, "list_low_stock", limit=limit) == replenished(recent_data["online"], *period).rows
 
 
 async def test_sales_are_those_of_the_thirty_days_that_end_today(recent_as: Callers) -> None:

@@ -17,13 +17,13 @@ from tests.tools.reference import (
     ADDITIVE,
     StoreData,
     comparison_period,
-    customers,
     product_hit,
     products,
     summary,
     top_products,
     transactions,
 )
+from tests.tools.reference_customers import found_customers
 
 bounded = settings(
     max_examples=25,
@@ -212,4 +212,4 @@ async def test_customers_of_any_criteria_equal_the_reference(
 
     rows = await walk(await demo_as("seattle"), "search_customers", limit=100, **asked)
 
-    assert rows == customers(demo_data["seattle"], **asked)
+    assert rows == found_customers(demo_data["seattle"], **asked)

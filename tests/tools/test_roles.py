@@ -37,6 +37,9 @@ HIDDEN: dict[Role, tuple[str, ...]] = {
 }
 
 
+SAME_FOR_ALL = ("summarize_sales", "summarize_customers", "list_bought_together", "list_categories", "search_products")
+
+
 def stand_in(neighbours: Neighbours) -> str:
     return pseudonym({"customer_id": neighbours.seattle.customer_id})
 
@@ -124,8 +127,32 @@ async def test_figures_are_the_same_for_every_role(neighbours: Neighbours, role:
     manager = await neighbours.acting("seattle")
     client = await neighbours.acting("seattle", role=role)
     for tool, asked in calls_about(neighbours.seattle):
-        if tool in ("summarize_sales", "list_low_stock", "list_categories", "search_products"):
+        if tool in SAME_FOR_ALL:
             assert await answer(client, tool, **asked) == await answer(manager, tool, **asked)
+
+
+@pytest.mark.parametrize("role", ROLES)
+async def test_stock_tells_what_it_cost_to_managers_and_analysts(neighbours: Neighbours, role: Role) -> None:
+    client = await neighbours.acting("seattle", role=role)
+
+    (low,) = (await answer(client, "list_low_stock"))["rows"]
+    (group,) = (await answer(client, "summarize_inventory"))["groups"]
+
+    # Four less three sold and one back: two at 12.00.
+    seen = "24.00" if role in ("manager", "analyst") else None
+    assert (low["stock_value"], group["figures"]["stock_value"]) == (seen, seen)
+    assert (low["order_cost"] is None) is (seen is None)
+    assert group["figures"]["retail_value"] == "40.00"
+
+
+@pytest.mark.parametrize("role", ROLES)
+async def test_returns_name_their_customer_as_the_role_may_see(neighbours: Neighbours, role: Role) -> None:
+    client = await neighbours.acting("seattle", role=role)
+
+    (row,) = (await answer(client, "summarize_returns", **PERIOD, group_by="customer"))["rows"]
+
+    assert row["label"] == (CARD[role]["name"] or stand_in(neighbours))
+    assert row["customer_id"] == str(neighbours.seattle.customer_id)
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -23,6 +23,22 @@ class LoyaltyTier(StrEnum):
     PLATINUM = "platinum"
 
 
+class Segment(StrEnum):
+    """Segments by recency, frequency and monetary value, best first; sql/0072 defines them."""
+
+    CHAMPIONS = "champions"
+    LOYAL = "loyal"
+    POTENTIAL_LOYALISTS = "potential_loyalists"
+    NEW = "new"
+    PROMISING = "promising"
+    NEED_ATTENTION = "need_attention"
+    ABOUT_TO_SLEEP = "about_to_sleep"
+    AT_RISK = "at_risk"
+    CANT_LOSE = "cant_lose"
+    HIBERNATING = "hibernating"
+    LOST = "lost"
+
+
 CustomerId = Annotated[UUID, Field(description="Pass to get_customer, or to list_transactions for all receipts.")]
 Pseudonym = Annotated[str, Field(description="Stands for the customer where names may not be shown.")]
 LifetimeValue = Annotated[Money, Field(description="Paid less refunded since the first purchase, tax included.")]
@@ -42,6 +58,8 @@ class CustomerHit(Result):
     last_purchase_date: date | None = Field(
         description="Day of the latest sale in the store's time zone; null when there was none."
     )
+    days_since_last_purchase: int | None = Field(description="Days from that day to today; null without a sale.")
+    orders: int = Field(description="Number of sale receipts since ever.")
 
 
 class CustomerPage(Answer):
@@ -77,6 +95,32 @@ class FavouriteCategory(Result):
     )
 
 
+class RfmScores(Result):
+    """Place among the store's buyers, in fifths: 5 for the best, 1 for the last."""
+
+    segment: Segment = Field(description="What the scores make of the customer; see summarize_customers.")
+    recency_score: int = Field(description="By the latest purchase.")
+    frequency_score: int = Field(description="By the number of purchases.")
+    monetary_score: int = Field(description="By lifetime value.")
+
+
+class PurchaseRhythm(Result):
+    """How regularly a customer buys; all purchases of one day count as one."""
+
+    purchase_days: int = Field(description="Days on which the customer bought.")
+    median_days_between: float | None = Field(
+        description="Half of the pauses between them are at most this long; null with fewer than two such days."
+    )
+    mean_days_between: float | None = Field(description="Average pause in days; null with fewer than two such days.")
+    expected_next_purchase_date: date | None = Field(
+        description="Latest purchase day and the median pause, rounded up; null with fewer than four purchase days."
+    )
+    is_overdue: bool | None = Field(description="True when that day has passed; null when it cannot be told.")
+    days_overdue: int | None = Field(
+        description="Days since that day, 0 when not overdue; null when it cannot be told."
+    )
+
+
 class CustomerProfile(Answer):
     """A customer and what the customer bought in this store."""
 
@@ -103,6 +147,10 @@ class CustomerProfile(Answer):
     first_purchase_date: date | None = Field(description="Day of the first sale, in the store's time zone.")
     last_purchase_date: date | None = Field(description="Day of the latest sale, in the store's time zone.")
     days_since_last_purchase: int | None = Field(description="Days from that day to today; null without a sale.")
+    rfm: RfmScores | None = Field(
+        description="Null without a purchase, after erasure, and in a store with fewer than five buyers."
+    )
+    rhythm: PurchaseRhythm = Field(description="Pauses between purchases, and when the next one is due.")
     recent_purchases: list[RecentPurchase] = Field(description="The five latest receipts, newest first.")
     favourite_categories: list[FavouriteCategory] = Field(
         description="The three categories with most net revenue; one that all went back is left out."

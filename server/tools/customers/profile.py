@@ -17,7 +17,14 @@ from server.store_scope import StoreScopes, store_scopes
 from server.toolkit.annotations import READ_ONLY, needs
 from server.toolkit.params import StoreId
 from server.toolkit.results import Result
-from server.tools.customers.models import CustomerProfile, FavouriteCategory, LoyaltyTier, RecentPurchase
+from server.tools.customers.models import (
+    CustomerProfile,
+    FavouriteCategory,
+    LoyaltyTier,
+    PurchaseRhythm,
+    RecentPurchase,
+    RfmScores,
+)
 
 
 class _CustomerRow(Result):
@@ -44,6 +51,8 @@ class _CustomerRow(Result):
 
 QUERIES = QueryFile("server.tools.customers", "profile.sql")
 CUSTOMER = QUERIES.query("customer", _CustomerRow)
+RFM_SCORES = QUERIES.query("rfm_scores", RfmScores)
+PURCHASE_RHYTHM = QUERIES.query("purchase_rhythm", PurchaseRhythm)
 RECENT_PURCHASES = QUERIES.query("recent_purchases", RecentPurchase)
 FAVOURITE_CATEGORIES = QUERIES.query("favourite_categories", FavouriteCategory)
 
@@ -54,11 +63,11 @@ async def get_customer(
     store_id: StoreId = None,
     scopes: StoreScopes = Depends(store_scopes),
 ) -> CustomerProfile:
-    """Get one customer's profile: contact, lifetime value, last receipts, favourite categories.
+    """Get one customer's profile: contact, value, RFM segment, purchase rhythm, receipts, favourites.
 
     Use this tool when you need to:
     - see who a customer is and how much, how often and how lately they bought
-    - know what they bought last and what they like to buy
+    - know what they bought last, what they like to buy, and whether the next purchase is overdue
 
     Do not use it to find a customer; use search_customers. For older receipts use list_transactions
     with customer_id.
@@ -70,12 +79,16 @@ async def get_customer(
         customer = await store.db.first(CUSTOMER, customer_id, store.time_zone, store.today)
         if customer is None:
             raise NotFoundError(f"No customer with this id in {store.store_id}. Find the id with search_customers.")
+        rfm = await store.db.first(RFM_SCORES, customer_id)
+        rhythm = await store.db.one(PURCHASE_RHYTHM, customer_id, store.time_zone, store.today)
         purchases = await store.db.all(RECENT_PURCHASES, customer_id)
         categories = await store.db.all(FAVOURITE_CATEGORIES, customer_id)
     return CustomerProfile(
         **dict(customer),
         store_id=store.store_id,
         currency=store.currency,
+        rfm=rfm,
+        rhythm=rhythm,
         recent_purchases=purchases,
         favourite_categories=categories,
     )

@@ -35,6 +35,58 @@ cross join lateral (
 ) bought
 where c.customer_id = $1::uuid;
 
+-- name: rfm_scores
+-- $1 customer id. The scores of retail.customer_scores for one customer, without ranking all others; no row for
+-- who is not in it.
+select
+  retail.rfm_segment(s.recency_score, s.frequency_score, s.monetary_score) as segment,
+  s.recency_score,
+  s.frequency_score,
+  s.monetary_score
+from (
+  select
+    6 - retail.rfm_score(count(*) filter (where o.last_purchase_at > c.last_purchase_at), count(*)) as recency_score,
+    retail.rfm_score(count(*) filter (where o.purchase_count < c.purchase_count), count(*)) as frequency_score,
+    retail.rfm_score(count(*) filter (where o.total_lifetime_value < c.total_lifetime_value), count(*))
+      as monetary_score
+  from retail.customer_card c
+  join retail.customer_card o on o.purchase_count > 0 and o.erased_at is null
+  where c.customer_id = $1::uuid and c.purchase_count > 0 and c.erased_at is null
+) s
+where s.recency_score is not null;
+
+-- name: purchase_rhythm
+-- $1 customer id, $2 IANA time zone, $3 today there (date). One row. Three pauses are the fewest that tell
+-- a rhythm from chance.
+with day as (
+  select distinct (t.transaction_date at time zone $2::text)::date as bought
+  from retail.sales_transactions t
+  where t.customer_id = $1::uuid and t.transaction_type = 'sale'
+),
+pause as (
+  select d.bought, d.bought - lag(d.bought) over (order by d.bought) as days
+  from day d
+),
+figure as (
+  select
+    count(*) as purchase_days,
+    percentile_cont(0.5) within group (order by p.days) as median_days_between,
+    round(avg(p.days), 1) as mean_days_between,
+    case when count(p.days) >= 3 then
+      max(p.bought) + ceil(percentile_cont(0.5) within group (order by p.days))::int
+    end as expected_next_purchase_date
+  from pause p
+)
+select
+  f.purchase_days,
+  f.median_days_between,
+  f.mean_days_between,
+  f.expected_next_purchase_date,
+  f.expected_next_purchase_date < $3::date as is_overdue,
+  case when f.expected_next_purchase_date is not null then greatest($3 - f.expected_next_purchase_date, 0) end
+    as days_overdue
+from figure f;
+
 -- name: recent_purchases
 -- $1 customer id. The five latest receipts, newest first, each with up to five product names.
 select

@@ -16,15 +16,15 @@ from server.store_scope import StoreScopes, store_scopes
 from server.toolkit.annotations import READ_ONLY, needs
 from server.toolkit.cursors import RankedPages
 from server.toolkit.params import Cursor, Limit, StoreId
-from server.tools.customers.models import CustomerHit, CustomerPage, LoyaltyTier
+from server.tools.customers.models import CustomerHit, CustomerPage, LoyaltyTier, Segment
 
 MIN_PHONE_DIGITS = 4
 # What a role sees unmasked it may search by; the database holds to the same (sql/0070).
 SEARCHABLE: Mapping[Role, Set[str]] = {
-    "manager": {"name", "email", "phone", "loyalty_tier"},
-    "support": {"name", "phone", "loyalty_tier"},
-    "analyst": {"loyalty_tier"},
-    "auditor": {"loyalty_tier"},
+    "manager": {"name", "email", "phone", "loyalty_tier", "segment"},
+    "support": {"name", "phone", "loyalty_tier", "segment"},
+    "analyst": {"loyalty_tier", "segment"},
+    "auditor": {"loyalty_tier", "segment"},
 }
 
 
@@ -64,30 +64,34 @@ async def search_customers(
         ),
     ] = None,
     loyalty_tier: Annotated[LoyaltyTier | None, Field(description="Only customers of this tier.")] = None,
+    segment: Annotated[
+        Segment | None,
+        Field(description="Only customers of this RFM segment, for example at_risk to win back; highest value first."),
+    ] = None,
     limit: Limit = 20,
     cursor: Cursor = None,
     store_id: StoreId = None,
     scopes: StoreScopes = Depends(store_scopes),
 ) -> CustomerPage:
-    """Find customers by name, e-mail, phone or loyalty tier; criteria given together must all match.
+    """Find customers by name, e-mail, phone, tier or segment; criteria given together must all match.
 
     Use this tool when you need to:
     - find the customer who is calling or writing, to get a customer_id
-    - list the best customers of a tier, by lifetime value
+    - list the best customers of a tier or segment, by lifetime value, with days since the last purchase
 
     Do not use it for what one customer bought; use get_customer. For all receipts of a customer use
     list_transactions.
-    Pass at least one of name, email, phone and loyalty_tier. A role searches only by what it sees:
-    support not by email, analyst and auditor by loyalty_tier alone. Further rows follow with
-    next_cursor.
+    Pass at least one criterion. A role searches only by what it sees: support not by email, analyst and
+    auditor by loyalty_tier and segment alone. summarize_customers tells the segments and their sizes.
 
-    Example: search_customers(name="smith", loyalty_tier="gold", limit=10)
+    Example: search_customers(segment="at_risk", loyalty_tier="gold", limit=10)
     """
     wanted = {
         "name": " ".join((name or "").replace(",", " ").split()),
         "email": (email or "").strip(),
         "phone": (phone or "").strip(),
         "loyalty_tier": loyalty_tier,
+        "segment": segment,
     }
     given = {field: value for field, value in wanted.items() if value}
     _check_criteria(given)
@@ -100,7 +104,9 @@ async def search_customers(
             given.get("email"),
             given.get("phone"),
             given.get("loyalty_tier"),
+            given.get("segment"),
             store.time_zone,
+            store.today,
             limit,
             pages.offset,
         )
@@ -118,7 +124,9 @@ async def search_customers(
 
 def _check_criteria(given: Mapping[str, str | None]) -> None:
     if not given:
-        raise InvalidInputError("Say whom to look for: pass at least one of name, email, phone and loyalty_tier.")
+        raise InvalidInputError(
+            "Say whom to look for: pass at least one of name, email, phone, loyalty_tier and segment."
+        )
     phone = given.get("phone")
     if phone is not None and sum(character in "0123456789" for character in phone) < MIN_PHONE_DIGITS:
         raise InvalidInputError(

@@ -1,9 +1,9 @@
 -- name: search_customers
--- Customers by part of a name, e-mail, phone and loyalty tier, one page of the ranking.
--- $1 name part, $2 e-mail, $3 phone, $4 loyalty tier (text; null: no filter), $5 IANA time zone,
--- $6 limit, $7 offset (int).
+-- Customers by part of a name, e-mail, phone, loyalty tier and segment, one page of the ranking.
+-- $1 name part, $2 e-mail, $3 phone, $4 loyalty tier, $5 segment (text; null: no filter), $6 IANA time zone,
+-- $7 today there (date), $8 limit, $9 offset (int).
 -- Better match first, then higher lifetime value: an order by name would tell it to those who must
--- not see it. Cards and last purchases are looked up for the page only.
+-- not see it. Cards are looked up for the page only.
 with matched as (
   select
     row_number() over (order by m.match_rank, key.total_lifetime_value desc, key.customer_id) as place,
@@ -18,6 +18,8 @@ with matched as (
     where c.customer_id = m.customer_id
     offset 0
   ) key
+  where $5::text is null
+    or m.customer_id in (select s.customer_id from retail.customer_scores s where s.segment = $5)
 )
 select
   card.customer_id,
@@ -28,23 +30,19 @@ select
   card.loyalty_tier,
   card.customer_since,
   card.total_lifetime_value as lifetime_value,
-  last.purchase_date as last_purchase_date,
+  card.last_purchase_date,
+  $7::date - card.last_purchase_date as days_since_last_purchase,
+  card.purchase_count as orders,
   m.total_matches
 from matched m
 cross join lateral (
   select
     c.customer_id, c.pseudonym, c.first_name || ' ' || c.last_name as name, c.email, c.phone,
-    c.loyalty_tier, c.customer_since, c.total_lifetime_value
+    c.loyalty_tier, c.customer_since, c.total_lifetime_value, c.purchase_count,
+    (c.last_purchase_at at time zone $6::text)::date as last_purchase_date
   from retail.customer_card c
   where c.store_id = m.store_id and c.customer_id = m.customer_id
   offset 0
 ) card
-left join lateral (
-  select (t.transaction_date at time zone $5::text)::date as purchase_date
-  from retail.sales_transactions t
-  where t.store_id = m.store_id and t.customer_id = m.customer_id and t.transaction_type = 'sale'
-  order by t.transaction_date desc
-  limit 1
-) last on true
-where m.place > $7::int and m.place <= $7::int + $6::int
+where m.place > $9::int and m.place <= $9::int + $8::int
 order by m.place;

@@ -9,6 +9,7 @@ from fastmcp.tools import tool
 from pydantic import Field
 
 from server.db.queries import QueryFile
+from server.principal import COST_ROLES
 from server.store_scope import StoreScopes, store_scopes
 from server.toolkit.annotations import READ_ONLY, needs
 from server.toolkit.cursors import RankedPages
@@ -72,11 +73,11 @@ async def list_low_stock(
 
     Use this tool when you need to:
     - answer "what is out of stock or nearly so, and what sells out before a delivery arrives?"
-    - prepare orders: each row has sales per day, days of supply, lead time, supplier and quantity
+    - prepare orders: each row has sales per day, days of supply, lead time, supplier, quantity, cost
     - see what lasts less than a week (max_days_of_supply=7)
 
-    Do not use it for the stock of products you can name; use get_products. For products that do not
-    sell use list_top_products with order="slowest".
+    Do not use it for the stock of products you can name; use get_products. For stock that does
+    not sell, and for orders per supplier, use summarize_inventory.
     Discontinued products are left out. Further rows follow with next_cursor.
 
     Example: list_low_stock(category="Electrical", include_without_sales=false, limit=20)
@@ -87,12 +88,21 @@ async def list_low_stock(
         period = resolve_period(None, None, store.today, store.time_zone)
         counts = await store.db.one(STOCK_COUNTS, category, brand)
         rows = await store.db.all(
-            LOW_STOCK, period.start_date, period.end_date, store.time_zone, *filters, limit, pages.offset
+            LOW_STOCK,
+            period.start_date,
+            period.end_date,
+            store.time_zone,
+            *filters,
+            limit,
+            pages.offset,
+            store.role in COST_ROLES,
+            store.today,
         )
     total = rows[0].total_matches if rows else 0
     next_cursor = pages.next_cursor(len(rows), total)
     return LowStockPage(
         store_id=store.store_id,
+        currency=store.currency,
         sales_period=period,
         low_products=counts.low_products,
         out_of_stock_products=counts.out_of_stock_products,

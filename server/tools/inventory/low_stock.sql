@@ -3,7 +3,9 @@
 -- faster the sooner), then by days of supply, then those without sales.
 -- $1 first day and $2 last day of the sales to look at (date, inclusive), $3 IANA time zone,
 -- $4 category (with those below it), $5 brand, $6 days of supply or null for the reorder point,
--- $7 whether products without sales count, $8 limit, $9 offset (int).
+-- $7 whether products without sales count, $8 limit, $9 offset (int), $10 whether the caller may see costs,
+-- $11 today (date).
+-- An order fills up to the maximum, or to what keeps the minimum while it is under way, where that is more.
 -- The stock ledger holds every sold and returned line at the time of its receipt.
 with recursive wanted_category as (
   select c.category_id from retail.product_categories c where lower(c.category_name) = lower($4::text)
@@ -18,6 +20,11 @@ stock as (
     p.product_id,
     p.sku,
     p.current_stock,
+    greatest(
+      p.maximum_stock,
+      p.minimum_stock
+        + ceil(greatest(sold.units_sold, 0)::numeric * p.lead_time_days / ($2::date - $1::date + 1))::int
+    ) as order_up_to,
     sold.units_sold,
     greatest(sold.units_sold, 0)::numeric / ($2::date - $1::date + 1) as daily_velocity,
     greatest(p.current_stock, 0) * ($2::date - $1::date + 1)::numeric / nullif(greatest(sold.units_sold, 0), 0)
@@ -49,6 +56,7 @@ ranked as (
     count(*) over () as total_matches,
     s.store_id,
     s.product_id,
+    s.order_up_to,
     s.units_sold,
     s.daily_velocity,
     s.days_of_supply
@@ -71,7 +79,16 @@ select
   p.lead_time_days,
   coalesce(p.current_stock <= 0 or r.days_of_supply < p.lead_time_days, false) and r.daily_velocity > 0
     as will_run_out_before_delivery,
-  greatest(p.maximum_stock - p.current_stock, 0) as suggested_order_quantity,
+  case when r.daily_velocity > 0 then
+    $11::date + greatest(
+      floor((p.current_stock - p.minimum_stock)::numeric * ($2::date - $1::date + 1) / r.units_sold)::int
+        - p.lead_time_days,
+      0
+    )
+  end as order_by_date,
+  greatest(r.order_up_to - p.current_stock, 0) as suggested_order_quantity,
+  case when $10::boolean then greatest(r.order_up_to - p.current_stock, 0) * p.cost end as order_cost,
+  case when $10 then greatest(p.current_stock, 0) * p.cost end as stock_value,
   p.supplier_name,
   last.sold_date as last_sold_date,
   r.total_matches

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from server.toolkit.results import Answer, HasMore, NextCursor, PeriodUsed, Result
+from server.toolkit.results import Answer, Currency, HasMore, Money, NextCursor, PeriodUsed, Result
 from server.toolkit.untrusted import NameText, ShortText
 
 
@@ -15,7 +15,7 @@ class LowStockProduct(Result):
     """A product that runs out, with what to order.
 
     Source:
-        suggested_order_quantity: the (s, S) policy - at the reorder point s order up to the maximum S.
+        suggested_order_quantity: the (s, S) policy - at the reorder point s order up to the level S.
         Scarf, The Optimality of (S, s) Policies in the Dynamic Inventory Problem, 1960.
     """
 
@@ -37,12 +37,17 @@ class LowStockProduct(Result):
     will_run_out_before_delivery: bool = Field(
         description="True when it sells and days_of_supply is less than lead_time_days, or nothing is left."
     )
+    order_by_date: date | None = Field(
+        description="Last day to order before the stock falls below minimum_stock, today at the earliest; null unsold."
+    )
     suggested_order_quantity: int = Field(
         description=(
-            "maximum_stock - current_stock, at least 0: the units that fill the shelf up. Orders under way are not "
-            "known and must be taken off."
+            "Units that fill up to maximum_stock, or to minimum_stock and what sells in lead_time_days where that is "
+            "more; at least 0. Orders under way are not known and must be taken off."
         )
     )
+    order_cost: Money | None = Field(description="Cost of that quantity; null without a cost or where you see none.")
+    stock_value: Money | None = Field(description="Units on hand at cost; null without a cost or where you see none.")
     supplier_name: ShortText | None
     last_sold_date: date | None = Field(
         description="Day of the latest sale in the store's time zone; null when it never sold."
@@ -53,6 +58,7 @@ class LowStockPage(Answer):
     """Products that run out, most urgent first."""
 
     store_id: str = Field(description="The store whose stock this is.")
+    currency: Currency
     sales_period: PeriodUsed = Field(description="The 30 days that units_sold is about, today included.")
     low_products: int = Field(
         description="Active products at or below their reorder point, in this category and brand."
