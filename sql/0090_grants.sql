@@ -60,7 +60,8 @@ grant insert, update, delete on retail.product_embeddings to mcp_user;
 grant execute on function
   retail.new_id(),
   retail.match_customers(text, text, text, text),
-  retail.search_products_by_similarity(public.vector, double precision, integer, text)
+  retail.search_products_by_similarity(public.vector, double precision, integer, text),
+  retail.nearest_products(public.vector, text, integer)
 to mcp_user;
 
 reset role;

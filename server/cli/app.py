@@ -5,7 +5,7 @@ from __future__ import annotations
 from cyclopts import App
 
 from server import __version__
-from server.cli import audit, config, customers, database, keys, principals, serve, stores, tokens
+from server.cli import audit, config, customers, database, indexes, keys, principals, serve, stores, tokens
 from server.cli.running import run
 
 app = App(
@@ -23,6 +23,7 @@ app.command(principals.app)
 app.command(tokens.app)
 app.command(stores.app)
 app.command(customers.app)
+app.command(indexes.app)
 app.command(audit.app)
 app.command(keys.app)
 

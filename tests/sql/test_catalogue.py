@@ -22,7 +22,7 @@ GUESTS = {
 SHARED = "product_categories"
 POLICY = "(store_id = ( SELECT guard.store() AS store))"
 PINNED = "search_path=pg_catalog, pg_temp"
-# Not unique, so that no duplicate error speaks of another store.
+# Not unique, so that no duplicate error speaks of another store. Vector indexes are of one store each: tests/large.
 INDEXES_WITHOUT_STORE = {
     # A store is a tenant, so an index over stores leads nowhere else.
     "idx_stores_region",
@@ -123,6 +123,7 @@ FUNCTION_GRANTS = {
     "retail.embedding_state",
     "retail.list_audit_events",
     "retail.match_customers",
+    "retail.nearest_products",
     "retail.new_id",
     "retail.search_products_by_similarity",
     "retail.set_store_context",
@@ -484,7 +485,7 @@ async def test_every_view_is_a_security_barrier_or_for_operators_or_of_shared_da
            and not coalesce(reloptions, '{}') @> '{security_barrier=true}'""",
     )
 
-    assert set(plain) == {"table_stats", "index_usage", "slow_queries", "category_tree"}
+    assert set(plain) == {"table_stats", "index_usage", "slow_queries", "category_tree", "vector_indexes"}
 
 
 @each_login
