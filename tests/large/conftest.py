@@ -70,6 +70,8 @@ async def open_stores(cluster: Cluster, template: str) -> AsyncIterator[Stores]:
                     list(names),
                 )
         await embed_products(retailer.admin_url, EMBEDDER)
+        # What autovacuum does within a minute.
+        await retailer.execute("analyze")
         yield Stores(retailer)
 
 
