@@ -31,7 +31,7 @@ _KINDS = (
 _TRAITS = ("red", "steel", "folding", "waterproof", "cordless", "small", "heavy duty", "child size", "bamboo", "silent")
 _USES = ("for the workshop", "for travel", "for winter", "for the balcony", "as a gift")
 NAMES = tuple(f"{trait} {kind} {use}" for kind in _KINDS for trait in _TRAITS for use in _USES)
-WISHES = tuple(f"{trait} thing like a {kind}" for kind in _KINDS[::2] for trait in _TRAITS[::4])
+WISHES = tuple(f"{trait} {kind} to have" for kind in _KINDS[::3] for trait in _TRAITS[::5])
 
 
 @dataclass(frozen=True)

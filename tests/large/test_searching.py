@@ -16,6 +16,7 @@ import pytest
 from fastmcp import Client
 from pgvector.asyncpg import register_vector
 
+from bench.recording import recorded
 from server.admin.connection import admin_connection
 from server.admin.vector_indexes import build_index
 from server.context_token import ContextSigner
@@ -207,9 +208,9 @@ async def test_only_searches_for_the_best_matches_of_that_store_ask_the_index(in
 async def test_no_other_query_is_planned_with_the_index(indexed: Indexed, mcp: Any) -> None:
     """Neither the exact pass of this store nor the function of the lab's name, whatever the planner expects."""
     wish = await vector(WISHES[0])
-    parameters = [wish, EMBEDDER.model, EMBEDDER.noise_floor, WISHES[0], "hybrid"]
-    statement = await mcp.prepare(SEARCH_PRODUCTS.sql)
-    parameters += [None] * (len(statement.get_parameters()) - len(parameters) - 2) + [20, 0]
+    with recorded() as statements:
+        await indexed.page(WISHES[0], "hybrid", sort="price_low_to_high")
+    (search,) = [one for one in statements if one.sql == SEARCH_PRODUCTS.sql]
     by_similarity = "select * from retail.search_products_by_similarity($1::vector, null, 20, $2)"
     for store_id in (LARGE, SMALL):
         async with mcp.transaction():
@@ -217,7 +218,7 @@ async def test_no_other_query_is_planned_with_the_index(indexed: Indexed, mcp: A
             # As cheap as it gets: a plan that could use the index would.
             await mcp.execute("set local enable_sort = off; set local enable_seqscan = off")
             plans = [
-                *await mcp.fetch(f"explain (verbose) {SEARCH_PRODUCTS.sql}", *parameters),
+                *await mcp.fetch(f"explain (verbose) {search.sql}", *search.arguments),
                 *await mcp.fetch(f"explain (verbose) {by_similarity}", wish, EMBEDDER.model),
             ]
         assert "product_embeddings" in str(plans)

@@ -9,9 +9,10 @@
 -- match first, else name), $18 whether facets are counted, $19 limit, $20 offset (int).
 -- Always one row at least: without a hit its product columns are null.
 --
--- One exact pass over the products that pass the filters; no index is asked for neighbours, because it would answer
--- for all stores before row level security filters. A product without a vector of this model still matches by its
--- words. The noise floor applies after scoring. docs/search.md explains the ranking.
+-- One exact pass over the products that pass the filters; no index over all stores is asked for neighbours, because it
+-- would answer before row level security filters. A product without a vector of this model still matches by its words.
+-- The noise floor applies after scoring. docs/search.md explains the ranking. Of a store that has a vector index of its
+-- own (docs/large-stores.md) only the vectors that matter for the first hundred matches are looked at.
 with recursive wanted_category as (
   select c.category_id from retail.product_categories c where lower(c.category_name) = lower($9::text)
   union
@@ -28,7 +29,14 @@ asked as materialized (
       select string_agg(nullif(phraseto_tsquery('pg_catalog.english', retail.search_text(p))::text, ''), ' & ')::tsquery
       from unnest($5::text[]) p
     ) as phrases,
-    (select string_agg(quote_literal(c) || ':D', ' | ')::tsquery from unnest($6::text[]) c) as codes
+    (select string_agg(quote_literal(c) || ':D', ' | ')::tsquery from unnest($6::text[]) c) as codes,
+    -- Whether the best matches are all that is wanted, and the store has an index over vectors of this model.
+    $1::vector is not null
+      and $7::text in ('hybrid', 'semantic')
+      and $17::text is null
+      and exists (
+        select from retail.stores s where s.indexed_model = $2::text and s.indexed_dimensions = vector_dims($1)
+      ) as by_index
   from plainto_tsquery('pg_catalog.english', retail.search_text($4)) t
 ),
 words as materialized (
@@ -46,18 +54,29 @@ unknown as materialized (
       select from retail.product_words k where k.stem = (ts_lexize('pg_catalog.english_stem', w.word))[1]
     )
 ),
+nearest as materialized (
+  select n.store_id, n.product_id, n.similarity
+  from asked a
+  cross join lateral retail.nearest_products($1, $2, 500) n
+  where a.by_index
+),
 -- The one source of similarities. "offset 0" makes it one pass over the vectors instead of a look-up per product.
 likeness as (
-  select e.store_id, e.product_id, 1 - (e.embedding <=> $1::vector) as similarity
+  select e.store_id, e.product_id, 1 - (e.embedding <=> $1) as similarity
   from retail.product_embeddings e
-  where $1 is not null and e.embedding_model = $2::text and e.dimensions = vector_dims($1)
+  where $1 is not null
+    and not (select a.by_index from asked a)
+    and e.embedding_model = $2
+    and e.dimensions = vector_dims($1)
+  union all
+  select n.store_id, n.product_id, n.similarity from nearest n
   offset 0
 ),
 sold as materialized (
   select i.product_id, sum(i.direction * i.quantity) as units
   from retail.sales_transactions t
   join retail.sales_transaction_items i on i.store_id = t.store_id and i.transaction_id = t.transaction_id
-  where $17::text = 'best_selling' and t.transaction_date >= now() - interval '90 days'
+  where $17 = 'best_selling' and t.transaction_date >= now() - interval '90 days'
   group by i.product_id
 ),
 scored as materialized (
@@ -115,7 +134,7 @@ basis as materialized (
     count(s.product_id) as scored_products,
     case
       when $4 is null then null
-      when $7::text in ('hybrid', 'rrf') and ($1 is null or v.lacks_vectors) then 'keyword'
+      when $7 in ('hybrid', 'rrf') and ($1 is null or v.lacks_vectors) then 'keyword'
       else $7
     end as mode,
     v.lacks_vectors
@@ -142,34 +161,80 @@ places as (
   from scored s
   where $7 = 'rrf'
 ),
+-- With an index: how far beyond the nearest to look. Where fewer than a hundred of them pass the filters, at all that
+-- pass, because others may be related too. Else at those whose words could make up for being less near than the last
+-- of the nearest: so that the first hundred matches are those of the exact search.
+reach as materialized (
+  select
+    k.related < 100 and k.least_similarity >= $3::float8 as is_short,
+    case when $7 = 'hybrid' then (coalesce(k.hundredth_score, 0) - 0.6 * k.least_similarity) / 0.4 end as word_score
+  from (
+    select
+      (select min(n.similarity) from nearest n) as least_similarity,
+      (select count(*) from scored s where s.similarity >= $3) as related,
+      (
+        select 0.6 * s.similarity + 0.4 * coalesce(least(s.word_rank * 1.6449341, 1.0), 0) as score
+        from scored s
+        where s.similarity is not null
+        order by score desc
+        limit 1
+        offset 99
+      ) as hundredth_score
+    where (select a.by_index from asked a)
+  ) k
+),
+compared as (
+  select
+    s.store_id,
+    s.product_id,
+    s.word_rank,
+    words.score as word_score,
+    s.is_exact,
+    s.sort_number,
+    s.sort_name,
+    case
+      when s.similarity is null and (r.is_short or words.score >= r.word_score) then (
+        select 1 - (e.embedding <=> $1)
+        from retail.product_embeddings e
+        where e.store_id = s.store_id
+          and e.embedding_model = $2
+          and e.product_id = s.product_id
+          and e.dimensions = vector_dims($1)
+      )
+      else s.similarity
+    end as similarity
+  from scored s
+  -- ts_rank gives a word that stands once in the name 6/pi^2 and takes the mean over the words: 1 is all words in
+  -- the name, however good or poor the other products are.
+  cross join lateral (select case when s.word_rank is not null then least(s.word_rank * 1.6449341, 1.0) end as score) words
+  left join reach r on true
+  offset 0
+),
 matched as materialized (
   select
     s.store_id,
     s.product_id,
     s.similarity,
-    words.score as word_score,
+    s.word_score,
     s.is_exact,
     score.score,
     s.sort_number,
     case when $17 is null then score.score end as sort_score,
     s.sort_name
-  from scored s
+  from compared s
   cross join basis b
   left join places on places.product_id = s.product_id
-  -- ts_rank gives a word that stands once in the name 6/pi^2 and takes the mean over the words: 1 is all words in
-  -- the name, however good or poor the other products are.
-  cross join lateral (select case when s.word_rank is not null then least(s.word_rank * 1.6449341, 1.0) end as score) words
   cross join lateral (
     select
       case
         when b.mode is null then null
         when s.is_exact then 1
         when b.mode = 'semantic' then s.similarity
-        when b.mode = 'keyword' then words.score
+        when b.mode = 'keyword' then s.word_score
         when b.mode = 'rrf' then
-          (case when s.similarity >= $3::float8 then 30.5 / (60 + places.by_meaning) else 0 end)
+          (case when s.similarity >= $3 then 30.5 / (60 + places.by_meaning) else 0 end)
           + (case when s.word_rank is not null then 30.5 / (60 + places.by_words) else 0 end)
-        else 0.6 * coalesce(s.similarity, 0) + 0.4 * coalesce(words.score, 0)
+        else 0.6 * coalesce(s.similarity, 0) + 0.4 * coalesce(s.word_score, 0)
       end as score
   ) score
   where case
