@@ -26,7 +26,8 @@ _PRODUCTS_PER_TYPE: Final = 60
 _TYPE_SPREAD: Final = 0.8
 _PRODUCT_SPREAD: Final = 0.7
 _WORDS: Final = 3_000
-_ZIPF: Final = 1.3
+# Added to a word's rank, of which its frequency is the inverse: the most frequent word is in every fifth product.
+_RANK_OFFSET: Final = 10
 _WORDS_IN_NAME: Final = 4
 _WORDS_IN_TEXT: Final = 12
 _WORDS_IN_QUERY: Final = 3
@@ -84,7 +85,8 @@ async def load_stores(retailer: Retailer, sizes: Mapping[str, int]) -> list[Synt
     random = np.random.default_rng([_SEED, *sizes.values()])
     total = sum(sizes.values())
     vectors = _clustered(random, total)
-    places = random.zipf(_ZIPF, (total, _WORDS_IN_TEXT)) % _WORDS
+    frequencies = 1 / (np.arange(_WORDS) + _RANK_OFFSET)
+    places = random.choice(_WORDS, (total, _WORDS_IN_TEXT), p=frequencies / frequencies.sum())
     words = [_word(place) for place in range(_WORDS)]
     stores = []
     async with admin_connection(retailer.admin_url) as connection:

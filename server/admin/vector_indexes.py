@@ -32,8 +32,8 @@ _RECORD = QUERIES.statement("record_index")
 _LIST = QUERIES.statement("list_indexes")
 
 _SECONDS_BETWEEN_LOOKS: Final = 0.5
-# Of a vector in the graph while it is built: its links in all layers, on the average, and what holds them.
-_BYTES_OF_LINKS: Final = 800
+# Of a vector in the graph while it is built: its links in all layers and what holds them, rather too many.
+_BYTES_OF_LINKS: Final = 1_200
 _BYTES_PER_NUMBER: Final = 2
 _LEAST_MEMORY_MB: Final = 64
 _MEGABYTE: Final = 2**20
