@@ -59,7 +59,8 @@ class ProductHit(Result):
         description="Match with the query, 0 to 1, comparable within this answer only; null without a query."
     )
     similarity: float | None = Field(
-        description="Its part by meaning, -1 to 1; null without a query, in keyword mode or without an embedding."
+        description="Its part by meaning, -1 to 1; null without a query, in keyword mode, without an embedding, and in a "
+        "very large store where it would not bring the product among the first 100."
     )
     word_score: float | None = Field(
         description="Its part by words, 0 to 1: 1 when every word of the query is in the name; null without a query."
@@ -117,7 +118,10 @@ class ProductSearch(Answer):
     corrected_query: Annotated[str, UntrustedText(600)] | None = Field(
         description="The query as it was searched for, where words of it were misspelt; null where none was."
     )
-    total_matches: int = Field(description="Number of products that match, on all pages.")
+    total_matches: int = Field(
+        description="Number of products that match, on all pages. Of a very large store at least that many: what "
+        "matches by meaning alone counts when it is among the 500 nearest."
+    )
     unrelated_products: int = Field(
         description="Products that pass the filters but were left out as unrelated to the query."
     )
