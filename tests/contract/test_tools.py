@@ -24,6 +24,7 @@ TOOLS = (
     "list_audit_events",
     "list_categories",
     "list_low_stock",
+    "list_similar_products",
     "list_top_products",
     "list_transactions",
     "search_customers",

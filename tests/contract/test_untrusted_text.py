@@ -30,6 +30,7 @@ SERVER_WRITTEN_IN = {
     "list_audit_events.rows.subject",
     "list_audit_events.rows.transport",
     "search_products.note",
+    "search_products.rows.matched_words",
 }
 # Texts of a closed form: one of a few words, a date, an id, an amount.
 CLOSED = ("enum", "const", "format", "pattern")

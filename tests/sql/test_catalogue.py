@@ -38,6 +38,7 @@ TABLE_GRANTS = {
     "retail.customers": {"DELETE"},
     "retail.product_categories": {"SELECT"},
     "retail.product_embeddings": {"SELECT", "INSERT", "UPDATE", "DELETE"},
+    "retail.product_words": {"SELECT", "INSERT"},
     "retail.products": {"SELECT", "DELETE"},
     "retail.sales_transaction_items": {"SELECT", "INSERT"},
     "retail.stores": {"SELECT"},
@@ -120,13 +121,18 @@ FUNCTION_GRANTS = {
     "guard.role",
     "guard.store",
     "guard.viewer",
+    "retail.code_key",
     "retail.embedding_state",
+    "retail.learn_words",
     "retail.list_audit_events",
     "retail.match_customers",
     "retail.nearest_products",
     "retail.new_id",
+    "retail.product_document",
     "retail.search_products_by_similarity",
+    "retail.search_text",
     "retail.set_store_context",
+    "retail.words_in",
 }
 
 each_login = pytest.mark.parametrize("login", ["mcp_user", "mcp_auth", "mcp_audit", "mcp_embed"])
@@ -156,7 +162,7 @@ async def test_every_tenant_table_is_guarded_by_the_one_policy(catalogue: Any) -
         """
     )
 
-    assert len(tables) == 7
+    assert len(tables) == 8
     unguarded = [row for row in tables if tuple(row)[1:] != (True, True, ["own_store"], [True])]
     assert unguarded == []
 

@@ -32,7 +32,9 @@ def calls_about(side: Side, *, query: str = "hammer") -> list[Call]:
         ("list_categories", {}),
         ("search_products", {}),
         ("search_products", {"brand": side.brand}),
-        *(("search_products", {"query": query, "mode": mode}) for mode in ("hybrid", "semantic", "keyword")),
+        *(("search_products", {"query": query, "mode": mode}) for mode in ("hybrid", "semantic", "keyword", "rrf")),
+        ("search_products", {"query": "hamer", "facets": True}),
+        ("list_similar_products", {"product": side.sku}),
         ("list_low_stock", {}),
         ("list_low_stock", {"brand": side.brand}),
     ]

@@ -131,6 +131,37 @@ class ProductSearch(Answer):
     next_cursor: NextCursor
 
 
+class SimilarProduct(Result):
+    """A product that resembles another."""
+
+    product_id: UUID
+    sku: ShortText = Field(description="Pass to get_products for all details.")
+    product_name: NameText
+    brand: ShortText | None
+    category: TopCategory
+    subcategory: Subcategory
+    price: Money = Field(description="Price of one unit, before tax.")
+    price_difference: Money = Field(description="Its price less that of the product asked for; negative when cheaper.")
+    current_stock: int = Field(description="Units on hand now.")
+    in_stock: bool
+    rating: Rating
+    rating_count: int
+    similarity: float | None = Field(description="Likeness in meaning, -1 to 1; null without an embedding.")
+
+
+class SimilarProducts(Answer):
+    """A product and those that resemble it."""
+
+    store_id: str = Field(description="The store that sells them.")
+    currency: Currency
+    sku: ShortText = Field(description="The product asked for.")
+    product_name: NameText
+    price: Money = Field(description="Price of one unit of it, before tax.")
+    current_stock: int = Field(description="Units of it on hand now.")
+    is_active: bool = Field(description="False when it is discontinued.")
+    rows: list[SimilarProduct] = Field(description="Those in stock first, then the most alike; empty if there is none.")
+
+
 class ProductDetails(Result):
     """Everything known of a product."""
 

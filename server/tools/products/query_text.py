@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -40,8 +40,13 @@ class QueryText:
             return None
         return cls(text, tuple(_PHRASE.findall(written)), tuple(sorted(set(_codes(text)))))
 
-    def corrected(self, words: dict[str, str]) -> Self:
-        """The same query with some of its words replaced, those in quotes excepted."""
+    def outside_quotes(self, words: Iterable[str]) -> list[str]:
+        """Those of the words that were not asked for as they stand."""
+        quoted = " ".join(self.phrases).lower()
+        return [word for word in words if not re.search(rf"\b{re.escape(word)}\b", quoted)]
+
+    def corrected(self, words: Mapping[str, str]) -> Self:
+        """The same query with some of its words replaced."""
         text = self.text
         for wrong, right in words.items():
             text = re.sub(rf"\b{re.escape(wrong)}\b", right, text, flags=re.IGNORECASE)

@@ -170,7 +170,7 @@ async def search_products(
         found = await search.rows(store, asked, vector, stop_at_unknown_words=True)
         fixed = None
         if asked and (unknown := found[0].unknown_words):
-            fixed = await corrections(store, unknown, asked.text)
+            fixed = await corrections(store, asked.outside_quotes(unknown), asked.text)
             if not fixed:
                 found = await search.rows(store, asked, vector)
     if asked and fixed:
