@@ -1,6 +1,6 @@
 -- Stores of many products: one vector index each, and the search that asks it.
 --
--- Assumes: 0082. Up to some ten thousand products the exact pass of search_products is the better way. Beyond,
+-- Assumes: 0082. Up to some ten thousand products the exact pass of search_products is quick enough. Beyond,
 -- python -m server index build makes an HNSW index over the vectors of one store and one model alone: row level
 -- security then takes nothing away from its answers, and no other store's rows are in its graph.
 --

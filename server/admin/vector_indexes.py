@@ -15,7 +15,7 @@ from server.db.queries import QueryFile
 from server.errors import InvalidInputError, NotFoundError, UnavailableError
 
 BREAK_EVEN: Final = 10_000
-"""Vectors of a store up to which the exact search is the better way, as bench/README.md shows."""
+"""Vectors of a store up to which no index is built unless it is insisted on."""
 
 QUERIES = QueryFile("server.admin", "vector_indexes.sql")
 _CLAIM = QUERIES.statement("claim_index")
@@ -194,7 +194,7 @@ async def _large_store(connection: Any, store_id: str, at_any_size: bool) -> _St
         )
     if row["vectors"] < BREAK_EVEN and not at_any_size:
         raise InvalidInputError(
-            f"{store_id} has {row['vectors']:,} vectors. Up to {BREAK_EVEN:,} the exact search is about as quick and "
+            f"{store_id} has {row['vectors']:,} vectors. Up to {BREAK_EVEN:,} the exact search is quick and "
             "misses nothing, so no index was built. To build one all the same, add --at-any-size."
         )
     return _Store(**row)

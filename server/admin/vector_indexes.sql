@@ -76,7 +76,7 @@ where store_id = $1 and indexed_model is not null;
 select audit.record_operation($1, $2, $3::jsonb);
 
 -- name: list_indexes
--- $1 vectors from which on an index pays. Stores with a vector index, or with so many vectors of their model, by id.
+-- $1 vectors from which on an index is worth a thought. Stores with a vector index, or with so many vectors of their model, by id.
 select
   s.store_id,
   s.embedding_model as model,
