@@ -59,8 +59,8 @@ class ProductHit(Result):
         description="Match with the query, 0 to 1, comparable within this answer only; null without a query."
     )
     similarity: float | None = Field(
-        description="Its part by meaning, -1 to 1; null without a query, in keyword mode, without an embedding, and in a "
-        "very large store where it would not bring the product among the first 100."
+        description="Its part by meaning, -1 to 1; null without a query, in keyword mode, without an embedding, and in "
+        "a very large store where it would not bring the product among the first 100."
     )
     word_score: float | None = Field(
         description="Its part by words, 0 to 1: 1 when every word of the query is in the name; null without a query."
