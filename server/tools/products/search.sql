@@ -162,15 +162,19 @@ places as (
   where $7 = 'rrf'
 ),
 -- With an index: how far beyond the nearest to look. Where fewer than a hundred of them pass the filters, at all that
--- pass, because others may be related too. Else at those whose words could make up for being less near than the last
--- of the nearest: so that the first hundred matches are those of the exact search.
+-- pass, because others may be related too. Else at those whose words could make up for being less near than the
+-- 200th: so that the first hundred matches are those of the exact search.
 reach as materialized (
   select
     k.related < 100 and k.least_similarity >= $3::float8 as is_short,
-    case when $7 = 'hybrid' then (coalesce(k.hundredth_score, 0) - 0.6 * k.least_similarity) / 0.4 end as word_score
+    case when $7 = 'hybrid' then (coalesce(k.hundredth_score, 0) - 0.6 * k.surely_nearest) / 0.4 end as word_score
   from (
     select
       (select min(n.similarity) from nearest n) as least_similarity,
+      -- The graph may have missed some of the later ones, and these may have words.
+      coalesce(
+        (select n.similarity from nearest n order by n.similarity desc limit 1 offset 199), 1
+      ) as surely_nearest,
       (select count(*) from scored s where s.similarity >= $3) as related,
       (
         select 0.6 * s.similarity + 0.4 * coalesce(least(s.word_rank * 1.6449341, 1.0), 0) as score
