@@ -19,6 +19,7 @@ from bench.calls import measure_calls
 from bench.cases import STORE
 from bench.database import Cluster, running_cluster, temporary_directory
 from bench.flood import LIMITED, measure_flood
+from bench.growth import growth
 from bench.machine import machine_facts
 from bench.options import BenchOptions
 from bench.relevance import relevance
@@ -38,6 +39,7 @@ _DEFAULTS = BenchOptions()
 app = App(name="bench", help="Measure the server, interleaved with baselines of the same run.")
 console = Console(stderr=True, highlight=False)
 app.command(relevance)
+app.command(growth)
 
 
 @app.default

@@ -31,7 +31,8 @@ class Statement:
 
 
 @contextmanager
-def _recorded() -> Iterator[list[Statement]]:
+def recorded() -> Iterator[list[Statement]]:
+    """Take down the statements of the tools that run meanwhile, in this process."""
     statements: list[Statement] = []
     run = StoreConnection.all
 
@@ -56,7 +57,7 @@ async def record(
     settings = Settings.model_validate({"token": token, "embeddings": "wordllama"})
     async with build(settings, retailer.connections, "stdio") as server, Client(server) as client:
         for arguments in calls:
-            with _recorded() as statements:
+            with recorded() as statements:
                 await client.call_tool(tool, dict(arguments))
             found.append(tuple(statements))
     return found

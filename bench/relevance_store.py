@@ -25,6 +25,7 @@ DEMO_STORE: Final = "online"
 
 _NAME, _CATEGORY, _BRAND = "product_name", "category_name", "brand"
 _START, _ALL = "left(product_description, 300)", "product_description"
+_TAGS = "array_to_string(tags, ' ')"
 
 SERVER_TEMPLATE: Final = "server"
 TEMPLATES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -33,14 +34,15 @@ TEMPLATES: Final[Mapping[str, tuple[str, ...]]] = {
     "name, description": (_NAME, _START),
     "name, category, brand": (_NAME, _CATEGORY, _BRAND),
     "name, category, description": (_NAME, _CATEGORY, _START),
-    "whole description": (_NAME, _CATEGORY, _BRAND, _ALL),
+    "without tags": (_NAME, _CATEGORY, _BRAND, _START),
+    "whole description": (_NAME, _CATEGORY, _BRAND, _ALL, _TAGS),
 }
 """Texts that a product can be embedded as; the first one is whatever the server does."""
 
 # The function that says what is embedded, with another body.
 _TEMPLATE_FUNCTION: Final = """
 create or replace function retail.embedding_text(
-  product_name text, category_name text, brand text, product_description text
+  product_name text, category_name text, brand text, product_description text, tags text[]
 ) returns text
 language sql immutable parallel safe
 set search_path = pg_catalog, pg_temp

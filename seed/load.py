@@ -41,7 +41,7 @@ select exists (select from retail.product_categories)
 # NOTE: stores stay. Access rights refer to them, and removing a store would remove those as well.
 _EMPTY: Final = """
 truncate retail.product_embeddings, retail.stock_movements, retail.sales_transaction_items,
-  retail.sales_transactions, retail.products, retail.customers, retail.product_categories
+  retail.sales_transactions, retail.products, retail.product_words, retail.customers, retail.product_categories
 restart identity
 """
 
@@ -113,7 +113,7 @@ async def load(
         )
     report("Updating statistics", options.transactions, options.transactions)
     await connection.execute(
-        "analyze retail.stores, retail.product_categories, retail.customers, retail.products, "
+        "analyze retail.stores, retail.product_categories, retail.customers, retail.products, retail.product_words, "
         "retail.sales_transactions, retail.sales_transaction_items, retail.stock_movements"
     )
     return loader.rows
@@ -134,12 +134,14 @@ class _Loader:
 
         Foreign keys, the audit log and the running sums are all triggers. The generator keeps the keys
         and sums itself, and one entry of the audit log says more about a bulk load than millions would.
-        Stores need their trigger all the same: it makes them known to the access control.
+        Stores need their trigger all the same: it makes them known to the access control. The vocabulary of
+        the products is collected at the end.
         """
         await self._load_reference_data()
         await self._connection.execute("set local session_replication_role = replica")
         await self._load(sales_data(self._options))
         await self._connection.execute("set local session_replication_role = origin")
+        await self._connection.execute("select retail.learn_words(s.store_id) from retail.stores s")
 
     async def load_with_triggers(self) -> None:
         """Load what is referred to first; triggers keep the sums and enter the movements of goods sold.

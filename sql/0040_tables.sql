@@ -154,11 +154,8 @@ create table if not exists retail.products (
   metadata jsonb not null default '{}',
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
-  -- Name counts most, then brand and model, then the description: weights A, B and C of ts_rank.
   search_document tsvector generated always as (
-    setweight(to_tsvector('pg_catalog.english', product_name), 'A')
-    || setweight(to_tsvector('pg_catalog.english', coalesce(brand, '') || ' ' || coalesce(model, '')), 'B')
-    || setweight(to_tsvector('pg_catalog.english', coalesce(product_description, '')), 'C')
+    retail.product_document(product_name, brand, model, sku, tags, product_description)
   ) stored,
   primary key (store_id, product_id),
   constraint unique_sku_per_store unique (store_id, sku)
@@ -179,6 +176,72 @@ create index if not exists idx_products_featured on retail.products (store_id, p
 create index if not exists idx_products_tags on retail.products using gin (tags);
 create index if not exists idx_products_metadata on retail.products using gin (metadata);
 create index if not exists idx_products_text_search on retail.products using gin (search_document);
+
+-- Spelling is corrected to these words only, so no store's correction tells what another sells. A word stays when its
+-- last product goes: whoever corrects to it has to look whether it is still there.
+create table if not exists retail.product_words (
+  store_id text not null references retail.stores on delete cascade,
+  word text collate "C" not null,
+  stem text not null,
+  primary key (store_id, word)
+);
+comment on table retail.product_words is 'The vocabulary of each store''s product names, brands, tags and descriptions.';
+comment on column retail.product_words.stem is 'What full text search makes of the word.';
+create index if not exists idx_product_words_stem on retail.product_words (store_id, stem);
+
+create or replace function retail.learn_words(store text, products uuid[] default null) returns void
+language sql volatile
+begin atomic
+  insert into retail.product_words (store_id, word, stem)
+  select learn_words.store, w.word, l.stem[1]
+  from (
+    select distinct t.word
+    from retail.products p
+    cross join lateral retail.words_in(
+      concat_ws(' ', p.product_name, p.brand, array_to_string(p.tags, ' '), p.product_description)
+    ) t (word)
+    where p.store_id = learn_words.store and (products is null or p.product_id = any (products))
+  ) w
+  cross join lateral ts_lexize('pg_catalog.english_stem', w.word) l (stem)
+  where l.stem <> '{}'
+    and not exists (select from retail.product_words k where k.store_id = learn_words.store and k.word = w.word)
+  -- In one order, so that of two writers only one waits for the other.
+  order by w.word
+  on conflict do nothing;
+end;
+comment on function retail.learn_words(text, uuid[]) is
+  'Adds the words of these products of a store, or of all, to its vocabulary.';
+
+create or replace function retail.tg_products__learn_words() returns trigger
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform retail.learn_words(p.store_id, array_agg(p.product_id)) from new_products p group by p.store_id;
+  return null;
+end
+$$;
+comment on function retail.tg_products__learn_words() is 'Adds the words of new products to their store''s vocabulary.';
+
+create or replace function retail.tg_products__learn_changed_words() returns trigger
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform retail.learn_words(new.store_id, array[new.product_id]);
+  return null;
+end
+$$;
+comment on function retail.tg_products__learn_changed_words() is 'The same for a product whose texts change.';
+
+create or replace trigger _300_learn_words after insert on retail.products
+referencing new table as new_products
+for each statement execute function retail.tg_products__learn_words();
+
+-- Row by row, because stock changes with every sale and texts hardly ever.
+create or replace trigger _300_learn_changed_words after update on retail.products
+for each row when (old.search_document is distinct from new.search_document)
+execute function retail.tg_products__learn_changed_words();
 
 create table if not exists retail.sales_transactions (
   store_id text not null references retail.stores on delete restrict,

@@ -14,7 +14,7 @@ declare
 begin
   foreach tenant_table in array array[
     'stores', 'customers', 'products', 'sales_transactions', 'sales_transaction_items',
-    'stock_movements', 'product_embeddings'
+    'stock_movements', 'product_embeddings', 'product_words'
   ] loop
     execute format('alter table retail.%I enable row level security', tenant_table);
     execute format('alter table retail.%I force row level security', tenant_table);

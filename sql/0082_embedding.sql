@@ -57,13 +57,13 @@ alter table retail.stores
 comment on column retail.stores.embedding_model is 'Model that products are searched with by meaning; null before the first.';
 comment on column retail.stores.embedding_dimensions is 'Numbers per vector of that model.';
 
--- The one place that says what is embedded of a product: name, category, brand, and 300 characters of the
--- description, which rank as well as all of it and cost a third.
+-- The one place that says what is embedded of a product: name, category, brand, 300 characters of the description,
+-- which rank as well as all of it and cost a third, and the tags.
 -- Neither of these two sets search_path, so that the planner puts their bodies in the place of the call; a body of
 -- this form has its names resolved when it is made. The expression leaves single spaces alone: each replacement
 -- costs more than all the rest.
 create or replace function retail.embedding_text(
-  product_name text, category_name text, brand text, product_description text
+  product_name text, category_name text, brand text, product_description text, tags text[]
 ) returns text
 language sql stable parallel safe
 begin atomic
@@ -72,12 +72,13 @@ begin atomic
       nullif(btrim(product_name, E' \t\n\v\f\r'), ''),
       nullif(btrim(category_name, E' \t\n\v\f\r'), ''),
       nullif(btrim(brand, E' \t\n\v\f\r'), ''),
-      nullif(btrim(left(product_description, 300), E' \t\n\v\f\r'), '')),
+      nullif(btrim(left(product_description, 300), E' \t\n\v\f\r'), ''),
+      nullif(replace(array_to_string(tags, ' '), '-', ' '), '')),
     '[ \t\n\v\f\r]{2,}|[\t\n\v\f\r]', ' ', 'g'
   );
 end;
-comment on function retail.embedding_text(text, text, text, text) is
-  'What an embedding model sees of a product: "name. category. brand. start of the description".';
+comment on function retail.embedding_text(text, text, text, text, text[]) is
+  'What an embedding model sees of a product: "name. category. brand. start of the description. tags".';
 
 create or replace function retail.content_hash(embedded text) returns text
 language sql stable parallel safe
@@ -99,7 +100,7 @@ begin atomic
     on e.store_id = p.store_id and e.product_id = p.product_id
       and e.embedding_model = $1 and e.dimensions = $2
   cross join lateral (
-    select retail.embedding_text(p.product_name, c.category_name, p.brand, p.product_description) as embedding_text
+    select retail.embedding_text(p.product_name, c.category_name, p.brand, p.product_description, p.tags) as embedding_text
   ) t
   cross join lateral (select retail.content_hash(t.embedding_text) as content_hash) h
   where p.is_active
@@ -125,7 +126,7 @@ begin atomic
     join retail.products p on p.product_id = g.product_id and p.is_active
     left join retail.product_categories c on c.category_id = p.category_id
     cross join lateral (
-      select retail.embedding_text(p.product_name, c.category_name, p.brand, p.product_description) as embedding_text
+      select retail.embedding_text(p.product_name, c.category_name, p.brand, p.product_description, p.tags) as embedding_text
     ) t
     where retail.content_hash(t.embedding_text) = g.content_hash
     for key share of p
@@ -191,7 +192,7 @@ begin atomic
     count(*)::integer,
     count(*) filter (where e.content_hash is null)::integer,
     count(*) filter (where e.content_hash <> retail.content_hash(
-      retail.embedding_text(p.product_name, c.category_name, p.brand, p.product_description)))::integer
+      retail.embedding_text(p.product_name, c.category_name, p.brand, p.product_description, p.tags)))::integer
   from retail.products p
   left join retail.product_categories c on c.category_id = p.category_id
   left join retail.product_embeddings e

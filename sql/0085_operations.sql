@@ -73,6 +73,7 @@ begin
   analyze retail.sales_transaction_items;
   analyze retail.stock_movements;
   analyze retail.product_embeddings;
+  analyze retail.product_words;
   perform audit.record_operation('automated_maintenance_completed', null,
     jsonb_build_object('database_size', pg_database_size(current_database())));
 end

@@ -16,7 +16,7 @@ set role retail_owner;
 
 grant select on
   retail.stores, retail.product_categories, retail.category_tree, retail.products,
-  retail.sales_transaction_items, retail.product_embeddings,
+  retail.sales_transaction_items, retail.product_embeddings, retail.product_words,
   retail.customer_card, retail.customer_scores, retail.transaction_notes
 to mcp_user;
 
@@ -58,13 +58,17 @@ grant
   insert (store_id, product_id, moved_at, quantity, reason, item_id)
 on retail.stock_movements to mcp_user;
 grant insert, update, delete on retail.product_embeddings to mcp_user;
+-- NOTE: the vocabulary follows what a writer does to products; nobody else writes it.
+grant insert on retail.product_words to mcp_user;
 
 grant execute on function
   retail.new_id(),
+  retail.learn_words(text, uuid[]),
   retail.match_customers(text, text, text, text),
   retail.rfm_segment(integer, integer, integer),
   retail.rfm_score(bigint, bigint),
-  retail.search_products_by_similarity(public.vector, double precision, integer, text)
+  retail.search_products_by_similarity(public.vector, double precision, integer, text),
+  retail.nearest_products(public.vector, text, integer)
 to mcp_user;
 
 reset role;

@@ -13,6 +13,7 @@ from server.cli import (
     customers,
     database,
     doctor,
+    indexes,
     keys,
     maintenance,
     principals,
@@ -46,6 +47,7 @@ app.command(principals.app)
 app.command(tokens.app)
 app.command(stores.app)
 app.command(customers.app)
+app.command(indexes.app)
 app.command(audit.app)
 app.command(keys.app)
 

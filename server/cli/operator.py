@@ -19,6 +19,19 @@ def as_operator(work: Callable[[Any], Awaitable[Answer]]) -> Answer:
         return asyncio.run(_connected(deployment, work))
 
 
+def as_watching_operator(work: Callable[[Any, Any], Awaitable[Answer]]) -> Answer:
+    """The same for work that takes long: its second connection watches what the first one does."""
+
+    async def watched(connection: Any, url: str) -> Answer:
+        async with admin_connection(url) as watcher:
+            return await work(connection, watcher)
+
+    with open_deployment(load_settings()) as deployment:
+        return asyncio.run(
+            _connected(deployment, lambda connection: watched(connection, deployment.require_admin_url()))
+        )
+
+
 async def _connected(deployment: Deployment, work: Callable[[Any], Awaitable[Answer]]) -> Answer:
     if deployment.embedded:
         await prepare_embedded(deployment)

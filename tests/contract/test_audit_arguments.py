@@ -57,6 +57,12 @@ KEPT: dict[str, dict[str, str]] = {
         "cursor": "text",
         "store_id": "identifier",
     },
+    "list_similar_products": {
+        "product": "identifier",
+        "in_stock": "number",
+        "limit": "number",
+        "store_id": "identifier",
+    },
     "list_top_products": {
         "start_date": "number",
         "end_date": "number",
@@ -100,7 +106,9 @@ KEPT: dict[str, dict[str, str]] = {
         "in_stock": "number",
         "min_rating": "number",
         "tags": "list of texts",
+        "attributes": "text",
         "sort": "number",
+        "facets": "number",
         "limit": "number",
         "cursor": "text",
         "store_id": "identifier",

@@ -26,6 +26,7 @@ TOOLS = (
     "list_bought_together",
     "list_categories",
     "list_low_stock",
+    "list_similar_products",
     "list_top_products",
     "list_transactions",
     "run_query",

@@ -43,6 +43,7 @@ SERVER_WRITTEN_IN = {
     "summarize_customers.earlier_activity.few_people",
     "summarize_customers.note",
     "summarize_customers.segments.definition",
+    "search_products.rows.matched_words",
 }
 # Texts of a closed form: one of a few words, a date, an id, an amount.
 CLOSED = ("enum", "const", "format", "pattern")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import pytest
@@ -20,14 +20,16 @@ async def database(cluster: Cluster, template: str) -> AsyncIterator[Any]:
         yield connection
 
 
-async def product_text(database: Any, *parts: str | None) -> str:
-    return await database.fetchval("select retail.embedding_text($1, $2, $3, $4)", *parts)
+async def product_text(database: Any, *parts: str | None, tags: Sequence[str] = ()) -> str:
+    return await database.fetchval("select retail.embedding_text($1, $2, $3, $4, $5)", *parts, tags)
 
 
-async def test_text_is_name_category_brand_and_the_start_of_the_description(database: Any) -> None:
-    text = await product_text(database, "Hammer drill", "Power tools", "Acme", "d" * 301)
+async def test_text_is_name_category_brand_the_start_of_the_description_and_tags(database: Any) -> None:
+    text = await product_text(
+        database, "Hammer drill", "Power tools", "Acme", "d" * 301, tags=["power-tool", "masonry"]
+    )
 
-    assert text == "Hammer drill. Power tools. Acme. " + "d" * 300
+    assert text == "Hammer drill. Power tools. Acme. " + "d" * 300 + ". power tool masonry"
 
 
 async def test_missing_parts_leave_no_trace(database: Any) -> None:

@@ -63,7 +63,7 @@ async def refused(client: Client[Any], tool: str, arguments: dict[str, Any]) -> 
         ("get_products", {"products": ["A"] * 51}, "products: list should have at most 50 items"),
         ("get_products", {"products": SECRET}, "products: input should be a valid list"),
         ("get_products", {"products": ["A", ""]}, "products.1: string should have at least 1 character"),
-        ("search_products", {"mode": SECRET}, "mode: input should be 'hybrid', 'semantic' or 'keyword'"),
+        ("search_products", {"mode": SECRET}, "mode: input should be 'hybrid', 'semantic', 'keyword' or 'rrf'"),
         ("search_products", {"min_rating": 6}, "min_rating: input should be less than or equal to 5"),
         ("search_products", {"in_stock": SECRET}, "in_stock: input should be a valid boolean"),
         ("search_products", {"query": "q" * 501}, "query: string should have at most 500 characters"),

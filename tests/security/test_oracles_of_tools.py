@@ -56,7 +56,7 @@ PAGES = {
     "summarize_sales": {**PERIOD, "group_by": "product"},
     "list_top_products": PERIOD,
     "list_transactions": PERIOD,
-    "search_products": {"query": "hammer"},
+    "search_products": {"query": "hammer", "facets": True},
     "search_customers": {"loyalty_tier": "platinum"},
     "list_low_stock": {},
 }

@@ -27,7 +27,7 @@ GUESTS = {
 SHARED = "product_categories"
 POLICY = "(store_id = ( SELECT guard.store() AS store))"
 PINNED = "search_path=pg_catalog, pg_temp"
-# Not unique, so that no duplicate error speaks of another store.
+# Not unique, so that no duplicate error speaks of another store. Vector indexes are of one store each: tests/large.
 INDEXES_WITHOUT_STORE = {
     # A store is a tenant, so an index over stores leads nowhere else.
     "idx_stores_region",
@@ -44,6 +44,7 @@ TABLE_GRANTS = {
     "retail.customers": {"DELETE"},
     "retail.product_categories": {"SELECT"},
     "retail.product_embeddings": {"SELECT", "INSERT", "UPDATE", "DELETE"},
+    "retail.product_words": {"SELECT", "INSERT"},
     "retail.products": {"SELECT", "DELETE"},
     "retail.sales_transaction_items": {"SELECT", "INSERT"},
     "retail.stores": {"SELECT"},
@@ -154,14 +155,20 @@ FUNCTION_GRANTS = {
     "guard.role",
     "guard.store",
     "guard.viewer",
+    "retail.code_key",
     "retail.embedding_state",
+    "retail.learn_words",
     "retail.list_audit_events",
     "retail.match_customers",
+    "retail.nearest_products",
     "retail.new_id",
     "retail.rfm_score",
     "retail.rfm_segment",
+    "retail.product_document",
     "retail.search_products_by_similarity",
+    "retail.search_text",
     "retail.set_store_context",
+    "retail.words_in",
 }
 
 each_login = pytest.mark.parametrize("login", ["mcp_user", "mcp_auth", "mcp_audit", "mcp_embed", "mcp_sql"])
@@ -191,7 +198,7 @@ async def test_every_tenant_table_is_guarded_by_the_one_policy(catalogue: Any) -
         """
     )
 
-    assert len(tables) == 7
+    assert len(tables) == 8
     unguarded = [row for row in tables if tuple(row)[1:] != (True, True, ["own_store"], [True])]
     assert unguarded == []
 
@@ -523,7 +530,7 @@ async def test_every_view_is_a_security_barrier_or_for_operators_or_of_shared_da
            and not coalesce(reloptions, '{}') @> '{security_barrier=true}'""",
     )
 
-    assert set(plain) == {"table_stats", "index_usage", "slow_queries", "category_tree"}
+    assert set(plain) == {"table_stats", "index_usage", "slow_queries", "category_tree", "vector_indexes"}
 
 
 @each_login

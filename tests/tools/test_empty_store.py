@@ -30,6 +30,7 @@ NO_ROWS = {"rows": [], "has_more": False, "next_cursor": None}
 ABSENT: dict[str, dict[str, Any]] = {
     "get_customer": {"customer_id": "00000000-0000-4000-8000-000000000000"},
     "get_transaction": {"transaction": "SEA-20261119-0042"},
+    "list_similar_products": {"product": "HG-HOSE-0001"},
 }
 LISTS: list[tuple[str, dict[str, Any]]] = [
     *(
@@ -44,7 +45,7 @@ LISTS: list[tuple[str, dict[str, Any]]] = [
     ("search_customers", {"phone": "206 555 0123"}),
     ("search_customers", {"loyalty_tier": "gold"}),
     ("search_products", {}),
-    *(("search_products", {"query": "hammer", "mode": mode}) for mode in ("hybrid", "semantic", "keyword")),
+    *(("search_products", {"query": "hammer", "mode": mode}) for mode in ("hybrid", "semantic", "keyword", "rrf")),
     ("list_low_stock", {}),
     ("list_low_stock", {"max_days_of_supply": 7}),
     *(("summarize_returns", {**PERIOD, "group_by": group_by}) for group_by in ("reason", "product", "customer")),

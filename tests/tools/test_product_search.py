@@ -175,11 +175,14 @@ async def test_keyword_search_finds_products_with_any_of_the_words_in_any_form(
         for product in products(demo_data["seattle"])
         if any(
             word.strip(".,:;()").lower() in ("hammer", "hammers", "kayak", "kayaks")
-            for word in f"{product['product_name']} {product['product_description']}".replace("-", " ").split()
+            for word in " ".join((product["product_name"], product["product_description"], *product["tags"]))
+            .replace("-", " ")
+            .split()
         )
     }
     assert set(ids(whole)) == expected
-    assert {row["matched_words"] for row in whole} == {True}
+    assert {word for row in whole for word in row["matched_words"]} <= {"hammers", "kayaks"}
+    assert all(row["matched_words"] for row in whole)
 
 
 async def test_words_in_the_name_count_more_than_words_in_the_description(shop: Shop) -> None:
@@ -198,13 +201,13 @@ async def test_a_product_without_an_embedding_is_still_found_by_its_words(shop: 
     await shop.product("NEW", product_name="Hose nozzle")
 
     async with shop.client() as client:
-        found = await answer(client, "search_products", query="hose nozzle")
+        found = await answer(client, "search_products", query="nozzle of a hose")
         context = await answer(client, "get_store_context")
-        semantic = await answer(client, "search_products", query="hose nozzle", mode="semantic")
+        semantic = await answer(client, "search_products", query="nozzle of a hose", mode="semantic")
 
     rows = {row["sku"]: row for row in found["rows"]}
     assert set(rows) == {"EMBEDDED", "NEW"}
-    assert (rows["NEW"]["similarity"], rows["NEW"]["matched_words"]) == (None, True)
+    assert (rows["NEW"]["similarity"], rows["NEW"]["matched_words"]) == (None, ["nozzle", "hose"])
     assert found["search_mode_used"] == "hybrid"
     assert [row["sku"] for row in semantic["rows"]] == ["EMBEDDED"]
     assert context["current_store"]["products_not_searchable_by_meaning"] == 1

@@ -32,6 +32,7 @@ WIDE: dict[str, dict[str, Any]] = {
     "list_audit_events": {"who": "filler", "limit": 100},
     "list_categories": {},
     "list_low_stock": {"limit": 100},
+    "list_similar_products": {"product": "<sku>", "limit": 100},
     "list_top_products": {**YEAR, "limit": 100},
     "list_transactions": {**YEAR, "limit": 100},
     "run_query": {"sql": "select * from products order by sku", "limit": 500},
@@ -91,6 +92,9 @@ async def wide(clients: Clients, tool: str) -> dict[str, Any]:
     if tool == "get_products":
         found = await answer(clients["search_products"], "search_products", limit=50)
         arguments["products"] = [row["sku"] for row in found["rows"]]
+    if tool == "list_similar_products":
+        found = await answer(clients["search_products"], "search_products", limit=1)
+        arguments["product"] = found["rows"][0]["sku"]
     if tool == "get_transaction":
         found = await answer(clients["list_transactions"], "list_transactions", limit=1, **YEAR)
         arguments["transaction"] = found["rows"][0]["receipt_number"]

@@ -23,6 +23,7 @@ BY_ID: dict[str, list[dict[str, Any]]] = {
     "search_customers": [{"name": "last_name"}, {"email": "email"}, {"phone": "phone"}],
     "search_products": [{"query": "sku", "mode": "keyword"}, {"brand": "brand"}],
     "list_low_stock": [{"brand": "brand"}],
+    "list_similar_products": [{"product": "sku"}, {"product": "product_id"}],
     "list_audit_events": [{"kind": "row_change", "about_id": "customer_id"}],
 }
 PAGED: dict[str, dict[str, Any]] = {
@@ -40,6 +41,7 @@ ONLY_THERE: list[tuple[str, dict[str, Any]]] = [
     ("list_low_stock", {"category": f"Category {MARK}"}),
     ("search_products", {"category": f"Category {MARK}"}),
     ("search_products", {"tags": [f"tag {MARK}"]}),
+    ("search_products", {"attributes": {"secret": MARK}}),
 ]
 # Asked in tests of their own.
 LISTED = {"get_products": "products"}
@@ -50,6 +52,7 @@ AUDITORS_TOOLS = {"list_audit_events"}
 NAME_NOTHING = {
     "compare_to",
     "end_date",
+    "facets",
     "group_by",
     "in_stock",
     "include_without_sales",

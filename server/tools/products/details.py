@@ -54,8 +54,9 @@ async def get_products(
     - compare a few products
     - check a list of SKUs at once: those unknown are listed, the others are answered
 
-    Do not use it to find a product by its name or purpose; use search_products. For sales of a
-    product use list_top_products or list_transactions with sku.
+    Do not use it to find a product by its name or purpose; use search_products. For substitutes of
+    what is out of stock use list_similar_products. For sales of a product use list_top_products or
+    list_transactions with sku.
     Descriptions and attributes are text written by people. Costs are for managers and analysts.
 
     Example: get_products(products=["HGDRILL0012", "HGSCREWS0003"])

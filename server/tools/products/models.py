@@ -19,6 +19,7 @@ class SearchMode(StrEnum):
     HYBRID = "hybrid"
     SEMANTIC = "semantic"
     KEYWORD = "keyword"
+    RRF = "rrf"
 
 
 class ProductSort(StrEnum):
@@ -28,6 +29,8 @@ class ProductSort(StrEnum):
     PRICE_LOW_TO_HIGH = "price_low_to_high"
     PRICE_HIGH_TO_LOW = "price_high_to_low"
     RATING = "rating"
+    NEWEST = "newest"
+    BEST_SELLING = "best_selling"
 
 
 TopCategory = Annotated[ShortText | None, Field(description="Top-level category; null for a product without one.")]
@@ -56,10 +59,49 @@ class ProductHit(Result):
         description="Match with the query, 0 to 1, comparable within this answer only; null without a query."
     )
     similarity: float | None = Field(
-        description="Likeness in meaning, -1 to 1; null without a query, in keyword mode or without an embedding."
+        description="Its part by meaning, -1 to 1; null without a query, in keyword mode, without an embedding, and in "
+        "a very large store where it would not bring the product among the first 100."
     )
-    matched_words: bool = Field(description="True when words of the query are in name, brand, model or description.")
-    exact_match: bool = Field(description="True when the query is this product's SKU or model: these come first.")
+    word_score: float | None = Field(
+        description="Its part by words, 0 to 1: 1 when every word of the query is in the name; null without a query."
+    )
+    matched_words: list[str] = Field(
+        description="Words of the query that are in name, brand, model, tags or description."
+    )
+    exact_match: bool = Field(
+        description="True when the query names this product by SKU, model or its whole name: these come first."
+    )
+
+
+class Facet(Result):
+    """A value that products found have."""
+
+    value: ShortText
+    products: int = Field(description="Products found with it.")
+
+
+class PriceBand(Result):
+    """Prices from one round amount to the next."""
+
+    min_price: Money = Field(description="Lowest price of the band.")
+    below_price: Money = Field(description="The next band begins here.")
+    products: int = Field(description="Products found in it.")
+
+
+class RatingBand(Result):
+    """Products rated so or better."""
+
+    min_rating: float = Field(description="Average rating, 0 to 5.")
+    products: int = Field(description="Products found with this rating or a better one.")
+
+
+class Facets(Result):
+    """What all products found, on all pages, are like; the 20 most frequent values of each kind."""
+
+    brands: list[Facet] = Field(description="Pass value as brand.")
+    categories: list[Facet] = Field(description="Each product in its own category only. Pass value as category.")
+    price_bands: list[PriceBand] = Field(description="Cheapest first.")
+    ratings: list[RatingBand] = Field(description="Best first; unrated products are in none.")
 
 
 class ProductSearch(Answer):
@@ -70,14 +112,54 @@ class ProductSearch(Answer):
     search_mode_used: SearchMode | None = Field(
         description="What the query was compared with in the end; null without a query."
     )
-    note: str | None = Field(description="Why another mode was used than the one asked for; null when it was not.")
-    total_matches: int = Field(description="Number of products that match, on all pages.")
+    note: str | None = Field(
+        description="What the answer lacks and why, such as another mode used than asked for; null if nothing."
+    )
+    corrected_query: Annotated[str, UntrustedText(600)] | None = Field(
+        description="The query as it was searched for, where words of it were misspelt; null where none was."
+    )
+    total_matches: int = Field(
+        description="Number of products that match, on all pages. Of a very large store at least that many: what "
+        "matches by meaning alone counts when it is among the 500 nearest."
+    )
     unrelated_products: int = Field(
         description="Products that pass the filters but were left out as unrelated to the query."
     )
+    facets: Facets | None = Field(description="Counts over everything found; null unless asked for.")
     rows: list[ProductHit]
     has_more: HasMore
     next_cursor: NextCursor
+
+
+class SimilarProduct(Result):
+    """A product that resembles another."""
+
+    product_id: UUID
+    sku: ShortText = Field(description="Pass to get_products for all details.")
+    product_name: NameText
+    brand: ShortText | None
+    category: TopCategory
+    subcategory: Subcategory
+    price: Money = Field(description="Price of one unit, before tax.")
+    price_difference: Money = Field(description="Its price less that of the product asked for; negative when cheaper.")
+    current_stock: int = Field(description="Units on hand now.")
+    in_stock: bool
+    rating: Rating
+    rating_count: int
+    similarity: float | None = Field(description="Likeness in meaning, -1 to 1; null without an embedding.")
+
+
+class SimilarProducts(Answer):
+    """A product and those that resemble it."""
+
+    store_id: str = Field(description="The store that sells them.")
+    currency: Currency
+    sku: ShortText = Field(description="The product asked for.")
+    product_name: NameText
+    price: Money = Field(description="Price of one unit of it, before tax.")
+    current_stock: int = Field(description="Units of it on hand now.")
+    is_active: bool = Field(description="False when it is discontinued.")
+    rows: list[SimilarProduct] = Field(description="Those in stock first, then the most alike; empty if there is none.")
 
 
 class ProductDetails(Result):

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastmcp.dependencies import Depends
 from fastmcp.tools import tool
-from pydantic import Field
+from pydantic import Field, Json
 
 from server.db.queries import QueryFile
 from server.embeddings.base import Embedder, Vector
 from server.errors import EmbeddingUnavailableError, InvalidInputError
 from server.store_embedder import StoreEmbedders, store_embedders
-from server.store_scope import StoreScopes, store_scopes
+from server.store_scope import StoreScope, StoreScopes, store_scopes
 from server.toolkit.annotations import READ_ONLY, needs
 from server.toolkit.cursors import RankedPages
 from server.toolkit.params import Category, Cursor, Limit, StoreId
 from server.toolkit.results import Result
-from server.tools.products.models import ProductHit, ProductSearch, ProductSort, SearchMode
+from server.tools.products.models import Facets, ProductHit, ProductSearch, ProductSort, SearchMode
+from server.tools.products.query_text import QueryText
+from server.tools.products.spelling import corrections
 
 NO_QUERY_VECTOR = (
     "Searched by words only: no embedding of the query could be made just now. "
@@ -29,6 +33,10 @@ NO_STORED_VECTORS = (
     "Searched by words only: this store's products have no embeddings of the current model. "
     "An operator can make them with: python -m seed embed"
 )
+NO_SUCH_PHRASE = (
+    "No product that passes the filters has the words in quotes in this order. Leave the quotes out to search by the "
+    "words and their meaning."
+)
 
 
 class _FoundRow(Result):
@@ -36,8 +44,10 @@ class _FoundRow(Result):
 
     mode_used: SearchMode | None
     lacks_vectors: bool
+    unknown_words: list[str] | None
     total_matches: int
     unrelated_products: int
+    facets: Json[Facets] | None
     product_id: UUID | None
     sku: str | None
     product_name: str | None
@@ -52,7 +62,8 @@ class _FoundRow(Result):
     short_description: str | None
     score: float | None
     similarity: float | None
-    matched_words: bool | None
+    word_score: float | None
+    matched_words: list[str]
     exact_match: bool | None
 
     def hit(self) -> ProductHit:
@@ -72,12 +83,17 @@ async def search_products(
         str | None,
         Field(
             max_length=500,
-            description="What the customer wants, in natural words, or a SKU or model. Leave out to browse.",
+            description=(
+                'What the customer wants, in natural words, or a SKU, model or name; words in "quotes" must be there '
+                "as they stand. Leave out to browse."
+            ),
         ),
     ] = None,
     mode: Annotated[
         SearchMode,
-        Field(description="hybrid: meaning and words; semantic: meaning only; keyword: words only."),
+        Field(
+            description="hybrid: meaning and words; semantic: meaning; keyword: words; rrf: hybrid, mixed by rank.",
+        ),
     ] = SearchMode.HYBRID,
     category: Category = None,
     brand: Annotated[
@@ -94,10 +110,24 @@ async def search_products(
         list[Annotated[str, Field(min_length=1, max_length=50)]] | None,
         Field(max_length=20, description="Only products with all these tags, as get_products shows them."),
     ] = None,
+    attributes: Annotated[
+        dict[str, str | bool | int | float] | None,
+        Field(
+            max_length=10,
+            description="Only products with all these, as get_products shows attributes; color and size too. "
+            'Example: {"color": "navy"}.',
+        ),
+    ] = None,
     sort: Annotated[
         ProductSort | None,
-        Field(description="Leave out for the best match first (by name without a query)."),
+        Field(
+            description="Leave out for the best match first (by name without a query). best_selling: by units sold in "
+            "the last 90 days."
+        ),
     ] = None,
+    facets: Annotated[
+        bool, Field(description="True: also count what was found by brand, category, price and rating.")
+    ] = False,
     limit: Limit = 10,
     cursor: Cursor = None,
     store_id: StoreId = None,
@@ -109,67 +139,104 @@ async def search_products(
     Use this tool when you need to:
     - answer "what do we have like a waterproof box for outdoor wiring under 30, in stock?"
     - find the SKU of a product that somebody describes or names
-    - browse a category or brand by price or rating (without query)
+    - browse a category or brand by price, rating, newness or sales (without query)
 
-    Do not use it for products whose SKUs you have; use get_products. For best sellers use
-    list_top_products, for what runs out list_low_stock.
-    Put price, stock, brand and category into the filters, not into the query. With `sort` weak
-    matches come between good ones. Further rows follow with next_cursor.
+    Do not use it for products whose SKUs you have; use get_products. For what resembles a product, or stands in for
+    one that is out of stock, use list_similar_products; for best sellers list_top_products.
+    Put price, stock, brand and category into the filters, not into the query. Misspelt words are corrected and
+    reported. With `sort` weak matches come between good ones. Further rows follow with next_cursor.
 
     Example: search_products(query="waterproof box for outdoor wiring", max_price=30, in_stock=true)
     """
     if min_price is not None and max_price is not None and min_price > max_price:
         raise InvalidInputError(f"min_price ({min_price}) is above max_price ({max_price}). Swap them.")
-    text = " ".join((query or "").split()) or None
     wanted_tags = sorted({tag.lower() for tag in tags}) if tags else None
-    filters = (category, brand, min_price, max_price, min_rating, wanted_tags, in_stock, sort)
+    filters = (
+        category, brand, min_price, max_price, min_rating, wanted_tags,
+        json.dumps(attributes) if attributes else None, in_stock, sort,
+    )  # fmt: skip
+    asked = QueryText.parse(query)
     pages = RankedPages(
         "search_products",
         scopes.choose(store_id),
-        {"query": text, "mode": mode, "filters": filters},
+        {"query": asked and (asked.text, asked.phrases), "mode": mode, "filters": filters},
         cursor,
     )
     # Before a connection is borrowed: none must wait for a provider.
     embedder = await embedders.of(store_id)
-    vector = await _query_vector(embedder, text, mode)
+    search = _Search(embedder, mode, (*filters, facets, limit, pages.offset))
+    vector = await search.vector(asked)
     async with scopes.enter(store_id) as store:
-        first, *others = await store.db.all(
-            SEARCH_PRODUCTS, vector, embedder.model, embedder.noise_floor, text, mode, *filters, limit, pages.offset
-        )
+        found = await search.rows(store, asked, vector, stop_at_unknown_words=True)
+        fixed = None
+        if asked and (unknown := found[0].unknown_words):
+            fixed = await corrections(store, asked.outside_quotes(unknown), asked.text)
+            if not fixed:
+                found = await search.rows(store, asked, vector)
+    if asked and fixed:
+        asked = asked.corrected(fixed)
+        vector = await search.vector(asked)
+        async with scopes.enter(store_id) as store:
+            found = await search.rows(store, asked, vector)
+    first = found[0]
     if mode is SearchMode.SEMANTIC and first.lacks_vectors:
         raise EmbeddingUnavailableError(
             f"The products of {store.store_id} have no embeddings of the current model, so they cannot be searched by "
             "meaning. Use mode=keyword; an operator can make the embeddings with: python -m seed embed"
         )
-    rows = [row.hit() for row in (first, *others) if row.product_id]
+    rows = [row.hit() for row in found if row.product_id]
     next_cursor = pages.next_cursor(len(rows), first.total_matches)
     return ProductSearch(
         store_id=store.store_id,
         currency=store.currency,
         search_mode_used=first.mode_used,
-        note=_note(mode, first.mode_used, vector),
+        note=_note(mode, asked, vector, first),
+        corrected_query=asked.text if asked and fixed else None,
         total_matches=first.total_matches,
         unrelated_products=first.unrelated_products,
+        facets=first.facets,
         rows=rows,
         has_more=next_cursor is not None,
         next_cursor=next_cursor,
     )
 
 
-async def _query_vector(embedder: Embedder, text: str | None, mode: SearchMode) -> Vector | None:
-    """The vector of a query; None without one, in keyword mode, and in hybrid mode when none can be made."""
-    if text is None or mode is SearchMode.KEYWORD:
-        return None
-    try:
-        (vector,) = await embedder.embed([text])
-    except EmbeddingUnavailableError:
-        if mode is SearchMode.SEMANTIC:
-            raise
-        return None
-    return vector
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """What stays the same when a query is searched for again in other words."""
+
+    embedder: Embedder
+    mode: SearchMode
+    rest: tuple[Any, ...]
+
+    async def vector(self, asked: QueryText | None) -> Vector | None:
+        """The vector of a query; None without one, in keyword mode, and in hybrid modes when none can be made."""
+        if asked is None or self.mode is SearchMode.KEYWORD:
+            return None
+        try:
+            (vector,) = await self.embedder.embed([asked.text])
+        except EmbeddingUnavailableError:
+            if self.mode is SearchMode.SEMANTIC:
+                raise
+            return None
+        return vector
+
+    async def rows(
+        self, store: StoreScope, asked: QueryText | None, vector: Vector | None, *, stop_at_unknown_words: bool = False
+    ) -> list[_FoundRow]:
+        """One page, at least one row; without products where the query has words that the store does not know."""
+        text, phrases, codes = (asked.text, asked.phrases, asked.codes) if asked else (None, (), ())
+        return await store.db.all(
+            SEARCH_PRODUCTS,
+            vector, self.embedder.model, self.embedder.noise_floor,
+            text, phrases, codes, self.mode, stop_at_unknown_words,
+            *self.rest,
+        )  # fmt: skip
 
 
-def _note(asked: SearchMode, used: SearchMode | None, vector: Vector | None) -> str | None:
-    if used is None or used is asked:
+def _note(asked_mode: SearchMode, asked: QueryText | None, vector: Vector | None, first: _FoundRow) -> str | None:
+    if asked and asked.phrases and not first.total_matches:
+        return NO_SUCH_PHRASE
+    if first.mode_used is None or first.mode_used is asked_mode:
         return None
     return NO_QUERY_VECTOR if vector is None else NO_STORED_VECTORS

@@ -1,151 +1,319 @@
 -- name: search_products
 -- Active products by a query and filters, one page of the ranking, with totals in every row.
--- $1 vector of the query or null, $2 embedding model, $3 noise floor of the model (cosine),
--- $4 query text or null, $5 'hybrid' | 'semantic' | 'keyword',
--- $6 category (with those below it), $7 brand, $8 lowest and $9 highest price, $10 lowest rating,
--- $11 tags in lower case, all of them (each null: no filter), $12 in stock only,
--- $13 'name' | 'price_low_to_high' | 'price_high_to_low' | 'rating' or null (best match first, else
--- name), $14 limit, $15 offset (int).
+-- The query: $1 its vector or null, $2 embedding model, $3 noise floor of the model (cosine), $4 its text or null to
+-- browse, $5 phrases that must be there (text[]), $6 what may be a code (text[], as retail.code_key writes codes),
+-- $7 'hybrid' | 'semantic' | 'keyword' | 'rrf', $8 whether to stop where the store does not know one of its words.
+-- The filters, each null for none: $9 category (with those below it), $10 brand, $11 lowest and $12 highest price,
+-- $13 lowest rating, $14 tags in lower case, all of them, $15 attributes (jsonb), $16 in stock only (boolean).
+-- The page: $17 'name' | 'price_low_to_high' | 'price_high_to_low' | 'rating' | 'newest' | 'best_selling' or null (best
+-- match first, else name), $18 whether facets are counted, $19 limit, $20 offset (int).
 -- Always one row at least: without a hit its product columns are null.
 --
--- One exact pass over the products that pass the filters; no index is asked for neighbours, because
--- it would answer for all stores before row level security filters. A product without a vector of
--- this model still matches by its words. The noise floor applies after scoring.
+-- One exact pass over the products that pass the filters; no index over all stores is asked for neighbours, because it
+-- would answer before row level security filters. A product without a vector of this model still matches by its words.
+-- The noise floor applies after scoring. docs/search.md explains the ranking. Of a store that has a vector index of its
+-- own (docs/large-stores.md) only the vectors that matter for the first hundred matches are looked at.
 with recursive wanted_category as (
-  select c.category_id from retail.product_categories c where lower(c.category_name) = lower($6::text)
+  select c.category_id from retail.product_categories c where lower(c.category_name) = lower($9::text)
   union
   select c.category_id
   from retail.product_categories c
   join wanted_category above on c.parent_category_id = above.category_id
 ),
 asked as materialized (
-  -- Any of the words, as plainto_tsquery found them: asking for all of them finds too little.
   select
     lower($4::text) as text,
-    case when t::text <> '' then replace(t::text, ' & ', ' | ')::tsquery end as words
-  from plainto_tsquery('pg_catalog.english', $4) t
+    -- Any of the words: asking for all of them finds too little.
+    case when t::text <> '' then replace(t::text, ' & ', ' | ')::tsquery end as words,
+    (
+      select string_agg(nullif(phraseto_tsquery('pg_catalog.english', retail.search_text(p))::text, ''), ' & ')::tsquery
+      from unnest($5::text[]) p
+    ) as phrases,
+    (select string_agg(quote_literal(c) || ':D', ' | ')::tsquery from unnest($6::text[]) c) as codes,
+    -- Whether the best matches are all that is wanted, and the store has an index over vectors of this model.
+    $1::vector is not null
+      and $7::text in ('hybrid', 'semantic')
+      and $17::text is null
+      and exists (
+        select from retail.stores s where s.indexed_model = $2::text and s.indexed_dimensions = vector_dims($1)
+      ) as by_index
+  from plainto_tsquery('pg_catalog.english', retail.search_text($4)) t
+),
+words as materialized (
+  select w.word, w.place, q.query
+  from regexp_split_to_table(retail.search_text(lower($4)), '[\s,;:?!()"]+') with ordinality w (word, place)
+  cross join lateral plainto_tsquery('pg_catalog.english', w.word) q (query)
+  where q.query::text <> ''
+),
+unknown as materialized (
+  select array_agg(w.word order by w.place) as words
+  from words w
+  where $8::boolean
+    and w.word ~ '^[^\W\d_]{4,30}$'
+    and not exists (
+      select from retail.product_words k where k.stem = (ts_lexize('pg_catalog.english_stem', w.word))[1]
+    )
+),
+nearest as materialized (
+  select n.store_id, n.product_id, n.similarity
+  from asked a
+  cross join lateral retail.nearest_products($1, $2, 500) n
+  where a.by_index
+),
+-- The one source of similarities. "offset 0" makes it one pass over the vectors instead of a look-up per product.
+likeness as (
+  select e.store_id, e.product_id, 1 - (e.embedding <=> $1) as similarity
+  from retail.product_embeddings e
+  where $1 is not null
+    and not (select a.by_index from asked a)
+    and e.embedding_model = $2
+    and e.dimensions = vector_dims($1)
+  union all
+  select n.store_id, n.product_id, n.similarity from nearest n
+  offset 0
+),
+sold as materialized (
+  select i.product_id, sum(i.direction * i.quantity) as units
+  from retail.sales_transactions t
+  join retail.sales_transaction_items i on i.store_id = t.store_id and i.transaction_id = t.transaction_id
+  where $17 = 'best_selling' and t.transaction_date >= now() - interval '90 days'
+  group by i.product_id
 ),
 scored as materialized (
   select
     p.store_id,
     p.product_id,
-    e.similarity,
+    l.similarity,
     -- 0 without a word in common.
     nullif(ts_rank('{0.1, 0.2, 0.4, 1.0}', p.search_document, a.words, 0), 0) as word_rank,
-    -- The length first: it spares most rows the lower().
     coalesce(
-      octet_length(p.sku) = octet_length(a.text) and lower(p.sku) = a.text
-        or octet_length(p.model) = octet_length(a.text) and lower(p.model) = a.text,
+      p.search_document @@ a.codes
+        -- The length first: it spares most rows the lower().
+        or octet_length(p.product_name) = octet_length(a.text) and lower(p.product_name) = a.text,
       false
     ) as is_exact,
-    case $13::text
+    case $17
       when 'price_low_to_high' then p.price
       when 'price_high_to_low' then -p.price
       when 'rating' then -p.rating_average
+      when 'newest' then -extract(epoch from p.created_at)
+      when 'best_selling' then -coalesce(s.units, 0)
     end as sort_number,
-    case when $13 = 'name' or a.text is null then p.product_name end as sort_name
+    case when $17 = 'name' or a.text is null then p.product_name end as sort_name
   from retail.products p
   cross join asked a
-  -- "offset 0" makes this one pass over the vectors instead of a look-up per product.
-  left join (
-    select e.store_id, e.product_id, 1 - (e.embedding <=> $1::vector) as similarity
-    from retail.product_embeddings e
-    where $1 is not null and e.embedding_model = $2::text and e.dimensions = vector_dims($1)
-    offset 0
-  ) e on e.store_id = p.store_id and e.product_id = p.product_id
+  left join likeness l on l.store_id = p.store_id and l.product_id = p.product_id
+  left join sold s on s.product_id = p.product_id
   where p.is_active
+    and (select u.words is null from unknown u)
     -- As one case, of which the planner expects half to be true; of the conditions one by one it
     -- expects that no product is left, and plans for that.
     and case
-      when ($6 is null or p.category_id in (select w.category_id from wanted_category w))
-        and ($7::text is null or lower(p.brand) = lower($7))
-        and ($8::numeric is null or p.price >= $8)
-        and ($9::numeric is null or p.price <= $9)
-        and ($10::numeric is null or p.rating_average >= $10)
-        and ($11::text[] is null or lower(p.tags::text)::text[] @> $11)
-        and (not $12::boolean or p.current_stock > 0)
+      when ($9 is null or p.category_id in (select w.category_id from wanted_category w))
+        and ($10::text is null or lower(p.brand) = lower($10))
+        and ($11::numeric is null or p.price >= $11)
+        and ($12::numeric is null or p.price <= $12)
+        and ($13::numeric is null or p.rating_average >= $13)
+        and ($14::text[] is null or lower(p.tags::text)::text[] @> $14)
+        and ($15::jsonb is null or not exists (
+          select
+          from jsonb_each_text($15) wanted
+          cross join lateral (
+            select jsonb_build_object('color', p.color, 'size', p.size) || p.metadata -> wanted.key as value
+          ) has
+          where lower(has.value #>> '{}') is distinct from lower(wanted.value)
+            and not coalesce(has.value ? wanted.value, false)
+        ))
+        and (not $16::boolean or p.current_stock > 0)
+        and (a.phrases is null or p.search_document @@ a.phrases)
       then true
     end
 ),
-best as materialized (
-  select
-    count(*) as scored_products,
-    max(s.word_rank) as word_rank,
-    -- Whether vectors of this model exist is looked up only when none was met.
-    $1 is not null
-      and count(s.similarity) = 0
-      and exists (select from retail.products p where p.is_active)
-      and not exists (
-        select
-        from retail.product_embeddings e
-        where e.embedding_model = $2 and e.dimensions = vector_dims($1)
-      ) as lacks_vectors
-  from scored s
-),
 basis as materialized (
   select
-    b.scored_products,
-    b.word_rank,
-    b.lacks_vectors,
+    count(s.product_id) as scored_products,
     case
       when $4 is null then null
-      when $5::text = 'hybrid' and ($1 is null or b.lacks_vectors) then 'keyword'
-      else $5
-    end as mode
-  from best b
+      when $7 in ('hybrid', 'rrf') and ($1 is null or v.lacks_vectors) then 'keyword'
+      else $7
+    end as mode,
+    v.lacks_vectors
+  from (
+    -- Whether vectors of this model exist is looked up only when none was met.
+    select
+      $1 is not null
+        and not exists (select from scored s where s.similarity is not null)
+        and exists (select from retail.products p where p.is_active)
+        and not exists (
+          select
+          from retail.product_embeddings e
+          where e.embedding_model = $2 and e.dimensions = vector_dims($1)
+        ) as lacks_vectors
+  ) v
+  left join scored s on true
+  group by v.lacks_vectors
 ),
-matched as (
+places as (
+  select
+    s.product_id,
+    rank() over (order by s.similarity desc nulls last) as by_meaning,
+    rank() over (order by s.word_rank desc nulls last) as by_words
+  from scored s
+  where $7 = 'rrf'
+),
+-- With an index: how far beyond the nearest to look. Where fewer than a hundred of them pass the filters, at all that
+-- pass, because others may be related too. Else at those whose words could make up for being less near than the
+-- 200th: so that the first hundred matches are those of the exact search.
+reach as materialized (
+  select
+    k.related < 100 and k.least_similarity >= $3::float8 as is_short,
+    case when $7 = 'hybrid' then (coalesce(k.hundredth_score, 0) - 0.6 * k.surely_nearest) / 0.4 end as word_score
+  from (
+    select
+      (select min(n.similarity) from nearest n) as least_similarity,
+      -- The graph may have missed some of the later ones, and these may have words.
+      coalesce(
+        (select n.similarity from nearest n order by n.similarity desc limit 1 offset 199), 1
+      ) as surely_nearest,
+      (select count(*) from scored s where s.similarity >= $3) as related,
+      (
+        select 0.6 * s.similarity + 0.4 * coalesce(least(s.word_rank * 1.6449341, 1.0), 0) as score
+        from scored s
+        where s.similarity is not null
+        order by score desc
+        limit 1
+        offset 99
+      ) as hundredth_score
+    where (select a.by_index from asked a)
+  ) k
+),
+compared as (
+  select
+    s.store_id,
+    s.product_id,
+    s.word_rank,
+    words.score as word_score,
+    s.is_exact,
+    s.sort_number,
+    s.sort_name,
+    case
+      when s.similarity is null and (r.is_short or words.score >= r.word_score) then (
+        select 1 - (e.embedding <=> $1)
+        from retail.product_embeddings e
+        where e.store_id = s.store_id
+          and e.embedding_model = $2
+          and e.product_id = s.product_id
+          and e.dimensions = vector_dims($1)
+      )
+      else s.similarity
+    end as similarity
+  from scored s
+  -- ts_rank gives a word that stands once in the name 6/pi^2 and takes the mean over the words: 1 is all words in
+  -- the name, however good or poor the other products are.
+  cross join lateral (select case when s.word_rank is not null then least(s.word_rank * 1.6449341, 1.0) end as score) words
+  left join reach r on true
+  offset 0
+),
+matched as materialized (
   select
     s.store_id,
     s.product_id,
     s.similarity,
-    s.word_rank is not null as matched_words,
+    s.word_score,
     s.is_exact,
     score.score,
     s.sort_number,
-    case when $13 is null then score.score end as sort_score,
+    case when $17 is null then score.score end as sort_score,
     s.sort_name
-  from scored s
+  from compared s
   cross join basis b
+  left join places on places.product_id = s.product_id
   cross join lateral (
     select
       case
         when b.mode is null then null
         when s.is_exact then 1
         when b.mode = 'semantic' then s.similarity
-        when b.mode = 'keyword' then s.word_rank / b.word_rank
-        else 0.5 * coalesce(s.similarity, 0) + 0.5 * coalesce(s.word_rank / b.word_rank, 0)
+        when b.mode = 'keyword' then s.word_score
+        when b.mode = 'rrf' then
+          (case when s.similarity >= $3 then 30.5 / (60 + places.by_meaning) else 0 end)
+          + (case when s.word_rank is not null then 30.5 / (60 + places.by_words) else 0 end)
+        else 0.6 * coalesce(s.similarity, 0) + 0.4 * coalesce(s.word_score, 0)
       end as score
   ) score
   where case
     when b.mode is null or s.is_exact then true
     when b.mode = 'keyword' then s.word_rank is not null
-    when b.mode = 'semantic' then s.similarity >= $3::float8
+    when b.mode = 'semantic' then s.similarity >= $3
     else s.word_rank is not null or s.similarity >= $3
   end
 ),
 page as (
-  select
-    m.store_id,
-    m.product_id,
-    m.similarity,
-    m.matched_words,
-    m.is_exact,
-    m.score,
-    m.sort_number,
-    m.sort_score,
-    m.sort_name,
-    count(*) over () as total_matches
+  select m.*, count(*) over () as total_matches
   from matched m
   order by m.is_exact desc, m.sort_number, m.sort_score desc, m.sort_name, m.product_id
-  limit $14::int
-  offset $15::int
+  limit $19::int
+  offset $20::int
+),
+faceted as materialized (
+  select p.brand, c.category_name as category, p.price, case when p.rating_count > 0 then p.rating_average end as rating
+  from matched m
+  join retail.products p on p.store_id = m.store_id and p.product_id = m.product_id
+  left join retail.product_categories c on c.category_id = p.category_id
+  where $18::boolean
+),
+facets as (
+  select json_build_object(
+    'brands', (
+      select coalesce(json_agg(f), '[]')
+      from (
+        select f.brand as value, count(*) as products from faceted f where f.brand is not null
+        group by f.brand order by count(*) desc, f.brand limit 20
+      ) f
+    ),
+    'categories', (
+      select coalesce(json_agg(f), '[]')
+      from (
+        select f.category as value, count(*) as products from faceted f where f.category is not null
+        group by f.category order by count(*) desc, f.category limit 20
+      ) f
+    ),
+    -- Bands of 1, 2, 5, 10, 20, 50 and so on, which fit any currency.
+    'price_bands', (
+      select coalesce(json_agg(f order by f.min_price), '[]')
+      from (
+        select band.least::text as min_price, band.next::text as below_price, count(*) as products
+        from faceted f
+        cross join lateral (select case when f.price >= 1 then 10 ^ floor(log(f.price)) else 1 end as unit) u
+        cross join lateral (
+          select
+            case when f.price < 1 then 0 when f.price >= 5 * u.unit then 5 * u.unit
+              when f.price >= 2 * u.unit then 2 * u.unit else u.unit end::numeric(12, 0) as least,
+            case when f.price < 1 then 1 when f.price >= 5 * u.unit then 10 * u.unit
+              when f.price >= 2 * u.unit then 5 * u.unit else 2 * u.unit end::numeric(12, 0) as next
+        ) band
+        group by band.least, band.next
+      ) f
+    ),
+    'ratings', (
+      select coalesce(json_agg(f order by f.min_rating desc), '[]')
+      from (
+        select least.rating as min_rating, count(*) as products
+        from (values (4.5), (4.0), (3.0), (2.0)) least (rating)
+        join faceted f on f.rating >= least.rating
+        group by least.rating
+      ) f
+    )
+  ) as facets
+  where $18
 )
 select
   b.mode as mode_used,
   b.lacks_vectors,
+  u.words as unknown_words,
   coalesce(page.total_matches, 0) as total_matches,
   b.scored_products - coalesce(page.total_matches, 0) as unrelated_products,
+  f.facets,
   p.product_id,
   p.sku,
   p.product_name,
@@ -163,9 +331,12 @@ select
   end as short_description,
   round(case when page.score < 0 then 0 else page.score end::numeric, 3) as score,
   round(page.similarity::numeric, 3) as similarity,
-  page.matched_words,
+  case when $4 is not null then round(coalesce(page.word_score, 0)::numeric, 3) end as word_score,
+  array(select w.word from words w where p.search_document @@ w.query order by w.place) as matched_words,
   page.is_exact as exact_match
 from basis b
+cross join unknown u
+left join facets f on true
 left join page on true
 left join retail.products p on p.store_id = page.store_id and p.product_id = page.product_id
 left join retail.category_tree category on category.category_id = p.category_id
