@@ -13,11 +13,11 @@ from server.db.queries import QueryFile
 from server.errors import ConfigurationError
 
 QUERIES = QueryFile("server.admin", "maintenance.sql")
-_TABLES = QUERIES.statement("tables")
+_TABLES = QUERIES.statement("tables_to_vacuum")
 _TO_REBUILD = QUERIES.statement("indexes_to_rebuild")
 _UNUSED = QUERIES.statement("unused_indexes")
 _DUPLICATES = QUERIES.statement("duplicate_indexes")
-_RECORD = QUERIES.statement("record")
+_RECORD = QUERIES.statement("record_maintenance")
 
 # A smaller index is read in a moment, however bloated.
 _LEAST_BYTES = 8 << 20

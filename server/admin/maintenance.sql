@@ -1,4 +1,4 @@
--- name: tables
+-- name: tables_to_vacuum
 -- Tables of ours, by name.
 select c.oid::regclass::text as name
 from pg_catalog.pg_class c
@@ -66,6 +66,6 @@ where n.nspname in ('retail', 'guard', 'audit')
 group by 1
 order by 1;
 
--- name: record
+-- name: record_maintenance
 -- $1 metadata (jsonb). Enters that maintenance was done in the audit log.
 select audit.record_operation('maintenance_completed', null, $1::jsonb);

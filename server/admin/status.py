@@ -10,8 +10,8 @@ from server.db.queries import QueryFile
 from server.embeddings.models import ModelInUse
 
 QUERIES = QueryFile("server.admin", "status.sql")
-_STATUS = QUERIES.statement("status")
-_DATABASE = QUERIES.statement("database")
+_STATUS = QUERIES.statement("store_status")
+_DATABASE = QUERIES.statement("database_status")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
--- name: status
+-- name: store_status
 -- Every store with what it holds and how far its embeddings are, by store.
 -- $1 model and $2 dimensions (int) that a store without a model of its own is searched with. For an operator whom no
 -- policy holds: it looks into every store.
@@ -18,7 +18,7 @@ cross join lateral (
     count(*) as products,
     count(*) filter (where e.content_hash is null) as missing,
     count(*) filter (where e.content_hash <> retail.content_hash(
-      retail.embedding_text(p.product_name, c.category_name, p.brand, p.product_description))) as outdated
+      retail.embedding_text(p.product_name, c.category_name, p.brand, p.product_description, p.tags))) as outdated
   from retail.products p
   left join retail.product_categories c on c.category_id = p.category_id
   left join retail.product_embeddings e
@@ -29,7 +29,7 @@ cross join lateral (
 ) vectors
 order by s.store_id;
 
--- name: database
+-- name: database_status
 -- The database as a whole: its size in bytes, its newest schema file, when the audit log was last sealed.
 select
   pg_database_size(current_database()) as bytes,

@@ -30,8 +30,8 @@ from server.db.queries import QueryFile
 from server.errors import ConfigurationError
 
 QUERIES = QueryFile("server.backup")
-_TABLES = QUERIES.statement("tables")
-_FUNCTIONS = QUERIES.statement("functions")
+_TABLES = QUERIES.statement("backed_up_tables")
+_FUNCTIONS = QUERIES.statement("backed_up_functions")
 _IN_USE = QUERIES.statement("in_use")
 _IS_EMPTY = QUERIES.statement("is_empty")
 _FORGET_TOKENS = QUERIES.statement("forget_tokens")
@@ -204,9 +204,8 @@ async def _state(connection: Any) -> tuple[list[TableState], list[FunctionCount]
     """Every table with its rows counted, and every kind of function, as this transaction sees them."""
     tables = []
     for record in await connection.fetch(_TABLES):
-        # The name comes from the catalogue, quoted there.
-        rows = await connection.fetchval(f"select count(*) from {record['name']}")  # noqa: S608
-        tables.append(TableState(**record, rows=rows))
+        state = dict(record)
+        tables.append(TableState(rows=await connection.fetchval(state.pop("count_rows")), **state))
     return tables, [FunctionCount(**record) for record in await connection.fetch(_FUNCTIONS)]
 
 

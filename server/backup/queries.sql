@@ -1,7 +1,8 @@
--- name: tables
+-- name: backed_up_tables
 -- Every table of ours, with what must come along when it is restored. Partitions count for themselves.
 select
   c.oid::regclass::text as name,
+  format('select count(*) from %s', c.oid::regclass) as count_rows,
   pg_get_userbyid(c.relowner)::text as owner,
   c.relrowsecurity as row_security,
   c.relforcerowsecurity as row_security_forced,
@@ -24,7 +25,7 @@ join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 where c.relkind = 'r' and n.nspname in ('retail', 'guard', 'audit', 'migrations')
 order by 1;
 
--- name: functions
+-- name: backed_up_functions
 -- How many functions of ours there are, by owner and whether they run with its rights.
 select pg_get_userbyid(p.proowner)::text as owner, p.prosecdef as as_owner, count(*) as functions
 from pg_catalog.pg_proc p

@@ -1,4 +1,4 @@
--- name: categories
+-- name: complete_category
 -- $1 beginning of the name in lower case (text), $2 limit (int). Categories of products on sale, and those above
 -- them, by name.
 with recursive sold as (
@@ -20,7 +20,7 @@ group by l.category_name
 order by l.category_name
 limit $2::int;
 
--- name: brands
+-- name: complete_brand
 -- $1 beginning of the name in lower case (text), $2 limit (int). Brands of products on sale, by name.
 select p.brand as value, count(*) over () as total
 from retail.products p

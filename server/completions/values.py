@@ -24,8 +24,8 @@ class _ValueRow(Result):
 
 QUERIES = QueryFile("server.completions")
 _LISTS: dict[str, Query[_ValueRow]] = {
-    "category": QUERIES.query("categories", _ValueRow),
-    "brand": QUERIES.query("brands", _ValueRow),
+    "category": QUERIES.query("complete_category", _ValueRow),
+    "brand": QUERIES.query("complete_brand", _ValueRow),
 }
 
 

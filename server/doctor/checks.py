@@ -43,7 +43,7 @@ class _Ahead(BaseModel):
 
 
 QUERIES = QueryFile("server.doctor")
-SERVER = QUERIES.query("server", _Server)
+SERVER = QUERIES.query("database_server", _Server)
 MONTHS_AHEAD = QUERIES.query("months_ahead", _Ahead)
 
 

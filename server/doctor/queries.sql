@@ -1,4 +1,4 @@
--- name: server
+-- name: database_server
 -- The database server: version as a number, pgvector's version or null, and its clock.
 select
   current_setting('server_version_num')::int as version,

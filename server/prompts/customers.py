@@ -1,7 +1,5 @@
 """Recipes about customers."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from fastmcp.prompts import prompt

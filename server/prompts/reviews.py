@@ -1,7 +1,5 @@
 """Recipes that look back on a period."""
 
-from __future__ import annotations
-
 from fastmcp.prompts import prompt
 
 from server.prompts.steps import StoreName, call, recipe

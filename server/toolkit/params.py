@@ -16,8 +16,7 @@ StoreId = Annotated[
         min_length=1,
         max_length=40,
         description=(
-            "Store to ask about, as listed by get_store_context. Leave out for your own store; needed only when "
-            "you have several."
+            "Store, as get_store_context lists them; needed only when you have several."
         ),
     ),
     Identifier(r"[a-z0-9][a-z0-9_-]{0,39}"),

@@ -32,7 +32,6 @@ def calls_about(side: Side, *, query: str = "hammer") -> list[Call]:
         ("list_categories", {}),
         ("search_products", {}),
         ("search_products", {"brand": side.brand}),
-        *(("search_products", {"query": query, "mode": mode}) for mode in ("hybrid", "semantic", "keyword")),
         ("get_schema", {}),
         *(("run_query", {"sql": sql}) for sql in queries_about(side)),
         *(("search_products", {"query": query, "mode": mode}) for mode in ("hybrid", "semantic", "keyword", "rrf")),
