@@ -164,7 +164,7 @@ async def search_products(
     )
     # Before a connection is borrowed: none must wait for a provider.
     embedder = await embedders.of(store_id)
-    search = _Search(embedder, mode, (*filters, facets, limit, pages.offset))
+    search = Search(embedder, mode, (*filters, facets, limit, pages.offset))
     vector = await search.vector(asked)
     async with scopes.enter(store_id) as store:
         found = await search.rows(store, asked, vector, stop_at_unknown_words=True)
@@ -202,7 +202,7 @@ async def search_products(
 
 
 @dataclass(frozen=True, slots=True)
-class _Search:
+class Search:
     """What stays the same when a query is searched for again in other words."""
 
     embedder: Embedder
