@@ -30,7 +30,7 @@ from server.store_scope import StoreScopes
 from server.tools.products.models import SearchMode
 from server.tools.products.query_text import QueryText
 from server.tools.products.search import Search
-from server.tools.products.spelling import corrections
+from server.tools.products.spelling import corrections, suspects
 
 SIZES: Final = (424, 1_000, 5_000)
 # Of the bare query's median; facets and spelling may add as much again.
@@ -51,7 +51,8 @@ _MISSPELT: Final = (
     "16 oz hamer",
     "women's hikking boots size 9",
 )
-_ROUNDS: Final = 40
+_console = Console(stderr=True, highlight=False)
+_ROUNDS: Final = 12
 _ROWS: Final = 10
 _NO_FILTERS: Final = (None, None, None, None, None, None, None, False, None)
 
@@ -116,6 +117,7 @@ async def measure_search(cluster: Cluster) -> list[SearchFigure]:
     async with temporary_retailer(cluster) as retailer:
         await load_demo(retailer.admin_url, DemoOptions())
         for size in SIZES:
+            _console.print(f"{size:,} products", style="dim")
             store_id = f"size{size}"
             async with admin_connection(retailer.admin_url) as connection:
                 await connection.fetchval(_FILL, store_id, DEMO_STORE, size)
@@ -146,7 +148,7 @@ async def _figures(retailer: Retailer, store_id: str, size: int, embedder: Embed
                 assert asked
                 ways = Search(embedder, SearchMode.HYBRID, (*_NO_FILTERS, facets, _ROWS, 0))
                 async with scopes.enter(store_id) as store:
-                    rows = await ways.rows(store, asked, vectors[query], stop_at_unknown_words=True)
+                    rows = await ways.rows(store, asked, vectors[query], must_know=await suspects(asked.words()))
                     if not rows[0].unknown_words:
                         assert rows[0].product_id
                         return

@@ -134,7 +134,7 @@ TABLES = {
         change="embedding_text = 'changed'",
     ),
     "product_words": Table(
-        select=4,
+        select=1,
         insert=1,
         update=NO_GRANT,
         delete=NO_GRANT,
