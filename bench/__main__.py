@@ -25,6 +25,7 @@ from bench.options import BenchOptions
 from bench.relevance import relevance
 from bench.report import Results, show
 from bench.scope import measure_scope
+from bench.search import search
 from bench.seeding import loaded_retailer, measure_small_loads
 from bench.start import measure_starts
 from bench.wire import CallFailedError
@@ -40,6 +41,7 @@ app = App(name="bench", help="Measure the server, interleaved with baselines of 
 console = Console(stderr=True, highlight=False)
 app.command(relevance)
 app.command(growth)
+app.command(search)
 
 
 @app.default

@@ -15,9 +15,7 @@ StoreId = Annotated[
     Field(
         min_length=1,
         max_length=40,
-        description=(
-            "Store, as get_store_context lists them; needed only when you have several."
-        ),
+        description=("Store, as get_store_context lists them; needed only when you have several."),
     ),
     Identifier(r"[a-z0-9][a-z0-9_-]{0,39}"),
 ]

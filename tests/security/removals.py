@@ -130,6 +130,7 @@ TENANT_TABLES = (
     "sales_transaction_items",
     "stock_movements",
     "product_embeddings",
+    "product_words",
 )
 NO_POLICY = {table: statement(f"alter table retail.{table} disable row level security") for table in TENANT_TABLES}
 PLAIN_POLICY = statement(

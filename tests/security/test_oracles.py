@@ -100,8 +100,10 @@ async def test_every_unique_value_that_the_server_may_write_is_asked_about(near:
              and has_any_column_privilege('mcp_user', c.oid, 'insert')"""
     )
 
-    # A movement's key is always generated; one embedding per product and model needs the product itself.
-    assert {row["relname"] for row in constraints} - named == {"stock_movements_pkey", "unique_product_embedding"}
+    # A movement's key is always generated; one embedding per product and model needs the product itself; a word is
+    # no key of anything, and each store has its own row of it.
+    unasked = {"stock_movements_pkey", "unique_product_embedding", "product_words_pkey"}
+    assert {row["relname"] for row in constraints} - named == unasked
 
 
 async def test_row_with_the_key_of_another_stores_row_leaves_that_one_alone(near: Neighbourhood) -> None:

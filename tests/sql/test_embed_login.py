@@ -17,6 +17,7 @@ TABLES = (
     "customers",
     "products",
     "product_embeddings",
+    "product_words",
     "sales_transactions",
     "sales_transaction_items",
     "stock_movements",

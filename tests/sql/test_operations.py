@@ -24,6 +24,7 @@ async def test_maintenance_refreshes_statistics(own_stores: TwoStores) -> None:
     assert analysed == [
         "customers",
         "product_embeddings",
+        "product_words",
         "products",
         "sales_transaction_items",
         "sales_transactions",

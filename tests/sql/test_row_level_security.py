@@ -133,6 +133,14 @@ TABLES = {
         ),
         change="embedding_text = 'changed'",
     ),
+    "product_words": Table(
+        select=1,
+        insert=1,
+        update=NO_GRANT,
+        delete=NO_GRANT,
+        new_row=("store_id, word, stem", "store_id, 'trowels', 'trowel'"),
+        change="stem = 'changed'",
+    ),
 }
 SHARED_TABLES = {"product_categories"}
 VIEWS_FOR_THE_SERVER = {"customer_card", "customer_scores", "transaction_notes", "category_tree"}

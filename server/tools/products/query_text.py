@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Self
 
 _SPACES: Final = re.compile(r"\s+")
 # Behind a digit the mark means inches.
 _PHRASE: Final = re.compile(r'(?<!\d)"([^"]+)"')
+_WORD: Final = re.compile(r"\b[^\W\d_]{4,30}\b")
 _BETWEEN_WORDS: Final = re.compile(r'[\s,;:?!()"]+')
 _NOT_IN_CODES: Final = re.compile("[^a-z0-9]")
 _WORDS_OF_A_CODE: Final = 4
@@ -40,10 +41,10 @@ class QueryText:
             return None
         return cls(text, tuple(_PHRASE.findall(written)), tuple(sorted(set(_codes(text)))))
 
-    def outside_quotes(self, words: Iterable[str]) -> list[str]:
-        """Those of the words that were not asked for as they stand."""
-        quoted = " ".join(self.phrases).lower()
-        return [word for word in words if not re.search(rf"\b{re.escape(word)}\b", quoted)]
+    def words(self) -> list[str]:
+        """Its words as somebody may misspell them: of letters alone, and not asked for as they stand."""
+        quoted = set(_WORD.findall(" ".join(self.phrases).lower()))
+        return [word for word in dict.fromkeys(_WORD.findall(self.text.lower())) if word not in quoted]
 
     def corrected(self, words: Mapping[str, str]) -> Self:
         """The same query with some of its words replaced."""

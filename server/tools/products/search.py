@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any
@@ -23,7 +24,7 @@ from server.toolkit.params import Category, Cursor, Limit, StoreId
 from server.toolkit.results import Result
 from server.tools.products.models import Facets, ProductHit, ProductSearch, ProductSort, SearchMode
 from server.tools.products.query_text import QueryText
-from server.tools.products.spelling import corrections
+from server.tools.products.spelling import corrections, suspects
 
 NO_QUERY_VECTOR = (
     "Searched by words only: no embedding of the query could be made just now. "
@@ -164,13 +165,14 @@ async def search_products(
     )
     # Before a connection is borrowed: none must wait for a provider.
     embedder = await embedders.of(store_id)
-    search = _Search(embedder, mode, (*filters, facets, limit, pages.offset))
+    search = Search(embedder, mode, (*filters, facets, limit, pages.offset))
     vector = await search.vector(asked)
+    doubtful = await suspects(asked.words()) if asked else []
     async with scopes.enter(store_id) as store:
-        found = await search.rows(store, asked, vector, stop_at_unknown_words=True)
+        found = await search.rows(store, asked, vector, must_know=doubtful)
         fixed = None
         if asked and (unknown := found[0].unknown_words):
-            fixed = await corrections(store, asked.outside_quotes(unknown), asked.text)
+            fixed = await corrections(store, unknown, asked.text)
             if not fixed:
                 found = await search.rows(store, asked, vector)
     if asked and fixed:
@@ -202,7 +204,7 @@ async def search_products(
 
 
 @dataclass(frozen=True, slots=True)
-class _Search:
+class Search:
     """What stays the same when a query is searched for again in other words."""
 
     embedder: Embedder
@@ -222,14 +224,14 @@ class _Search:
         return vector
 
     async def rows(
-        self, store: StoreScope, asked: QueryText | None, vector: Vector | None, *, stop_at_unknown_words: bool = False
+        self, store: StoreScope, asked: QueryText | None, vector: Vector | None, *, must_know: Sequence[str] = ()
     ) -> list[_FoundRow]:
-        """One page, at least one row; without products where the query has words that the store does not know."""
+        """One page, at least one row; without products where the store does not know some of the words that it must."""
         text, phrases, codes = (asked.text, asked.phrases, asked.codes) if asked else (None, (), ())
         return await store.db.all(
             SEARCH_PRODUCTS,
             vector, self.embedder.model, self.embedder.noise_floor,
-            text, phrases, codes, self.mode, stop_at_unknown_words,
+            text, phrases, codes, self.mode, must_know,
             *self.rest,
         )  # fmt: skip
 

@@ -2,7 +2,8 @@
 -- Active products by a query and filters, one page of the ranking, with totals in every row.
 -- The query: $1 its vector or null, $2 embedding model, $3 noise floor of the model (cosine), $4 its text or null to
 -- browse, $5 phrases that must be there (text[]), $6 what may be a code (text[], as retail.code_key writes codes),
--- $7 'hybrid' | 'semantic' | 'keyword' | 'rrf', $8 whether to stop where the store does not know one of its words.
+-- $7 'hybrid' | 'semantic' | 'keyword' | 'rrf', $8 words of it (text[]) without which nothing is searched: where the
+-- store does not know one of them, only those come back.
 -- The filters, each null for none: $9 category (with those below it), $10 brand, $11 lowest and $12 highest price,
 -- $13 lowest rating, $14 tags in lower case, all of them, $15 attributes (jsonb), $16 in stock only (boolean).
 -- The page: $17 'name' | 'price_low_to_high' | 'price_high_to_low' | 'rating' | 'newest' | 'best_selling' or null (best
@@ -47,12 +48,10 @@ words as materialized (
 ),
 unknown as materialized (
   select array_agg(w.word order by w.place) as words
-  from words w
-  where $8::boolean
-    and w.word ~ '^[^\W\d_]{4,30}$'
-    and not exists (
-      select from retail.product_words k where k.stem = (ts_lexize('pg_catalog.english_stem', w.word))[1]
-    )
+  from unnest($8::text[]) with ordinality w (word, place)
+  where not exists (
+    select from retail.product_words k where k.stem = (ts_lexize('pg_catalog.english_stem', w.word))[1]
+  )
 ),
 nearest as materialized (
   select n.store_id, n.product_id, n.similarity

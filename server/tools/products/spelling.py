@@ -40,24 +40,28 @@ WORDS_LIKE = QUERIES.query("words_like", _Neighbour)
 BEST_WORDS = QUERIES.query("best_words", _Best)
 
 
-async def corrections(store: StoreScope, unknown: Sequence[str], text: str) -> dict[str, str]:
-    """Words of this store for the misspelt ones among those that it does not know.
+async def suspects(words: Sequence[str]) -> list[str]:
+    """Those of the words that English lacks; whether they are misspelt only a store's own words can tell."""
+    if not words:
+        return []
+    # A thread for the first call alone: afterwards it would take longer than the look-up.
+    loaded = _english_words.cache_info().currsize
+    english = _english_words() if loaded else await asyncio.to_thread(_english_words)
+    return [word for word in words if word not in english]
 
-    A word that English has is not misspelt, though the store may not sell such a thing.
+
+async def corrections(store: StoreScope, unknown: Sequence[str], text: str) -> dict[str, str]:
+    """Words of this store for those that it does not know.
 
     Args:
         store: The store that is searched.
-        unknown: Words of the query that none of its products has.
+        unknown: Words of the query that neither English nor the store has.
         text: The query; of several possible words the one that goes with the others is meant.
     """
-    english = await asyncio.to_thread(_english_words)
-    misspelt = [word for word in unknown if word not in english]
-    if not misspelt:
-        return {}
     vocabulary: defaultdict[str, list[str]] = defaultdict(list)
-    for row in await store.db.all(WORDS_LIKE, misspelt, _MISTAKES_IN_LONG_WORDS):
+    for row in await store.db.all(WORDS_LIKE, unknown, _MISTAKES_IN_LONG_WORDS):
         vocabulary[row.word].append(row.known)
-    candidates = [(word, known) for word in misspelt for known in _nearest(word, vocabulary[word])]
+    candidates = [(word, known) for word in unknown for known in _nearest(word, vocabulary[word])]
     if not candidates:
         return {}
     words, known = zip(*candidates, strict=True)
@@ -74,6 +78,7 @@ def _nearest(word: str, vocabulary: Collection[str]) -> list[str]:
 
 @cache
 def _english_words() -> frozenset[str]:
+    # A word that English has is not misspelt, though the store may not sell such a thing.
     # The package's list alone: its checker takes twice as long to load, and keeps counts that nobody needs here.
     packed = resources.files("spellchecker").joinpath("resources", "en.json.gz").read_bytes()
     return frozenset(json.loads(gzip.decompress(packed)))
