@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from server.audit.arguments import Identifier
+from server.toolkit.periods import Preset
 
 StoreId = Annotated[
     str | None,
@@ -29,6 +30,15 @@ Cursor = Annotated[
         description=(
             "next_cursor of the previous page, unchanged, with the same other arguments. Leave out for the first page."
         ),
+    ),
+]
+Period = Annotated[
+    Preset | None,
+    Field(
+        description=(
+            "Period by name in the store's time zone, instead of start_date and end_date. this_... and last_..._days "
+            "end today; last_week, last_month, last_quarter and last_year are whole calendar ones, weeks from Monday."
+        )
     ),
 ]
 # Beyond these no shop has sales, and date arithmetic would leave the calendar.
