@@ -93,26 +93,30 @@ comment on column retail.daily_sales.cost_cents is 'Cost of goods sold less of g
 comment on column retail.daily_sales.basket_cents is 'Goods on sale receipts.';
 comment on column retail.daily_sales.basket_units is 'Units on sale receipts.';
 
--- Each line once per dimension.
-create or replace view retail.sold_members with (security_invoker = true) as
-select d.dimension, d.member, l.*
-from retail.sold_lines l
-cross join lateral (
+-- What a line is counted under, once per dimension that there are sums for.
+create or replace function retail.members(
+  hour text, category text, subcategory text, brand text, product_id uuid, price_band text, payment_method text,
+  transaction_type text, customer_tier text, cashier text, register text
+)
+returns table (dimension text, member text)
+language sql immutable parallel safe rows 12
+begin atomic
   values
     ('total', ''),
-    ('hour', l.hour),
-    ('category', l.category),
-    ('subcategory', l.subcategory),
-    ('brand', l.brand),
-    ('product', l.product_id::text),
-    ('price_band', l.price_band),
-    ('payment_method', l.payment_method),
-    ('transaction_type', l.transaction_type),
-    ('customer_tier', l.customer_tier),
-    ('cashier', l.cashier),
-    ('register', l.register)
-) d (dimension, member);
-comment on view retail.sold_members is 'Lines of receipts, each once per dimension, with its member there.';
+    ('hour', hour),
+    ('category', category),
+    ('subcategory', subcategory),
+    ('brand', brand),
+    ('product', product_id::text),
+    ('price_band', price_band),
+    ('payment_method', payment_method),
+    ('transaction_type', transaction_type),
+    ('customer_tier', customer_tier),
+    ('cashier', cashier),
+    ('register', register);
+end;
+comment on function retail.members(text, text, text, text, uuid, text, text, text, text, text, text) is
+  'What a line is counted under, by dimension.';
 
 create or replace function retail.lock_sales(of_stores text[]) returns void
 language sql volatile
@@ -121,7 +125,8 @@ begin atomic
 end;
 comment on function retail.lock_sales(text[]) is 'Makes the writers of a store''s sums wait for one another.';
 
--- Null means all: days, dimensions and members. Days are taken a week at a time, which fits in memory.
+-- Null means all: days, dimensions and members. Days are taken a week at a time, which fits in memory and is read by
+-- indexes.
 create or replace function retail.sum_daily_sales(
   of_store text, first_day date default null, last_day date default null,
   of_dimensions text[] default null, of_members text[] default null
@@ -129,6 +134,8 @@ create or replace function retail.sum_daily_sales(
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
 set work_mem = '64MB'
+set random_page_cost = 1.1
+set jit = off
 as $$
 #variable_conflict use_column
 declare
@@ -152,34 +159,54 @@ begin
   from retail.sales_transactions t where t.store_id = of_store;
 
   while day <= until loop
-    insert into retail.daily_sales
-    select r.store_id, r.dimension, r.sold_on, r.member,
-      sum(r.lines), count(*) filter (where r.is_sale), count(*) filter (where not r.is_sale),
-      sum(r.units_sold), sum(r.units_returned), sum(r.gross_cents), sum(r.returned_cents),
-      sum(r.discount_cents), sum(r.tax_cents), sum(r.cost_cents), sum(r.lines_without_cost),
-      coalesce(sum(r.gross_cents + r.returned_cents) filter (where r.is_sale), 0),
-      coalesce(sum(r.units_sold + r.units_returned) filter (where r.is_sale), 0)
-    from (
-      select m.store_id, m.dimension, m.sold_on, m.member, m.transaction_id, m.is_sale,
+    -- Each line is worked out once, and not once per dimension; receipts are counted apart from the sums, as a group
+    -- per receipt would be as large as the lines.
+    with line as materialized (
+      select l.* from retail.sold_lines l
+      where l.store_id = of_store
+        and l.transaction_date >= day::timestamp at time zone zone
+        and l.transaction_date < (least(day + 6, until) + 1)::timestamp at time zone zone
+    ),
+    counted as not materialized (
+      select d.dimension, d.member, l.*
+      from line l
+      cross join lateral retail.members(
+        l.hour, l.category, l.subcategory, l.brand, l.product_id, l.price_band, l.payment_method, l.transaction_type,
+        l.customer_tier, l.cashier, l.register
+      ) d
+      where (of_dimensions is null or d.dimension = any(of_dimensions))
+        and (of_members is null or d.member = any(of_members))
+    ),
+    receipts as (
+      select r.dimension, r.sold_on, r.member,
+        count(*) filter (where r.is_sale) as transactions,
+        count(*) filter (where not r.is_sale) as returns
+      from (select distinct c.dimension, c.sold_on, c.member, c.transaction_id, c.is_sale from counted c) r
+      group by r.dimension, r.sold_on, r.member
+    ),
+    sums as (
+      select c.dimension, c.sold_on, c.member,
         count(*) as lines,
-        coalesce(sum(m.quantity) filter (where m.is_sold), 0) as units_sold,
-        coalesce(sum(m.quantity) filter (where not m.is_sold), 0) as units_returned,
-        coalesce(sum(m.price_cents) filter (where m.is_sold), 0) as gross_cents,
-        coalesce(sum(m.price_cents) filter (where not m.is_sold), 0) as returned_cents,
-        coalesce(sum(m.discount_cents) filter (where m.is_sold), 0) as discount_cents,
-        sum(m.tax_cents) as tax_cents,
-        coalesce(sum(m.cost_cents), 0) as cost_cents,
-        count(*) filter (where m.cost_cents is null) as lines_without_cost
-      from retail.sold_members m
-      where m.store_id = of_store
-        and m.transaction_date >= day::timestamp at time zone zone
-        and m.transaction_date < (least(day + 6, until) + 1)::timestamp at time zone zone
-        and (of_dimensions is null or m.dimension = any(of_dimensions))
-        and (of_members is null or m.member = any(of_members))
-      group by m.store_id, m.dimension, m.sold_on, m.member, m.transaction_id, m.is_sale
-    ) r
-    group by r.store_id, r.dimension, r.sold_on, r.member
-    order by r.dimension, r.sold_on, r.member;
+        coalesce(sum(c.quantity) filter (where c.is_sold), 0) as units_sold,
+        coalesce(sum(c.quantity) filter (where not c.is_sold), 0) as units_returned,
+        coalesce(sum(c.price_cents) filter (where c.is_sold), 0) as gross_cents,
+        coalesce(sum(c.price_cents) filter (where not c.is_sold), 0) as returned_cents,
+        coalesce(sum(c.discount_cents) filter (where c.is_sold), 0) as discount_cents,
+        sum(c.tax_cents) as tax_cents,
+        coalesce(sum(c.cost_cents), 0) as cost_cents,
+        count(*) filter (where c.cost_cents is null) as lines_without_cost,
+        coalesce(sum(c.price_cents) filter (where c.is_sale), 0) as basket_cents,
+        coalesce(sum(c.quantity) filter (where c.is_sale), 0) as basket_units
+      from counted c
+      group by c.dimension, c.sold_on, c.member
+    )
+    insert into retail.daily_sales
+    select of_store, s.dimension, s.sold_on, s.member, s.lines, r.transactions, r.returns, s.units_sold,
+      s.units_returned, s.gross_cents, s.returned_cents, s.discount_cents, s.tax_cents, s.cost_cents,
+      s.lines_without_cost, s.basket_cents, s.basket_units
+    from sums s
+    join receipts r on r.dimension = s.dimension and r.sold_on = s.sold_on and r.member = s.member
+    order by s.dimension, s.sold_on, s.member;
     day := day + 7;
   end loop;
 end
@@ -189,9 +216,21 @@ comment on function retail.sum_daily_sales(text, date, date, text[], text[]) is
 
 -- A receipt counts for a member with its first line of it: where an older line has the member, it has been counted.
 create or replace function retail.add_daily_sales(of_store text, new_items uuid[]) returns void
-language sql volatile
+language plpgsql volatile
 set search_path = pg_catalog, pg_temp
-begin atomic
+as $$
+#variable_conflict use_column
+begin
+  with line as materialized (
+    select l.*, n.item_id is not null as is_new
+    from retail.sold_lines l
+    left join unnest(new_items) n (item_id) on n.item_id = l.item_id
+    where l.store_id = of_store
+      and l.transaction_id = any(array(
+        select i.transaction_id from retail.sales_transaction_items i
+        where i.store_id = of_store and i.item_id = any(new_items)
+      ))
+  )
   insert into retail.daily_sales as present
   select r.store_id, r.dimension, r.sold_on, r.member,
     sum(r.lines), count(*) filter (where r.is_sale and r.is_first), count(*) filter (where not r.is_sale and r.is_first),
@@ -200,26 +239,24 @@ begin atomic
     coalesce(sum(r.gross_cents + r.returned_cents) filter (where r.is_sale), 0),
     coalesce(sum(r.units_sold + r.units_returned) filter (where r.is_sale), 0)
   from (
-    select m.store_id, m.dimension, m.sold_on, m.member, m.transaction_id, m.is_sale,
-      bool_and(n.item_id is not null) as is_first,
-      count(n.item_id) as lines,
-      coalesce(sum(m.quantity) filter (where m.is_sold and n.item_id is not null), 0) as units_sold,
-      coalesce(sum(m.quantity) filter (where not m.is_sold and n.item_id is not null), 0) as units_returned,
-      coalesce(sum(m.price_cents) filter (where m.is_sold and n.item_id is not null), 0) as gross_cents,
-      coalesce(sum(m.price_cents) filter (where not m.is_sold and n.item_id is not null), 0) as returned_cents,
-      coalesce(sum(m.discount_cents) filter (where m.is_sold and n.item_id is not null), 0) as discount_cents,
-      coalesce(sum(m.tax_cents) filter (where n.item_id is not null), 0) as tax_cents,
-      coalesce(sum(m.cost_cents) filter (where n.item_id is not null), 0) as cost_cents,
-      count(*) filter (where m.cost_cents is null and n.item_id is not null) as lines_without_cost
-    from retail.sold_members m
-    left join unnest(new_items) n (item_id) on n.item_id = m.item_id
-    where m.store_id = of_store
-      and m.transaction_id = any(array(
-        select i.transaction_id from retail.sales_transaction_items i
-        where i.store_id = of_store and i.item_id = any(new_items)
-      ))
-    group by m.store_id, m.dimension, m.sold_on, m.member, m.transaction_id, m.is_sale
-    having count(n.item_id) > 0
+    select m.store_id, d.dimension, m.sold_on, d.member, m.transaction_id, m.is_sale,
+      bool_and(m.is_new) as is_first,
+      count(*) filter (where m.is_new) as lines,
+      coalesce(sum(m.quantity) filter (where m.is_sold and m.is_new), 0) as units_sold,
+      coalesce(sum(m.quantity) filter (where not m.is_sold and m.is_new), 0) as units_returned,
+      coalesce(sum(m.price_cents) filter (where m.is_sold and m.is_new), 0) as gross_cents,
+      coalesce(sum(m.price_cents) filter (where not m.is_sold and m.is_new), 0) as returned_cents,
+      coalesce(sum(m.discount_cents) filter (where m.is_sold and m.is_new), 0) as discount_cents,
+      coalesce(sum(m.tax_cents) filter (where m.is_new), 0) as tax_cents,
+      coalesce(sum(m.cost_cents) filter (where m.is_new), 0) as cost_cents,
+      count(*) filter (where m.cost_cents is null and m.is_new) as lines_without_cost
+    from line m
+    cross join lateral retail.members(
+      m.hour, m.category, m.subcategory, m.brand, m.product_id, m.price_band, m.payment_method, m.transaction_type,
+      m.customer_tier, m.cashier, m.register
+    ) d
+    group by m.store_id, d.dimension, m.sold_on, d.member, m.transaction_id, m.is_sale
+    having bool_or(m.is_new)
   ) r
   group by r.store_id, r.dimension, r.sold_on, r.member
   order by r.dimension, r.sold_on, r.member
@@ -237,7 +274,8 @@ begin atomic
       lines_without_cost = present.lines_without_cost + excluded.lines_without_cost,
       basket_cents = present.basket_cents + excluded.basket_cents,
       basket_units = present.basket_units + excluded.basket_units;
-end;
+end
+$$;
 comment on function retail.add_daily_sales(text, uuid[]) is 'Adds new lines of receipts to a store''s daily rollups.';
 
 -- Every trigger twice, as in 0040: a writer whom policies bind sums with the owner's rights, which FORCE holds

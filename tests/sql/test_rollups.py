@@ -13,6 +13,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from server.admin.rollups import sum_rollups, wrong_days
+from server.errors import NotFoundError
 from tests.sql.acting import TwoStores, connected, enter
 from tests.sql.factories import insert_category, insert_customer, insert_product
 from tests.support import Retailer
@@ -311,3 +313,19 @@ async def test_the_demo_data_is_loaded_with_its_sums(demo: Retailer) -> None:
         days = {key[2] for key in found}
         assert max(days) - min(days) == timedelta(days=364)
         assert max(days) == date(2026, 11, 19)
+
+
+async def test_a_wrong_sum_is_found_and_put_right(own_stores: TwoStores) -> None:
+    async with connected(own_stores.retailer.admin_url) as admin:
+        assert await wrong_days(admin, None) == {"redmond": [], "seattle": []}
+        right = await kept(admin)
+        today = await admin.fetchval("select max(sold_on) from retail.daily_sales where store_id = 'seattle'")
+        await admin.execute(
+            "update retail.daily_sales set gross_cents = 0 where store_id = 'seattle' and dimension = 'brand'"
+        )
+
+        assert await wrong_days(admin, "seattle") == {"seattle": [today]}
+        assert await sum_rollups(admin, "seattle") == ["seattle"]
+        assert await kept(admin) == right
+        with pytest.raises(NotFoundError, match="no store tacoma"):
+            await sum_rollups(admin, "tacoma")

@@ -145,7 +145,7 @@ TABLES = {
 }
 SHARED_TABLES = {"product_categories"}
 VIEWS_FOR_THE_SERVER = {"customer_card", "transaction_notes", "category_tree", "sold_lines"}
-VIEWS_FOR_OTHERS = {"audit_log", "table_stats", "index_usage", "slow_queries", "sold_members"}
+VIEWS_FOR_OTHERS = {"audit_log", "table_stats", "index_usage", "slow_queries"}
 
 
 async def outcome(connection: Any, statement: str, *arguments: object) -> Outcome:
