@@ -12,6 +12,9 @@
 -- product put into another category, a customer promoted, a store that counts its days in another time
 -- zone) and sums what it touched anew from the base rows.
 --
+-- Products are many: their sums are kept per month as well, under the month's first day (dimension product_month), so that
+-- a ranking over a year reads a twelfth.
+--
 -- Writers of one store's sums wait for one another: they lock its row of retail.stores first. That orders
 -- them, so they cannot deadlock over sums, and a store does not change its time zone under a sale. NOTE: the
 -- triggers are named to fire before those of 0040, so that stock and spending are locked afterwards.
@@ -81,7 +84,7 @@ create table if not exists retail.daily_sales (
 comment on table retail.daily_sales is
   'Sums per day and member of a dimension, kept by triggers. Amounts in hundredths of the currency.';
 comment on column retail.daily_sales.dimension is
-  'total, or a dimension column of retail.sold_lines; product for product_id.';
+  'total, or a dimension column of retail.sold_lines; product for product_id, product_month for it by month.';
 comment on column retail.daily_sales.sold_on is 'Day in the store''s time zone.';
 comment on column retail.daily_sales.transactions is 'Sale receipts that have a line of this member.';
 comment on column retail.daily_sales.returns is 'Return and exchange receipts that have one.';
@@ -99,7 +102,7 @@ create or replace function retail.members(
   transaction_type text, customer_tier text, cashier text, register text
 )
 returns table (dimension text, member text)
-language sql immutable parallel safe rows 12
+language sql immutable parallel safe rows 13
 begin atomic
   values
     ('total', ''),
@@ -108,6 +111,7 @@ begin atomic
     ('subcategory', subcategory),
     ('brand', brand),
     ('product', product_id::text),
+    ('product_month', product_id::text),
     ('price_band', price_band),
     ('payment_method', payment_method),
     ('transaction_type', transaction_type),
@@ -174,7 +178,8 @@ begin
         l.hour, l.category, l.subcategory, l.brand, l.product_id, l.price_band, l.payment_method, l.transaction_type,
         l.customer_tier, l.cashier, l.register
       ) d
-      where (of_dimensions is null or d.dimension = any(of_dimensions))
+      where d.dimension <> 'product_month'
+        and (of_dimensions is null or d.dimension = any(of_dimensions))
         and (of_members is null or d.member = any(of_members))
     ),
     receipts as (
@@ -209,6 +214,25 @@ begin
     order by s.dimension, s.sold_on, s.member;
     day := day + 7;
   end loop;
+
+  -- Of changed days the whole month.
+  if of_dimensions is null or 'product' = any(of_dimensions) then
+    delete from retail.daily_sales d
+    where d.store_id = of_store and d.dimension = 'product_month'
+      and (first_day is null or d.sold_on >= date_trunc('month', first_day::timestamp))
+      and (last_day is null or d.sold_on <= last_day);
+    insert into retail.daily_sales
+    select d.store_id, 'product_month', date_trunc('month', d.sold_on::timestamp)::date as month, d.member,
+      sum(d.lines), sum(d.transactions), sum(d.returns), sum(d.units_sold), sum(d.units_returned), sum(d.gross_cents),
+      sum(d.returned_cents), sum(d.discount_cents), sum(d.tax_cents), sum(d.cost_cents), sum(d.lines_without_cost),
+      sum(d.basket_cents), sum(d.basket_units)
+    from retail.daily_sales d
+    where d.store_id = of_store and d.dimension = 'product'
+      and (first_day is null or d.sold_on >= date_trunc('month', first_day::timestamp))
+      and (last_day is null or d.sold_on < date_trunc('month', last_day::timestamp) + interval '1 month')
+    group by d.store_id, month, d.member
+    order by month, d.member;
+  end if;
 end
 $$;
 comment on function retail.sum_daily_sales(text, date, date, text[], text[]) is
@@ -239,7 +263,7 @@ begin
     coalesce(sum(r.gross_cents + r.returned_cents) filter (where r.is_sale), 0),
     coalesce(sum(r.units_sold + r.units_returned) filter (where r.is_sale), 0)
   from (
-    select m.store_id, d.dimension, m.sold_on, d.member, m.transaction_id, m.is_sale,
+    select m.store_id, d.dimension, c.sold_on, d.member, m.transaction_id, m.is_sale,
       bool_and(m.is_new) as is_first,
       count(*) filter (where m.is_new) as lines,
       coalesce(sum(m.quantity) filter (where m.is_sold and m.is_new), 0) as units_sold,
@@ -255,7 +279,13 @@ begin
       m.hour, m.category, m.subcategory, m.brand, m.product_id, m.price_band, m.payment_method, m.transaction_type,
       m.customer_tier, m.cashier, m.register
     ) d
-    group by m.store_id, d.dimension, m.sold_on, d.member, m.transaction_id, m.is_sale
+    cross join lateral (
+      select case d.dimension
+        when 'product_month' then date_trunc('month', m.sold_on::timestamp)::date
+        else m.sold_on
+      end as sold_on
+    ) c
+    group by m.store_id, d.dimension, c.sold_on, d.member, m.transaction_id, m.is_sale
     having bool_or(m.is_new)
   ) r
   group by r.store_id, r.dimension, r.sold_on, r.member

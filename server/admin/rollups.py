@@ -12,8 +12,7 @@ from server.errors import NotFoundError
 QUERIES = QueryFile("server.admin", "rollups.sql")
 _STORES = QUERIES.statement("rollup_stores")
 _SUM = QUERIES.statement("sum_rollups")
-_COPY = QUERIES.statement("copy_rollups")
-_DIFFERING = QUERIES.statement("differing_days")
+_DAYS = QUERIES.statement("days_of_rollups")
 
 
 async def sum_rollups(connection: Any, store_id: str | None) -> Sequence[str]:
@@ -45,13 +44,12 @@ async def wrong_days(connection: Any, store_id: str | None) -> Mapping[str, Sequ
         transaction = connection.transaction()
         await transaction.start()
         try:
-            # A parameter is no value in a statement that makes a table.
-            await connection.execute("select set_config('retail.checked_store', $1, true)", each)
-            await connection.execute(_COPY)
+            before = await _digests(connection, each)
             await connection.execute(_SUM, each)
-            found[each] = [row["sold_on"] for row in await connection.fetch(_DIFFERING, each)]
+            after = await _digests(connection, each)
         finally:
             await transaction.rollback()
+        found[each] = sorted(day for day in before.keys() | after.keys() if before.get(day) != after.get(day))
     return found
 
 
@@ -60,3 +58,7 @@ async def _stores(connection: Any, store_id: str | None) -> Sequence[str]:
     if not stores and store_id is not None:
         raise NotFoundError(f"There is no store {store_id}.")
     return stores
+
+
+async def _digests(connection: Any, store_id: str) -> Mapping[date, str]:
+    return {row["sold_on"]: row["digest"] for row in await connection.fetch(_DAYS, store_id)}

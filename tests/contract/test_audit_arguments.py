@@ -138,7 +138,7 @@ def treatment(function: Any, name: str) -> str:
     for kind, value in (("identifier", "sku-1"), ("identifier", "get")):
         if becomes(value) == value:
             return kind
-    if becomes(["SKU-1"]) == ["SKU-1"]:
+    if becomes(["sku-1"]) == ["sku-1"]:
         return "list of identifiers"
     if becomes(["SKU-1"]) == ["(not valid)"]:
         return "list of numbers"

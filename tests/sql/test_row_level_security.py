@@ -122,9 +122,9 @@ TABLES = {
         new_row=("store_id, product_id, quantity, reason", "store_id, product_id, 1, 'purchase'"),
         change="quantity = 1",
     ),
-    # One sale: a row per dimension.
+    # One sale: a row per dimension, and one for the product's month.
     "daily_sales": Table(
-        select=12,
+        select=13,
         insert=NO_GRANT,
         update=NO_GRANT,
         delete=NO_GRANT,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -109,8 +109,8 @@ async def test_currencies_are_never_added_up(retailer: Retailer) -> None:
 async def test_each_store_counts_by_the_role_there(retailer: Retailer) -> None:
     async with admin_connection(retailer.admin_url) as connection:
         await shops(retailer, connection)
-        await issue_token(connection, "ann", ["berlin"], "support")
-        token = (await issue_token(connection, "ann", ["vienna"], "manager")).token
+        await issue_token(connection, "ann", ["berlin"], "support", lifetime=timedelta(days=1))
+        token = (await issue_token(connection, "ann", ["vienna"], "manager", lifetime=timedelta(days=1))).token
     async with retailer.server(token=token) as server, Client(server) as client:
         message = await refusal(client, "compare_stores", **DAY, metrics=["net_revenue", "margin"])
         both = await answer(client, "compare_stores", **DAY)

@@ -76,7 +76,7 @@ class Periods:
             beside = max(months_later(day, 12), start)
         elif start.day == other_start.day == 1 and dimension in (Dimension.MONTH, Dimension.QUARTER):
             months = 12 * (start.year - other_start.year) + start.month - other_start.month
-            beside = months_later(day, months)
+            beside = months_later(day.replace(day=1), months)
         else:
             beside = start + (day - other_start)
         return self.bucket(beside, dimension) if beside <= self.now.end_date else None

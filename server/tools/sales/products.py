@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from typing import Annotated
 
 from fastmcp.dependencies import Depends
@@ -15,7 +16,7 @@ from server.store_scope import StoreScopes, store_scopes
 from server.toolkit.annotations import READ_ONLY, needs
 from server.toolkit.cursors import RankedPages
 from server.toolkit.params import Category, Cursor, EndDate, Limit, Period, StartDate, StoreId
-from server.toolkit.periods import previous_days, resolve_period
+from server.toolkit.periods import months_later, previous_days, resolve_period
 from server.toolkit.results import PeriodUsed
 from server.tools.sales.models import ProductRank, ProductRanking, RankBy, RankOrder
 
@@ -80,10 +81,7 @@ async def list_top_products(
         previous = PeriodUsed(start_date=start, end_date=end, time_zone=store.time_zone)
         rows = await store.db.all(
             TOP_PRODUCTS,
-            days.start_date,
-            days.end_date,
-            previous.start_date,
-            previous.end_date,
+            *_spans(days, previous),
             rank_by,
             order,
             category,
@@ -103,3 +101,23 @@ async def list_top_products(
         has_more=next_cursor is not None,
         next_cursor=next_cursor,
     )
+
+
+def _spans(now: PeriodUsed, before: PeriodUsed) -> tuple[list[bool], list[str], list[date], list[date]]:
+    """Both periods as parallel lists of whole months, whose sums are kept, and of the days around them."""
+    spans = [(period is now, *span) for period in (now, before) for span in _parts(period.start_date, period.end_date)]
+    is_now, dimensions, first, last = zip(*spans, strict=True)
+    return list(is_now), list(dimensions), list(first), list(last)
+
+
+def _parts(first: date, last: date) -> list[tuple[str, date, date]]:
+    month = first if first.day == 1 else months_later(first.replace(day=1), 1)
+    next_month = (last + timedelta(days=1)).replace(day=1)
+    if month >= next_month:
+        return [("product", first, last)]
+    parts = [("product_month", month, next_month - timedelta(days=1))]
+    if first < month:
+        parts.append(("product", first, month - timedelta(days=1)))
+    if next_month <= last:
+        parts.append(("product", next_month, last))
+    return parts

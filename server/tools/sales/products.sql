@@ -1,6 +1,7 @@
 -- name: top_products
 -- Products by their sales in a period, one page of the ranking, with what has changed since another period.
--- $1 first day, $2 last day (date, inclusive), $3 and $4 those of the other period,
+-- $1 whether of the period itself (boolean[]), $2 dimension 'product' or 'product_month' (text[]), $3 first day and
+-- $4 last day (date[], inclusive): parallel lists of spans, which together are both periods.
 -- $5 'revenue' | 'units' | 'margin', $6 'best' | 'slowest', $7 category name or null (a top-level category includes
 -- its children), $8 limit, $9 offset (int), $10 whether the caller may see margins.
 -- Best: products sold in the period. Slowest: every product on sale, those without a sale first.
@@ -8,7 +9,7 @@
 with sold as (
   select
     d.member::uuid as product_id,
-    d.sold_on >= $1::date as is_now,
+    span.is_now,
     sum(d.lines) as lines,
     sum(d.gross_cents - d.returned_cents) as net_cents,
     sum(d.units_sold - d.units_returned) as units,
@@ -17,10 +18,10 @@ with sold as (
       as margin_cents,
     sum(d.transactions)::bigint as transactions,
     sum(d.transactions + d.returns) as receipts
-  from retail.daily_sales d
-  where d.dimension = 'product'
-    and (d.sold_on >= $1 and d.sold_on <= $2::date or d.sold_on >= $3::date and d.sold_on <= $4::date)
-  group by d.member, d.sold_on >= $1
+  from unnest($1::boolean[], $2::text[], $3::date[], $4::date[]) span (is_now, dimension, first_day, last_day)
+  join retail.daily_sales d
+    on d.dimension = span.dimension and d.sold_on >= span.first_day and d.sold_on <= span.last_day
+  group by d.member, span.is_now
 ),
 whole as (
   select nullif(sum(s.net_cents), 0) as net_cents from sold s where s.is_now

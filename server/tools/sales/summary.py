@@ -135,6 +135,8 @@ def _of_stores(found: Sequence[tuple[StoreScope, Sums]], dimensions: Sequence[Di
             parts = {(): sums.total}, {(): sums.total_before}
         for target, part in zip((together.groups, together.groups_before), parts, strict=True):
             for key, measures in part.items():
-                target[*key[:place], store.store_id, *key[place:]] = measures
+                # A store that sold nothing is shown, but had no rank to lose.
+                if measures.lines or target is together.groups:
+                    target[*key[:place], store.store_id, *key[place:]] = measures
         together.labels |= {**sums.labels, store.store_id: store.store_name}
     return together

@@ -42,7 +42,7 @@ left join retail.products p on p.product_id = f.product::uuid;
 
 -- name: sales_of_lines
 -- The same by any two dimensions and filters, from the lines of the receipts.
--- $1 to $4 as above. $5, $6 dimensions of the members, or null. $7 first day, $8 last day (date), $9 IANA time zone.
+-- $1, $2, $3, $4 as above. $5, $6 dimensions of the members, or null. $7 first day, $8 last day (date), $9 IANA time zone.
 -- Filters, each a value or null: $10 category, itself or above (any case), $11 brand (any case), $12 payment method,
 -- $13 transaction type. The rows with is_total are over all groups. No order.
 with calendar as (
