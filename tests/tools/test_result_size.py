@@ -31,6 +31,7 @@ WIDE: dict[str, dict[str, Any]] = {
     "list_audit_events": {"who": "filler", "limit": 100},
     "list_categories": {},
     "list_low_stock": {"limit": 100},
+    "compare_stores": YEAR,
     "list_top_products": {**YEAR, "limit": 100},
     "list_transactions": {**YEAR, "limit": 100},
     "search_customers": {"loyalty_tier": "gold", "limit": 100},
