@@ -17,6 +17,7 @@ from server.cli import (
     keys,
     maintenance,
     principals,
+    rollups,
     serve,
     status,
     stores,
@@ -46,6 +47,7 @@ app.command(backup.verify_backup)
 app.command(principals.app)
 app.command(tokens.app)
 app.command(stores.app)
+app.command(rollups.app)
 app.command(customers.app)
 app.command(indexes.app)
 app.command(audit.app)

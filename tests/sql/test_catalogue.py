@@ -43,10 +43,12 @@ TABLE_GRANTS = {
     "retail.category_tree": {"SELECT"},
     "retail.customers": {"DELETE"},
     "retail.product_categories": {"SELECT"},
+    "retail.daily_sales": {"SELECT"},
     "retail.product_embeddings": {"SELECT", "INSERT", "UPDATE", "DELETE"},
     "retail.product_words": {"SELECT", "INSERT"},
     "retail.products": {"SELECT", "DELETE"},
     "retail.sales_transaction_items": {"SELECT", "INSERT"},
+    "retail.sold_lines": {"SELECT"},
     "retail.stores": {"SELECT"},
     "retail.transaction_notes": {"SELECT"},
 }

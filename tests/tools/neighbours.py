@@ -66,7 +66,11 @@ async def open_neighbours(retailer: Retailer, acting: Callers) -> Neighbours:
             await _fill(seattle, hammers, "seattle-own", "+1 206-555-0123"),
             await _fill(redmond, hammers, MARK, "+1 425-555-0199"),
         )
-        await redmond.product(f"{MARK}-only", product_name=f"{MARK} hammer stand", category_id=only_redmond, stock=3)
+        stand = await redmond.product(
+            f"{MARK}-only", product_name=f"{MARK} hammer stand", category_id=only_redmond, stock=3
+        )
+        # Before the period that both stores are alike in.
+        await redmond.receipt("2026-10-15 10:00", Goods(stand, 1))
     await embed_products(retailer.admin_url, build_embedder(Settings(_env_file=None)))
     return sides
 

@@ -17,7 +17,7 @@ from server.app import build
 from server.tools.adhoc.vocabulary import BOUNDED_FUNCTIONS, CATALOGUE_FUNCTIONS, SCHEMA_WORDS
 from tests.support import Retailer, answer, chosen, refusal
 from tests.tools.asking import Callers
-from tests.tools.reference import StoreData, load
+from tests.tools.reference.rows import StoreData, load
 
 
 @pytest.fixture(scope="module")

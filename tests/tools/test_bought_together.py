@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from tests.support import answer, refusal
 from tests.tools.asking import Callers, walk
 from tests.tools.conftest import SEEDS, Seeded
-from tests.tools.reference import StoreData
-from tests.tools.reference_returns import bought_together
+from tests.tools.reference.returns import bought_together
+from tests.tools.reference.rows import StoreData
 from tests.tools.shop import Goods, Shop
 from tests.tools.test_customer_summary import FIRST, LAST
 from tests.tools.test_properties import bounded, dates

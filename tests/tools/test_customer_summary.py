@@ -16,7 +16,7 @@ from tests.support import answer, refusal
 from tests.tools import reference_customers as reference
 from tests.tools.asking import Callers, walk
 from tests.tools.conftest import SEEDS, Seeded
-from tests.tools.reference import StoreData
+from tests.tools.reference.rows import StoreData
 from tests.tools.shop import Goods, Shop
 from tests.tools.test_properties import bounded, dates
 

@@ -12,9 +12,9 @@ from fastmcp import Client
 from server.principal import Role
 from tests.support import answer, refusal
 from tests.tools.asking import Callers, walk
-from tests.tools.reference import Row, StoreData
-from tests.tools.reference_customers import found_customers
-from tests.tools.reference_customers import profile as expected_profile
+from tests.tools.reference.customer_figures import found_customers
+from tests.tools.reference.customer_figures import profile as expected_profile
+from tests.tools.reference.rows import Row, StoreData
 from tests.tools.shop import Goods, Shop
 
 NOBODY = "00000000-0000-4000-8000-000000000000"

@@ -12,8 +12,8 @@ from server.principal import Role
 from tests.support import answer
 from tests.tools.asking import Callers
 from tests.tools.conftest import SEEDS, Seeded
-from tests.tools.reference import StoreData
-from tests.tools.reference_inventory import dead_rows, figures, groups
+from tests.tools.reference.inventory import dead_rows, figures, groups
+from tests.tools.reference.rows import StoreData
 from tests.tools.shop import Goods, Shop
 
 

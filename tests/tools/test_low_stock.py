@@ -9,8 +9,8 @@ import pytest
 
 from tests.support import answer
 from tests.tools.asking import Callers, walk
-from tests.tools.reference import StoreData
-from tests.tools.reference_inventory import replenished
+from tests.tools.reference.inventory import replenished
+from tests.tools.reference.rows import StoreData
 from tests.tools.shop import Goods, Shop
 
 FILTERS: dict[str, dict[str, Any]] = {

@@ -33,6 +33,7 @@ WIDE: dict[str, dict[str, Any]] = {
     "list_categories": {},
     "list_low_stock": {"limit": 100},
     "list_similar_products": {"product": "<sku>", "limit": 100},
+    "compare_stores": YEAR,
     "list_top_products": {**YEAR, "limit": 100},
     "list_transactions": {**YEAR, "limit": 100},
     "run_query": {"sql": "select * from products order by sku", "limit": 500},

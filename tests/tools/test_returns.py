@@ -12,8 +12,8 @@ from server.principal import Role
 from tests.support import answer
 from tests.tools.asking import Callers, walk
 from tests.tools.conftest import SEEDS, Seeded
-from tests.tools.reference import StoreData
-from tests.tools.reference_returns import returns
+from tests.tools.reference.returns import returns
+from tests.tools.reference.rows import StoreData
 from tests.tools.shop import Goods, Shop
 from tests.tools.test_customer_summary import some_period
 from tests.tools.test_properties import bounded, dates

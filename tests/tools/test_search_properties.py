@@ -19,7 +19,8 @@ from server.embeddings import build_embedder
 from tests.cluster import Cluster
 from tests.support import Retailer, answer
 from tests.tools.asking import Callers, walk
-from tests.tools.reference import StoreData, products
+from tests.tools.reference.products import products
+from tests.tools.reference.rows import StoreData
 from tests.tools.shop import Shop
 
 bounded = settings(

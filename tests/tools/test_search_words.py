@@ -20,7 +20,8 @@ from tests.cluster import Cluster
 from tests.sql.factories import insert_category
 from tests.support import Retailer, answer
 from tests.tools.asking import Callers, walk
-from tests.tools.reference import StoreData, products
+from tests.tools.reference.products import products
+from tests.tools.reference.rows import StoreData
 from tests.tools.shop import Goods, Shop
 
 SAME_MEASURE = [

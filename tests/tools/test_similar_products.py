@@ -8,7 +8,8 @@ import pytest
 
 from tests.support import answer, refusal
 from tests.tools.asking import Callers
-from tests.tools.reference import Row, StoreData, similarity
+from tests.tools.reference.products import similarity
+from tests.tools.reference.rows import Row, StoreData
 from tests.tools.shop import Shop
 
 

@@ -11,9 +11,10 @@ from fastmcp import Client
 from tests.sql.acting import ROLES
 from tests.support import answer, refusal
 from tests.tools.asking import whole_text
-from tests.tools.calls import calls_about, tool_names
+from tests.tools.calls import calls_about, naming, tool_names
 from tests.tools.neighbours import MARK, PERIOD, Neighbours, Side
 
+BEFORE = {"start_date": "2026-10-01", "end_date": "2026-10-31"}
 NO_ID = "00000000-0000-4000-8000-000000000000"
 NOTHING = "no-such-thing"
 BY_ID: dict[str, list[dict[str, Any]]] = {
@@ -38,6 +39,8 @@ PAGED: dict[str, dict[str, Any]] = {
 # Words that only Redmond has, in parameters that choose among products.
 ONLY_THERE: list[tuple[str, dict[str, Any]]] = [
     ("list_top_products", {"category": f"Category {MARK}", **PERIOD, "order": "slowest"}),
+    ("summarize_sales", {"category": f"Category {MARK}", **BEFORE, "group_by": "product"}),
+    ("summarize_sales", {"brand": f"{MARK} forge", **PERIOD, "group_by": "product"}),
     ("list_low_stock", {"category": f"Category {MARK}"}),
     ("search_products", {"category": f"Category {MARK}"}),
     ("search_products", {"tags": [f"tag {MARK}"]}),
@@ -50,6 +53,8 @@ PEOPLE = {"list_audit_events": "who"}
 AUDITORS_TOOLS = {"list_audit_events"}
 # Parameters that name nothing that a store has: figures, days, switches, and words of the tools' own.
 NAME_NOTHING = {
+    "compare_end_date",
+    "compare_start_date",
     "compare_to",
     "end_date",
     "facets",
@@ -63,6 +68,7 @@ NAME_NOTHING = {
     "max_price",
     # Asked in tests/security/test_ad_hoc_sql.py.
     "sql",
+    "metrics",
     "min_price",
     "min_rating",
     "minimum_total",
@@ -70,6 +76,7 @@ NAME_NOTHING = {
     "order",
     "outcome",
     "payment_method",
+    "period",
     "rank_by",
     "sort",
     "start_date",
@@ -195,7 +202,8 @@ async def test_a_word_that_only_another_store_has_finds_nothing_like_an_unknown_
 ) -> None:
     client = await neighbours.acting("seattle")
     made_up = {
-        name: [NOTHING] if name == "tags" else NOTHING if name == "category" else value for name, value in asked.items()
+        name: [NOTHING] if name == "tags" else NOTHING if name in ("category", "brand") else value
+        for name, value in asked.items()
     }
 
     foreign = await answer(client, tool, **asked)
@@ -219,7 +227,7 @@ async def test_every_parameter_that_names_a_stores_things_is_asked_with_another_
         for tool in await (await neighbours.acting("seattle", role=role)).list_tools()
         for name in tool.input_schema["properties"]
         # Each tool is asked about another store itself below.
-        if name != "store_id"
+        if name not in ("store_id", "stores")
     }
 
     assert sorted(entry for entry in parameters - asked_about if entry[1] not in NAME_NOTHING) == []
@@ -229,9 +237,9 @@ async def test_every_parameter_that_names_a_stores_things_is_asked_with_another_
 async def test_another_store_is_refused_like_one_that_does_not_exist(neighbours: Neighbours) -> None:
     client = await neighbours.acting("seattle")
     for tool, asked in calls_about(neighbours.seattle):
-        foreign = await refusal(client, tool, **asked, store_id="redmond")
+        foreign = await refusal(client, tool, **asked, **naming(tool, "redmond"))
 
-        assert foreign == await refusal(client, tool, **asked, store_id="nowhere")
+        assert foreign == await refusal(client, tool, **asked, **naming(tool, "nowhere"))
         assert foreign == "No such store among yours. Your stores: seattle."
 
 
@@ -250,16 +258,21 @@ async def test_a_cursor_of_another_store_is_refused_like_a_made_up_one(neighbour
 async def test_both_stores_keep_their_own_figures(neighbours: Neighbours) -> None:
     """The two are alike, so a figure of both together would be twice as large."""
     for store_id in ("seattle", "redmond"):
-        found = await answer(await neighbours.acting(store_id), "summarize_sales", **PERIOD)
+        found = await answer(
+            await neighbours.acting(store_id),
+            "summarize_sales",
+            **PERIOD,
+            metrics=["net_revenue", "transactions", "returns"],
+        )
 
-        assert found["totals"]["net_revenue"] == "40.00"
-        assert found["totals"]["transactions"] == found["totals"]["returns"] == 1
+        assert found["totals"]["figures"]["net_revenue"] == "40.00"
+        assert found["totals"]["figures"]["transactions"] == found["totals"]["figures"]["returns"] == 1
 
 
 async def test_who_has_several_stores_must_choose_one(neighbours: Neighbours) -> None:
     client = await neighbours.acting("seattle", "redmond")
     for tool, asked in calls_about(neighbours.seattle):
-        if tool != "get_store_context":
+        if tool not in ("get_store_context", "compare_stores"):
             message = await refusal(client, tool, **asked)
 
             assert message == (
@@ -281,7 +294,8 @@ async def test_the_chosen_store_answers_as_it_does_to_its_own_manager(neighbours
     side = neighbours.seattle if store_id == "seattle" else neighbours.redmond
     for tool, asked in calls_about(side):
         if tool != "get_store_context":
-            expected, found = await answer(own, tool, **asked), await answer(both, tool, **asked, store_id=store_id)
+            expected = await answer(own, tool, **asked)
+            found = await answer(both, tool, **asked, **naming(tool, store_id))
             assert found | {"elapsed_ms": 0} == expected | {"elapsed_ms": 0}
 
 

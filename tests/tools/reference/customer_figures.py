@@ -1,4 +1,4 @@
-"""What the customer tools must answer beside tests/tools/reference.py, in plain Python from the raw rows.
+"""What the customer tools must answer beside the base figures, in plain Python from the raw rows.
 
 Segments are looked up in the table of docs/customers.md, scores are counted, and who lapses is found by going
 through the days one by one.
@@ -18,19 +18,11 @@ from pathlib import Path
 from statistics import mean, median
 from typing import Any
 
-from tests.tools.reference import (
-    Row,
-    StoreData,
-    customer_profile,
-    customers,
-    money,
-    percent,
-    rounded,
-    total,
-)
+from tests.tools.reference.customers import customer_profile, customers
+from tests.tools.reference.rows import Row, StoreData, money, percent, rounded, total
 
 TIERS = ("bronze", "silver", "gold", "platinum")
-DOCUMENT = Path(__file__).parents[2] / "docs/customers.md"
+DOCUMENT = Path(__file__).parents[3] / "docs/customers.md"
 
 
 def today_in(data: StoreData) -> date:

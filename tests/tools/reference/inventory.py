@@ -9,7 +9,8 @@ from decimal import Decimal
 from math import ceil, floor
 from typing import Any
 
-from tests.tools.reference import COST_ROLES, LowStock, Row, StoreData, low_stock, money, rounded, total
+from tests.tools.reference.products import LowStock, low_stock
+from tests.tools.reference.rows import COST_ROLES, Row, StoreData, money, rounded, total
 
 DAYS = 30
 

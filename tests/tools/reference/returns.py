@@ -10,18 +10,9 @@ from itertools import combinations
 from statistics import median
 from typing import Any
 
-from tests.tools.reference import (
-    NONE,
-    Entry,
-    Row,
-    StoreData,
-    bucket_start,
-    money,
-    percent,
-    pseudonym,
-    shown_name,
-    total,
-)
+from tests.tools.reference.receipts import pseudonym, shown_name
+from tests.tools.reference.rows import NONE, Entry, Row, StoreData, money, percent, total
+from tests.tools.reference.sales import bucket
 
 TIME = ("day", "week", "month")
 
@@ -96,12 +87,12 @@ def _rows(
         "product": lambda entry: entry[1].product["sku"],
         "category": lambda entry: data.top_category(entry[1].product) or NONE,
         "customer": lambda entry: str(entry[0].row["customer_id"] or NONE),
-        **{name: lambda entry: bucket_start(entry[0].day, first, group_by).isoformat() for name in TIME},
+        **{name: lambda entry: bucket(entry[0].day, first, group_by) for name in TIME},
     }
     groups: dict[str, tuple[list[Entry], list[Entry]]] = defaultdict(lambda: ([], []))
     if group_by in TIME:
         for ordinal in range(first.toordinal(), last.toordinal() + 1):
-            _ = groups[bucket_start(date.fromordinal(ordinal), first, group_by).isoformat()]
+            _ = groups[bucket(date.fromordinal(ordinal), first, group_by)]
     for place, entries in enumerate((now, [] if group_by in TIME else earlier)):
         for entry in entries:
             groups[of[group_by](entry)][place].append(entry)
