@@ -9,6 +9,7 @@ from __future__ import annotations
 from fastmcp.apps import UI_MIME_TYPE, AppConfig
 from fastmcp.apps.config import app_config_to_meta_dict
 from fastmcp.resources import TextResource
+from pydantic import AnyUrl
 
 from server.pictures.page import page
 from server.toolkit.annotations import needs, picture_uri
@@ -19,7 +20,7 @@ _IN_A_FRAME = {"ui": app_config_to_meta_dict(AppConfig(prefers_border=True))}
 
 def _picture(name: str, title: str, description: str, html: str) -> TextResource:
     return TextResource(
-        uri=picture_uri(name),
+        uri=AnyUrl(picture_uri(name)),
         name=f"{name}_picture",
         title=title,
         description=description,
@@ -34,7 +35,11 @@ PICTURES = (
         "sales",
         "Picture of sales",
         "Draws what summarize_sales answers: columns over time or bars, with the comparison, and as a table.",
-        page("Sales", styles=("base.css", "chart.css"), scripts=("host.js", "text.js", "chart.js", "frame.js", "sales.js")),
+        page(
+            "Sales",
+            styles=("base.css", "chart.css"),
+            scripts=("host.js", "text.js", "chart.js", "frame.js", "sales.js"),
+        ),
     ),
     _picture(
         "low_stock",

@@ -126,7 +126,8 @@ function chartOf({ label, points, legend, draw, tellsAll }, table) {
   const walk = walkThrough(chart, readout, points);
   let drawn = 0;
   new ResizeObserver(() => {
-    if (chart.clientWidth === drawn) return;
+    // It is told of no width at all when it leaves the page.
+    if (chart.clientWidth === drawn || chart.clientWidth === 0) return;
     drawn = chart.clientWidth;
     const drawing = draw(drawn);
     drawing.setAttribute("aria-hidden", "true");

@@ -44,7 +44,7 @@ function drawnStock(rows, title, format) {
     },
     table: {
       caption: `${title}, most urgent first`,
-      head: ["Product", "SKU", "State", "Supplier", "On hand", "Minimum", "Reorder point", "Maximum", "Sold", "Days of supply", "Lead time, days", "Order"],
+      head: ["Product", "SKU", "State", "Supplier", "On hand", "Minimum", "Reorder point", "Maximum", "Sold", "Lasts, days", "Delivery, days", "Order"],
       words: 3,
       rows: rows.map((row) => [
         row.product_name,

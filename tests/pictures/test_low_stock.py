@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.pictures.answers import low_stock, product, result
-from tests.pictures.viewer import Viewer
+from tests.pictures.viewer import NOTHING, Viewer
 from tests.support import Retailer
 
 FIGURES = (
@@ -28,8 +28,8 @@ async def test_the_table_holds_the_answers_numbers(demo: Retailer, viewer: Viewe
     _, *rows = await shown.table()
     assert len(rows) == 12
     for cells, row in zip(rows, answer["rows"], strict=True):
-        assert [cells[0], cells[1], cells[3]] == [row["product_name"], row["sku"], row["supplier_name"] or "–"]
-        numbers = [None if cell == "–" else float(cell.replace(",", "")) for cell in cells[4:]]
+        assert [cells[0], cells[1], cells[3]] == [row["product_name"], row["sku"], row["supplier_name"] or NOTHING]
+        numbers = [None if cell == NOTHING else float(cell.replace(",", "")) for cell in cells[4:]]
         assert numbers == [None if row[name] is None else round(row[name], 2) for name in FIGURES]
     totals = await shown.frame.locator("dd.value").all_text_contents()
     assert totals == [str(answer[name]) for name in ("low_products", "out_of_stock_products", "total_matches")]
@@ -60,7 +60,9 @@ async def test_the_most_pressing_fact_is_said_in_words(viewer: Viewer) -> None:
         product("listed for its days", current_stock=30, days_of_supply=1),
         product("unsold", current_stock=4, days_of_supply=None),
     )
-    shown = await viewer.show("list_low_stock", result(answer), arguments={"max_days_of_supply": 7, "category": "Tools"})
+    shown = await viewer.show(
+        "list_low_stock", result(answer), arguments={"max_days_of_supply": 7, "category": "Tools"}
+    )
 
     assert [cells[2] for cells in (await shown.table())[1:]] == [
         "Out of stock",

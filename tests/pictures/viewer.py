@@ -11,6 +11,8 @@ from docs.picture import host_page
 
 # Nobody answers there: the page is handed to the browser, and any other request is noted and refused.
 HOST_URL = "http://127.0.0.1/host"
+# What stands for a figure that there is none of.
+NOTHING = "\u2013"
 LIGHT = {"theme": "light", "locale": "en-US"}
 
 
