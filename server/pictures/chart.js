@@ -1,4 +1,5 @@
-// Drawings of points { marked, short, value, before }: the name for bars, that for an axis, and two numbers or null. Each part that stands for a point carries its data-index.
+// Drawings of points { marked, short, value, before }: the name for bars, that for an axis, and two numbers or null.
+// Each part that stands for a point carries its data-index.
 
 const HEIGHT = 220;
 const TOP = 10;
@@ -11,11 +12,16 @@ const NARROWEST_COLUMN = 7;
 function drawSeries(points, width, tick) {
   const scale = scaleOf(points);
   const labels = scale.ticks.map(tick);
-  const left = Math.max(...labels.map((label) => label.length)) * CHARACTER + 8;
+  const left = Math.max(...labels.map((label) => label.length)) * CHARACTER + 12;
   const slot = (width - left) / points.length;
   const y = (value) => TOP + ((scale.high - value) / (scale.high - scale.low)) * (HEIGHT - TOP - BOTTOM);
   const compared = points.some((point) => point.before !== null);
-  const places = points.map((point, index) => ({ ...point, index, left: left + index * slot, middle: left + (index + 0.5) * slot }));
+  const places = points.map((point, index) => ({
+    ...point,
+    index,
+    left: left + index * slot,
+    middle: left + (index + 0.5) * slot,
+  }));
   const draw = slot / (compared ? 2 : 1) < NARROWEST_COLUMN ? line : columns;
   return shape(
     "svg",
@@ -35,7 +41,13 @@ function columns(places, { y, slot, compared }) {
   const column = (kind, left, value) =>
     value === null
       ? null
-      : shape("rect", { class: kind, x: left, y: y(Math.max(value, 0)), width: breadth, height: Math.abs(y(value) - y(0)) });
+      : shape("rect", {
+          class: kind,
+          x: left,
+          y: y(Math.max(value, 0)),
+          width: breadth,
+          height: Math.abs(y(value) - y(0)),
+        });
   return places.map((place) => {
     const start = place.middle - room / 2;
     return shape(
@@ -50,7 +62,10 @@ function columns(places, { y, slot, compared }) {
 
 function line(places, { y, slot }) {
   const known = (field) => places.filter((place) => place[field] !== null);
-  const path = (field) => known(field).map((place, index) => `${index ? "L" : "M"}${place.middle} ${y(place[field])}`).join("");
+  const path = (field) =>
+    known(field)
+      .map((place, index) => `${index ? "L" : "M"}${place.middle} ${y(place[field])}`)
+      .join("");
   const dot = (kind, place, value) =>
     value === null ? null : shape("circle", { class: kind, cx: place.middle, cy: y(value), r: 4 });
   return [
@@ -102,7 +117,13 @@ function drawBars(points, text) {
       { class: "row", "data-index": index },
       element("span", { class: "name" }, point.marked),
       element("span", { class: "value" }, text(point)),
-      element("div", { class: compared ? "track pair" : "track" }, bar("now", point.value), bar("before", point.before), zero),
+      element(
+        "div",
+        { class: compared ? "track pair" : "track" },
+        bar("now", point.value),
+        bar("before", point.before),
+        zero,
+      ),
     );
   });
   return element("div", null, ...rows);

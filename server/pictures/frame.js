@@ -5,7 +5,7 @@
  *
  * `viewOf(answer, input, locale, metric)` makes of it what is to be seen: title, about, totals, metrics, metric, notes,
  * and where there is something to draw a chart { label, points, legend, draw, tellsAll } and a table
- * { caption, head, rows, words }. A chart that tells all figures by itself shows no line with those of the chosen point.
+ * { caption, head, rows, words }. A chart that tells all figures itself shows no line with those of the chosen point.
  */
 function present(name, viewOf) {
   const page = document.getElementById("picture");
@@ -64,7 +64,9 @@ function parts(viewOf) {
   const body = element("div");
   const refresh = (asTable) => {
     title.textContent = view.title;
-    body.replaceChildren(...(view.chart ? [asTable ? tableOf(view.table, true) : chartOf(view.chart, view.table)] : []));
+    body.replaceChildren(
+      ...(view.chart ? [asTable ? tableOf(view.table, true) : chartOf(view.chart, view.table)] : []),
+    );
   };
 
   const controls = element("div", { class: "controls" });
@@ -122,7 +124,11 @@ function chartOf({ label, points, legend, draw, tellsAll }, table) {
     "aria-label": `${label}. The arrow keys walk through its ${points.length} points.`,
   });
   const kind = tellsAll ? "hidden" : "readout";
-  const readout = element("p", { class: kind, role: "status" }, "Point at the chart, or focus it and use the arrow keys.");
+  const readout = element(
+    "p",
+    { class: kind, role: "status" },
+    "Point at the chart, or focus it and use the arrow keys.",
+  );
   const walk = walkThrough(chart, readout, points);
   let drawn = 0;
   new ResizeObserver(() => {
@@ -134,12 +140,23 @@ function chartOf({ label, points, legend, draw, tellsAll }, table) {
     chart.replaceChildren(drawing);
     walk.mark();
   }).observe(chart);
-  return element("figure", null, legendOf(legend), readout, chart, element("div", { class: "hidden" }, tableOf(table, false)));
+  return element(
+    "figure",
+    null,
+    legendOf(legend),
+    readout,
+    chart,
+    element("div", { class: "hidden" }, tableOf(table, false)),
+  );
 }
 
 const legendOf = (legend) =>
   legend.length
-    ? element("p", { class: "legend" }, ...legend.map(({ kind, name }) => element("span", null, element("i", { class: `key ${kind}` }), name)))
+    ? element(
+        "p",
+        { class: "legend" },
+        ...legend.map(({ kind, name }) => element("span", null, element("i", { class: `key ${kind}` }), name)),
+      )
     : null;
 
 /** Choose points by key or pointer, mark the one chosen and tell its figures. */
@@ -186,14 +203,25 @@ function tableOf({ caption, head, rows, words = 0 }, isShown) {
     "table",
     null,
     element("caption", { class: "hidden" }, caption),
-    element("thead", null, element("tr", null, ...head.map((name, column) => element("th", { scope: "col", ...kind(column) }, name)))),
+    element(
+      "thead",
+      null,
+      element("tr", null, ...head.map((name, column) => element("th", { scope: "col", ...kind(column) }, name))),
+    ),
     element(
       "tbody",
       null,
       ...rows.map(([name, ...values]) =>
-        element("tr", null, element("th", { scope: "row" }, name), ...values.map((value, column) => element("td", kind(column + 1), value))),
+        element(
+          "tr",
+          null,
+          element("th", { scope: "row" }, name),
+          ...values.map((value, column) => element("td", kind(column + 1), value)),
+        ),
       ),
     ),
   );
-  return isShown ? element("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": caption }, table) : table;
+  return isShown
+    ? element("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": caption }, table)
+    : table;
 }

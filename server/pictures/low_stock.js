@@ -2,9 +2,10 @@
 
 function stockView(answer, input, locale) {
   const format = formatters(locale, null);
-  const title = input.max_days_of_supply === undefined || input.max_days_of_supply === null
-    ? "Low stock"
-    : `Stock that lasts ${daysOf(input.max_days_of_supply, format)} at most`;
+  const title =
+    input.max_days_of_supply === undefined || input.max_days_of_supply === null
+      ? "Low stock"
+      : `Stock that lasts ${daysOf(input.max_days_of_supply, format)} at most`;
   const within = [input.category, input.brand].filter((name) => typeof name === "string");
   const view = {
     title,
@@ -25,7 +26,10 @@ function stockView(answer, input, locale) {
 
 function stockNotes({ rows, has_more: hasMore, total_matches: matches, truncated }, format) {
   if (!rows.length) return ["No product is that low."];
-  if (hasMore || truncated) return [`The ${format.count(rows.length)} most urgent of ${format.count(matches)} are drawn here; ask for the next ones.`];
+  if (hasMore || truncated)
+    return [
+      `The ${format.count(rows.length)} most urgent of ${format.count(matches)} are drawn here; ask for the next ones.`,
+    ];
   return [];
 }
 
@@ -44,7 +48,20 @@ function drawnStock(rows, title, format) {
     },
     table: {
       caption: `${title}, most urgent first`,
-      head: ["Product", "SKU", "State", "Supplier", "On hand", "Minimum", "Reorder point", "Maximum", "Sold", "Lasts, days", "Delivery, days", "Order"],
+      head: [
+        "Product",
+        "SKU",
+        "State",
+        "Supplier",
+        "On hand",
+        "Minimum",
+        "Reorder point",
+        "Maximum",
+        "Sold",
+        "Lasts, days",
+        "Delivery, days",
+        "Order",
+      ],
       words: 3,
       rows: rows.map((row) => [
         row.product_name,
@@ -66,7 +83,12 @@ function drawnStock(rows, title, format) {
   };
 }
 
-function stateOf({ current_stock: stock, minimum_stock: minimum, reorder_point: reorder, will_run_out_before_delivery: late }) {
+function stateOf({
+  current_stock: stock,
+  minimum_stock: minimum,
+  reorder_point: reorder,
+  will_run_out_before_delivery: late,
+}) {
   if (stock <= 0) return "Out of stock";
   if (late) return "Runs out before a delivery";
   if (stock < minimum) return "Below minimum";
@@ -79,9 +101,17 @@ const supplyOf = ({ current_stock: stock, days_of_supply: days }, format) => {
 };
 
 function sentenceOf(row, format) {
-  const stock = `${format.count(row.current_stock)} on hand, reorder point ${format.count(row.reorder_point)}, minimum ${format.count(row.minimum_stock)}, maximum ${format.count(row.maximum_stock)}`;
-  const supply = `${supplyOf(row, format)}, delivery takes ${daysOf(row.lead_time_days, format)}`;
-  return `${row.product_name}: ${inSentence(stateOf(row))}; ${stock}; ${supply}; order ${format.count(row.suggested_order_quantity)}.`;
+  const units = (name) => format.count(row[name]);
+  return [
+    `${row.product_name}: ${inSentence(stateOf(row))}`,
+    `${units("current_stock")} on hand`,
+    `minimum ${units("minimum_stock")}`,
+    `reorder point ${units("reorder_point")}`,
+    `maximum ${units("maximum_stock")}`,
+    supplyOf(row, format),
+    `delivery takes ${daysOf(row.lead_time_days, format)}`,
+    `order ${units("suggested_order_quantity")}.`,
+  ].join(", ");
 }
 
 /** One product: its stock as part of the maximum, with a mark at the reorder point and at the minimum. */
@@ -95,14 +125,21 @@ function stockRow(row, index, format) {
   const track = element(
     "div",
     { class: "track" },
-    row.current_stock > 0 ? placed(element("i", isUrgent ? { class: "urgent" } : null), "width", row.current_stock) : null,
+    row.current_stock > 0
+      ? placed(element("i", isUrgent ? { class: "urgent" } : null), "width", row.current_stock)
+      : null,
     placed(element("b", { class: "minimum" }), "left", row.minimum_stock),
     placed(element("b"), "left", row.reorder_point),
   );
   return element(
     "div",
     { class: "row stock", "data-index": index },
-    element("div", { class: "product" }, element("span", { class: "name" }, row.product_name), element("span", { class: "quiet" }, row.sku)),
+    element(
+      "div",
+      { class: "product" },
+      element("span", { class: "name" }, row.product_name),
+      element("span", { class: "quiet" }, row.sku),
+    ),
     element("span", { class: "order" }, `order ${format.count(row.suggested_order_quantity)}`),
     track,
     element(

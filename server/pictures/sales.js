@@ -89,7 +89,8 @@ function notesOf({ rows, dimensions, hasMore, leftOut, total }) {
   if (dimensions.length && !rows.length) notes.push("Nothing was sold or returned in this period.");
   if (hasMore) notes.push("There are more groups than are drawn here; ask for the next ones.");
   if (leftOut) notes.push(`${leftOut} groups were left out because the answer was too large.`);
-  if (total.isFew || rows.some(({ isFew }) => isFew)) notes.push("* Rests on fewer than 5 receipts, so it may be mere chance.");
+  if (total.isFew || rows.some(({ isFew }) => isFew))
+    notes.push("* Rests on fewer than 5 receipts, so it may be mere chance.");
   return notes;
 }
 
@@ -150,7 +151,11 @@ function namesOf({ keys, label, isFew }, dimensions, format) {
   const named = keys.map((key, index) => nameOf(key, dimensions[index], format));
   const mark = isFew ? " *" : "";
   const name = label !== null && keys.length === 1 ? label : named.map(({ name }) => name).join(" · ");
-  return { name, marked: `${name}${mark}`, short: label !== null && dimensions[0] === "weekday" ? label.slice(0, 3) : named[0].short };
+  return {
+    name,
+    marked: `${name}${mark}`,
+    short: label !== null && dimensions[0] === "weekday" ? label.slice(0, 3) : named[0].short,
+  };
 }
 
 function nameOf(key, dimension, format) {
