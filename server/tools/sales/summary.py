@@ -12,7 +12,7 @@ from pydantic import Field
 
 from server.db.queries import QueryFile
 from server.store_scope import StoreScopes, store_scopes
-from server.toolkit.annotations import READ_ONLY, needs
+from server.toolkit.annotations import READ_ONLY, drawn_as, needs
 from server.toolkit.cursors import RankedPages
 from server.toolkit.params import Cursor, EndDate, StartDate, StoreId
 from server.toolkit.periods import resolve_period
@@ -100,7 +100,7 @@ QUERIES = QueryFile("server.tools.sales", "summary.sql")
 SALES_FIGURES = QUERIES.query("sales_figures", _FiguresRow)
 
 
-@tool(title="Sales summary", annotations=READ_ONLY, meta=needs("retail:read"), tags={"sales"})
+@tool(title="Sales summary", annotations=READ_ONLY, meta=needs("retail:read") | drawn_as("sales"), tags={"sales"})
 async def summarize_sales(
     start_date: StartDate = None,
     end_date: EndDate = None,
