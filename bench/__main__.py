@@ -14,6 +14,7 @@ import uvloop
 from cyclopts import App, Parameter
 from rich.console import Console
 
+from bench.analytics import measure_analytics
 from bench.audit import measure_audit
 from bench.calls import measure_calls
 from bench.cases import STORE
@@ -31,7 +32,7 @@ from seed.errors import SeedError
 from server.errors import RetailError
 
 Options = Annotated[BenchOptions, Parameter(name="*")]
-_EVERYTHING = frozenset({"audit", "calls", "flood", "scope", "seed", "start"})
+_EVERYTHING = frozenset({"analytics", "audit", "calls", "flood", "scope", "seed", "start"})
 _RESULTS = Path(__file__).parent / "results"
 _DEFAULTS = BenchOptions()
 
@@ -50,6 +51,12 @@ def everything(options: Options = _DEFAULTS) -> int:
 def calls(options: Options = _DEFAULTS) -> int:
     """Latency, throughput and CPU of tools/call over HTTP and stdio, beside asyncpg."""
     return _run({"calls"}, options)
+
+
+@app.command
+def analytics(options: Options = _DEFAULTS) -> int:
+    """A year of one store with a million receipts: by month, by category and more, beside asyncpg."""
+    return _run({"analytics"}, options)
 
 
 @app.command
@@ -94,7 +101,11 @@ def _run(parts: Set[str], options: BenchOptions) -> int:
     show(results)
     console.print(f"Every number: {output}")
     limited = [figure.light_errors for figure in results.flood if figure.server == LIMITED]
-    return 1 if any(limited) or any(figure.errors for figure in [*results.calls, *results.audit]) else 0
+    return (
+        1
+        if any(limited) or any(figure.errors for figure in [*results.calls, *results.analytics, *results.audit])
+        else 0
+    )
 
 
 async def _measure(parts: Set[str], options: BenchOptions, cluster: Cluster, directory: Path) -> Results:
@@ -102,6 +113,11 @@ async def _measure(parts: Set[str], options: BenchOptions, cluster: Cluster, dir
     if "seed" in parts:
         _tell("Demo data: small loads")
         results.seed += await measure_small_loads(cluster, options, directory)
+    if "analytics" in parts:
+        results.analytics = await measure_analytics(cluster, options, directory, _tell)
+    if parts <= {"analytics"}:
+        results.machine["load_average_after"] = os.getloadavg()
+        return results
     _tell(f"Demo data: {options.transactions:,} transactions")
     async with loaded_retailer(cluster, options, directory) as (retailer, load, embedding_seconds):
         if "seed" in parts:

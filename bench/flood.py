@@ -133,7 +133,7 @@ def _heavy_arguments(options: BenchOptions) -> dict[str, Any]:
         "start_date": str(last_day - timedelta(days=364)),
         "end_date": str(last_day),
         "group_by": "product",
-        "compare_to": "last_year",
+        "compare_to": "same_period_last_year",
         "limit": 400,
     }
 

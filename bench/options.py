@@ -16,6 +16,7 @@ class BenchOptions:
         transactions: Receipts in the database that calls are measured on.
         customers: Customers in it.
         products: Distinct articles in it; each is sold by one to four stores.
+        analytic_transactions: Receipts of the one store that analytics are measured on.
         seconds_per_case: Measured seconds per row of the table of calls and number of clients.
         rounds: Into how many interleaved parts these seconds are divided.
         starts: How often each kind of start is measured.
@@ -25,6 +26,7 @@ class BenchOptions:
     transactions: int = 200_000
     customers: int = 20_000
     products: int = 2_000
+    analytic_transactions: int = 1_000_000
     seconds_per_case: float = 8.0
     rounds: int = 4
     starts: int = 5

@@ -12,6 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from bench.analytics import AnalyticFigure
 from bench.audit import AuditFigure
 from bench.calls import CLIENTS, Cell
 from bench.flood import FloodFigure
@@ -31,6 +32,7 @@ class Results:
     machine: dict[str, Any]
     options: dict[str, Any]
     calls: list[Cell] = field(default_factory=list)
+    analytics: list[AnalyticFigure] = field(default_factory=list)
     audit: list[AuditFigure] = field(default_factory=list)
     flood: list[FloodFigure] = field(default_factory=list)
     scope: list[ScopeFigure] = field(default_factory=list)
@@ -40,7 +42,7 @@ class Results:
 
     def verdicts(self) -> list[Verdict]:
         """The targets beside the figures."""
-        return verdicts(self.calls, self.seed, self.start, self.flood, self.audit)
+        return verdicts(self.calls, self.seed, self.start, self.flood, self.audit, self.analytics)
 
     def write(self, path: Path) -> None:
         """Write every number, those of each round included."""
@@ -61,6 +63,7 @@ def show(results: Results) -> None:
     )
     for table in (
         _calls_table(results.calls),
+        _analytics_table(results.analytics),
         _audit_table(results.audit),
         _flood_table(results.flood),
         _scope_table(results.scope),
@@ -112,6 +115,23 @@ def _calls_table(cells: list[Cell]) -> Table:
 
 def _ratio(value: float | None) -> str:
     return "" if value is None else f"{value:.2f}"
+
+
+def _analytics_table(figures: list[AnalyticFigure]) -> Table:
+    numbers = ("p50 ms", "p95 ms", "asyncpg p50", "asyncpg p95", "p95 x", "errors")
+    store = f"one store with {figures[0].transactions:,} receipts" if figures else ""
+    table = _table(f"Analytics over HTTP, {store} (x: as a multiple of asyncpg)", ("question",), numbers)
+    for figure in figures:
+        table.add_row(
+            figure.case,
+            f"{figure.p50_ms:.1f}",
+            f"{figure.p95_ms:.1f}",
+            f"{figure.asyncpg_p50_ms:.1f}",
+            f"{figure.asyncpg_p95_ms:.1f}",
+            f"{figure.p95_ratio:.2f}",
+            str(figure.errors),
+        )
+    return table
 
 
 def _audit_table(figures: list[AuditFigure]) -> Table:

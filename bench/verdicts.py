@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from bench.analytics import FROM_ROLLUPS, AnalyticFigure
 from bench.audit import AuditFigure
 from bench.calls import Cell
 from bench.cases import E_MAIL, TOP
@@ -39,9 +40,17 @@ def verdicts(
     start: list[StartFigures],
     flood: list[FloodFigure],
     audit: list[AuditFigure],
+    analytics: list[AnalyticFigure],
 ) -> list[Verdict]:
     """Every target for which there is a figure."""
-    return [*_of_calls(calls), *_of_audit(audit), *_of_flood(flood), *_of_starts(start), *_of_seed(seed)]
+    return [
+        *_of_calls(calls),
+        *_of_analytics(analytics),
+        *_of_audit(audit),
+        *_of_flood(flood),
+        *_of_starts(start),
+        *_of_seed(seed),
+    ]
 
 
 def _of_calls(cells: list[Cell]) -> Iterator[Verdict]:
@@ -51,6 +60,13 @@ def _of_calls(cells: list[Cell]) -> Iterator[Verdict]:
             yield Verdict(f"server CPU of a {E_MAIL}, {where}", cell.cpu_ms_per_call, 1.5, "ms", at_most=True)
         if cell.case == TOP and cell.target in {HTTP, STDIO} and cell.clients > 1 and cell.throughput_ratio:
             yield Verdict(f"throughput of {TOP}, {where}", cell.throughput_ratio, 0.9, "of asyncpg", at_most=False)
+
+
+def _of_analytics(figures: list[AnalyticFigure]) -> Iterator[Verdict]:
+    for figure in figures:
+        yield Verdict(f"p95 of {figure.case}", figure.p95_ratio, 1.5, "x asyncpg", at_most=True)
+        if figure.case in FROM_ROLLUPS:
+            yield Verdict(f"p95 of {figure.case}", figure.p95_ms, 100, "ms", at_most=True)
 
 
 def _of_audit(figures: list[AuditFigure]) -> Iterator[Verdict]:

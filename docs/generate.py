@@ -1,4 +1,4 @@
-"""Writes what the code already says into README.md and .env.example: python -m docs.generate [--check]."""
+"""Writes what the code already says into README.md, sales.md and .env.example: python -m docs.generate [--check]."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from fastmcp.tools import FunctionTool
 
 from server import tools
 from server.config import ENV_PREFIX, Settings
+from server.tools.sales.metrics import DEFINITIONS
 
 ROOT = Path(__file__).parent.parent
 
@@ -21,6 +22,13 @@ def tool_table() -> str:
     for function in tools.discover():
         tool = FunctionTool.from_function(function)
         rows.append(f"| `{tool.name}` | {str(tool.description).splitlines()[0]} |")
+    return "\n".join(rows)
+
+
+def metric_table() -> str:
+    """One row per metric of sales."""
+    rows = ["| metric | unit | what it is |", "|---|---|---|"]
+    rows += [f"| `{metric.name}` | {metric.unit} | {metric.definition} |" for metric in DEFINITIONS.values()]
     return "\n".join(rows)
 
 
@@ -51,7 +59,7 @@ def between_markers(text: str, name: str, content: str) -> str:
     """Replace what stands between `<!-- name -->` and `<!-- /name -->`."""
     pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
     if not pattern.search(text):
-        raise SystemExit(f"README.md has no markers for {name}.")
+        raise SystemExit(f"There are no markers for {name}.")
     return pattern.sub(lambda found: f"{found[1]}{content}\n{found[2]}", text)
 
 
@@ -60,7 +68,8 @@ def main() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     readme = between_markers(readme, "tools", tool_table())
     readme = between_markers(readme, "settings", settings_table())
-    generated = {ROOT / "README.md": readme, ROOT / ".env.example": env_example()}
+    sales = between_markers((ROOT / "docs/sales.md").read_text(encoding="utf-8"), "metrics", metric_table())
+    generated = {ROOT / "README.md": readme, ROOT / "docs/sales.md": sales, ROOT / ".env.example": env_example()}
     for path, text in generated.items():
         if "--check" in sys.argv:
             if not path.exists() or path.read_text(encoding="utf-8") != text:

@@ -32,7 +32,7 @@ select exists (select from retail.product_categories)
 
 # NOTE: stores stay. Access rights refer to them, and removing a store would remove those as well.
 _EMPTY: Final = """
-truncate retail.product_embeddings, retail.stock_movements, retail.sales_transaction_items,
+truncate retail.daily_sales, retail.product_embeddings, retail.stock_movements, retail.sales_transaction_items,
   retail.sales_transactions, retail.products, retail.customers, retail.product_categories
 restart identity
 """
@@ -60,6 +60,7 @@ where (
   excluded.time_zone, excluded.is_active
 )
 """
+_SUM: Final = "select retail.sum_daily_sales(s.store_id) from (select store_id from retail.stores order by 1) s"
 _CONTINUE_CATEGORY_IDS: Final = """
 select setval(pg_get_serial_sequence('retail.product_categories', 'category_id'), max(category_id))
 from retail.product_categories
@@ -106,7 +107,7 @@ async def load(
     report("Updating statistics", options.transactions, options.transactions)
     await connection.execute(
         "analyze retail.stores, retail.product_categories, retail.customers, retail.products, "
-        "retail.sales_transactions, retail.sales_transaction_items, retail.stock_movements"
+        "retail.sales_transactions, retail.sales_transaction_items, retail.stock_movements, retail.daily_sales"
     )
     return loader.rows
 
@@ -132,6 +133,8 @@ class _Loader:
         await self._connection.execute("set local session_replication_role = replica")
         await self._load(sales_data(self._options))
         await self._connection.execute("set local session_replication_role = origin")
+        self._report("Summing", self._options.transactions, self._options.transactions)
+        await self._connection.execute(_SUM)
 
     async def load_with_triggers(self) -> None:
         """Load what is referred to first; triggers keep the sums and enter the movements of goods sold.

@@ -21,6 +21,7 @@ class Call:
         principal: Who asks; None until, or unless, there is a valid identity.
         store_id: Store that was entered last; None before.
         role: Role of the principal in that store.
+        entered: Every store that was entered, with the role there.
         needs: Scope that the tool demands of the principal, in the store that it enters too.
         cursor_after: Makes the cursor that continues the answer after so many of its rows; set by a tool that pages.
         call_id: Number of the call in the audit log and in the server's log.
@@ -31,6 +32,7 @@ class Call:
     principal: Principal | None = None
     store_id: str | None = None
     role: Role | None = None
+    entered: dict[str, Role] = field(default_factory=dict)
     needs: Scope = "retail:read"
     cursor_after: Callable[[int], str] | None = None
     call_id: UUID = field(default_factory=uuid4)

@@ -10,7 +10,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Self
 
@@ -197,16 +197,19 @@ class Limits:
         return cls(rate, rate, places, places)
 
     @asynccontextmanager
-    async def inside(self, principal: int, store_id: str | None) -> AsyncIterator[None]:
-        """Hold what a call needs to enter a store.
+    async def inside(self, principal: int, *store_ids: str | None) -> AsyncIterator[None]:
+        """Hold what a call needs to enter a store, or several one after the other.
 
         Args:
             principal: Who enters.
-            store_id: The store; None for one that is not the caller's, where nobody else may have to wait.
+            store_ids: The stores; None for one that is not the caller's, where nobody else may have to wait.
 
         Raises:
             TooManyCallsError: Too much is under way.
         """
         # In this order: who waits for a place of its own takes none of the store's.
-        async with self.principals.one(principal), self.stores.one(store_id):
+        async with self.principals.one(principal), AsyncExitStack() as places:
+            # In one order for all, so that no two calls wait for each other's.
+            for store_id in sorted(set(store_ids), key=str):
+                await places.enter_async_context(self.stores.one(store_id))
             yield

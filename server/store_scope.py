@@ -5,11 +5,17 @@
 
 acquires a connection, begins a transaction, sets the signed store context and yields. Four round
 trips: begin, context, query, commit.
+
+    async with scopes.enter_each(store_ids) as stores:
+        async for store in stores:
+            rows = await store.db.all(QUERY, ...)
+
+does the same for several stores, one after the other in one transaction: at any moment one store is open.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import date
@@ -29,6 +35,8 @@ from server.limits import Limits
 from server.principal import Principal, Role
 
 STORE_HEADER = "x-store-id"
+# Of a call that goes through several; each costs a few milliseconds.
+MOST_STORES = 50
 
 
 class _EnteredStore(BaseModel):
@@ -120,34 +128,81 @@ class StoreScopes:
             BusyError, DatabaseUnavailableError: See `Database.transaction`.
         """
         chosen = self.choose(store_id)
-        token = self._signer.sign(
-            self.principal.principal_id, chosen, credential=self.principal.credential, masked=self.principal.masked
-        )
         async with self._place_in(chosen), self._database.transaction(write=write) as connection:
-            try:
-                entered = await connection.one(SET_STORE_CONTEXT, token)
-            except DatabaseError as error:
-                if error.sqlstate != NO_CONTEXT:
-                    raise
-                # What is remembered of the principal may be older than what the database has just said.
-                others = [access.store_id for access in self.principal.stores if access.store_id != chosen]
-                raise NotFoundError(f"No such store among yours. Your stores: {', '.join(others) or 'none'}.") from None
-            if call := current_call.get(None):
-                call.store_id, call.role = entered.store_id, entered.role
-                # The tool was let through for a role in one of the stores; this store's role decides.
-                if call.needs not in self.principal.scopes_as(entered.role):
-                    raise NotAllowedError(
-                        f"Your role in {entered.store_id} ({entered.role}) does not allow {call.tool}. "
-                        "Name a store in which it does; get_store_context lists your stores and roles."
-                    )
+            store = await self._entered(connection, chosen)
             with self._metered():
-                yield StoreScope(connection, **dict(entered))
+                yield store
 
-    def _place_in(self, store_id: str) -> AbstractAsyncContextManager[None]:
+    def choose_several(self, store_ids: Sequence[str] | None) -> list[str]:
+        """Name the stores that a call about several is about, in the order of their ids.
+
+        Args:
+            store_ids: What the caller named; by default every store in which its role allows the tool.
+
+        Raises:
+            InvalidInputError: They are too many.
+            NotAllowedError: There is none.
+        """
+        call = current_call.get(None)
+        chosen = sorted(set(store_ids or ())) or sorted(
+            access.store_id
+            for access in self.principal.stores
+            if call is None or call.needs in self.principal.scopes_as(access.role)
+        )
+        if not chosen:
+            raise NotAllowedError("Your token gives access to no open store. Ask the operator to grant one.")
+        if len(chosen) > MOST_STORES:
+            raise InvalidInputError(
+                f"{len(chosen)} stores are too many for one call; name at most {MOST_STORES} of them."
+            )
+        return chosen
+
+    @asynccontextmanager
+    async def enter_each(self, store_ids: Sequence[str]) -> AsyncIterator[AsyncIterator[StoreScope]]:
+        """Open a read-only transaction that goes from store to store; raises like `enter`.
+
+        Args:
+            store_ids: What `choose_several` gave.
+        """
+        async with self._place_in(*store_ids), self._database.transaction() as connection:
+
+            async def each() -> AsyncIterator[StoreScope]:
+                for store_id in store_ids:
+                    yield await self._entered(connection, store_id)
+
+            with self._metered():
+                yield each()
+
+    async def _entered(self, connection: StoreConnection, store_id: str) -> StoreScope:
+        """Set the store context, which ends that of the store before."""
+        token = self._signer.sign(
+            self.principal.principal_id, store_id, credential=self.principal.credential, masked=self.principal.masked
+        )
+        try:
+            entered = await connection.one(SET_STORE_CONTEXT, token)
+        except DatabaseError as error:
+            if error.sqlstate != NO_CONTEXT:
+                raise
+            # What is remembered of the principal may be older than what the database has just said.
+            others = [access.store_id for access in self.principal.stores if access.store_id != store_id]
+            raise NotFoundError(f"No such store among yours. Your stores: {', '.join(others) or 'none'}.") from None
+        if call := current_call.get(None):
+            call.store_id, call.role = entered.store_id, entered.role
+            call.entered[entered.store_id] = entered.role
+            # The tool was let through for a role in one of the stores; this store's role decides.
+            if call.needs not in self.principal.scopes_as(entered.role):
+                raise NotAllowedError(
+                    f"Your role in {entered.store_id} ({entered.role}) does not allow {call.tool}. "
+                    "Name a store in which it does; get_store_context lists your stores and roles."
+                )
+        return StoreScope(connection, **dict(entered))
+
+    def _place_in(self, *store_ids: str) -> AbstractAsyncContextManager[None]:
         if self._limits is None:
             return nullcontext()
-        own = any(access.store_id == store_id for access in self.principal.stores)
-        return self._limits.inside(self.principal.principal_id, store_id if own else None)
+        own = {access.store_id for access in self.principal.stores}
+        places = [store_id if store_id in own else None for store_id in store_ids]
+        return self._limits.inside(self.principal.principal_id, *places)
 
     def _metered(self) -> AbstractContextManager[None]:
         return self._limits.calls.metered(self.principal.principal_id) if self._limits else nullcontext()

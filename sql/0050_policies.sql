@@ -1,6 +1,6 @@
 -- Row level security: one policy per table, the same for all.
 --
--- Assumes: 0040. Before the grants (0090): a table must never be readable before it is guarded.
+-- Assumes: 0040, 0045. Before the grants (0090): a table must never be readable before it is guarded.
 --
 -- The sub-select makes guard.store() an InitPlan: verified once per statement, not once per row,
 -- and an index on store_id stays usable. FORCE binds the owner too. A role named in no policy sees
@@ -14,7 +14,7 @@ declare
 begin
   foreach tenant_table in array array[
     'stores', 'customers', 'products', 'sales_transactions', 'sales_transaction_items',
-    'stock_movements', 'product_embeddings'
+    'daily_sales', 'stock_movements', 'product_embeddings'
   ] loop
     execute format('alter table retail.%I enable row level security', tenant_table);
     execute format('alter table retail.%I force row level security', tenant_table);

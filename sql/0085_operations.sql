@@ -72,6 +72,7 @@ begin
   analyze retail.sales_transactions;
   analyze retail.sales_transaction_items;
   analyze retail.stock_movements;
+  analyze retail.daily_sales;
   analyze retail.product_embeddings;
   perform audit.record_operation('automated_maintenance_completed', null,
     jsonb_build_object('database_size', pg_database_size(current_database())));

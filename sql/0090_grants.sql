@@ -7,7 +7,8 @@
 -- deleted: a correction is a return or an adjustment.
 -- NOTE: personal columns of customers, and what a till wrote freely on a receipt, are not granted for
 -- reading; retail.customer_card and retail.transaction_notes mask them. No tool reads a receipt's metadata.
--- NOTE: current_stock and total_lifetime_value are not granted for writing; triggers keep them (0040).
+-- NOTE: current_stock, total_lifetime_value and the daily sums are not granted for writing; triggers keep them (0040,
+-- 0045).
 -- NOTE: nobody here reads or chooses a salt of the audit log's pseudonyms, or marks a customer as erased.
 -- NOTE: nothing in audit or guard is granted but the functions of 0030.
 
@@ -15,7 +16,7 @@ set role retail_owner;
 
 grant select on
   retail.stores, retail.product_categories, retail.category_tree, retail.products,
-  retail.sales_transaction_items, retail.product_embeddings,
+  retail.sales_transaction_items, retail.sold_lines, retail.daily_sales, retail.product_embeddings,
   retail.customer_card, retail.transaction_notes
 to mcp_user;
 

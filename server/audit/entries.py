@@ -55,15 +55,15 @@ class EntryWriter:
             if f'"{_CUSTOMER}"' in str(tool.output_schema).replace("'", '"'):
                 self._with_customers.add(tool.name)
 
-    def entry(
+    def entries(
         self,
         call: Call,
         arguments: Mapping[str, Any] | None,
         seconds: float,
         transport: str | None,
         end: ToolResult | BaseException,
-    ) -> Entry:
-        """The entry of a call.
+    ) -> list[Entry]:
+        """The entries of a call: one for each store that it entered, under the same call_id, or the only one.
 
         Args:
             call: What is known of it.
@@ -76,23 +76,28 @@ class EntryWriter:
         outcome, code = _outcome(end, known=known is not None)
         answer = (end.structured_content if isinstance(end, ToolResult) else None) or {}
         principal = call.principal
-        return (
-            call.call_id,
-            call.started_at,
-            principal.principal_id if principal else None,
-            principal.subject if principal else None,
-            call.role,
-            call.store_id,
-            call.tool if known else UNKNOWN_TOOL,
-            known.as_json(arguments) if known else unknown_arguments(arguments),
-            _row_count(answer) if outcome == "ok" else None,
-            # Milliseconds that have begun, so that no call took none.
-            int(seconds * 1000) + 1,
-            outcome,
-            code,
-            transport,
-            _customers(answer) if call.tool in self._with_customers else None,
-        )
+        kept = known.as_json(arguments) if known else unknown_arguments(arguments)
+        customers = _customers(answer) if call.tool in self._with_customers else None
+        return [
+            (
+                call.call_id,
+                call.started_at,
+                principal.principal_id if principal else None,
+                principal.subject if principal else None,
+                role,
+                store_id,
+                call.tool if known else UNKNOWN_TOOL,
+                kept,
+                _row_count(answer) if outcome == "ok" else None,
+                # Milliseconds that have begun, so that no call took none.
+                int(seconds * 1000) + 1,
+                outcome,
+                code,
+                transport,
+                customers,
+            )
+            for store_id, role in call.entered.items() or ((None, None),)
+        ]
 
 
 def _outcome(end: ToolResult | BaseException, *, known: bool) -> tuple[Outcome, str | None]:

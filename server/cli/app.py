@@ -5,7 +5,7 @@ from __future__ import annotations
 from cyclopts import App
 
 from server import __version__
-from server.cli import audit, config, customers, database, keys, principals, serve, stores, tokens
+from server.cli import audit, config, customers, database, keys, principals, rollups, serve, stores, tokens
 from server.cli.running import run
 
 app = App(
@@ -22,6 +22,7 @@ app.command(database.migrate)
 app.command(principals.app)
 app.command(tokens.app)
 app.command(stores.app)
+app.command(rollups.app)
 app.command(customers.app)
 app.command(audit.app)
 app.command(keys.app)

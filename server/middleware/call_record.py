@@ -58,4 +58,5 @@ class CallRecord(Middleware):
             transport = context.fastmcp_context.transport if context.fastmcp_context else None
             seconds = time.perf_counter() - began
             self._log.leave()
-            self._log.append(self._entries.entry(call, context.message.arguments, seconds, transport, end))
+            for entry in self._entries.entries(call, context.message.arguments, seconds, transport, end):
+                self._log.append(entry)

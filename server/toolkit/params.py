@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from server.audit.arguments import Identifier
+from server.toolkit.periods import Preset
 
 StoreId = Annotated[
     str | None,
@@ -31,22 +32,31 @@ Cursor = Annotated[
         ),
     ),
 ]
+Period = Annotated[
+    Preset | None,
+    Field(
+        description=(
+            "Period by name in the store's time zone, instead of start_date and end_date. this_... and last_..._days "
+            "end today; last_week, last_month, last_quarter and last_year are whole calendar ones, weeks from Monday."
+        )
+    ),
+]
 # Beyond these no shop has sales, and date arithmetic would leave the calendar.
-_FIRST_DATE, _LAST_DATE = date(1900, 1, 1), date(2200, 12, 31)
+FIRST_DATE, LAST_DATE = date(1900, 1, 1), date(2200, 12, 31)
 
 StartDate = Annotated[
     date | None,
     Field(
-        ge=_FIRST_DATE,
-        le=_LAST_DATE,
+        ge=FIRST_DATE,
+        le=LAST_DATE,
         description="First day of the period, YYYY-MM-DD, in the store's time zone. Default: 29 days before end_date.",
     ),
 ]
 EndDate = Annotated[
     date | None,
     Field(
-        ge=_FIRST_DATE,
-        le=_LAST_DATE,
+        ge=FIRST_DATE,
+        le=LAST_DATE,
         description="Last day of the period, inclusive, YYYY-MM-DD. Default: today in the store's time zone.",
     ),
 ]

@@ -18,6 +18,16 @@ PERSON = "Zeldamaria Quackenbush <zq@example.net> +44 20 7946 0958"
 # number: number, date, id, truth value or choice, kept if valid. identifier: kept if it looks like one.
 # text: its length only.
 KEPT: dict[str, dict[str, str]] = {
+    "compare_stores": {
+        "period": "number",
+        "start_date": "number",
+        "end_date": "number",
+        "metrics": "list of numbers",
+        "compare_to": "number",
+        "compare_start_date": "number",
+        "compare_end_date": "number",
+        "stores": "list of identifiers",
+    },
     "get_customer": {"customer_id": "number", "store_id": "identifier"},
     "get_products": {"products": "list of identifiers", "store_id": "identifier"},
     "get_store_context": {"store_id": "identifier"},
@@ -45,6 +55,7 @@ KEPT: dict[str, dict[str, str]] = {
         "store_id": "identifier",
     },
     "list_top_products": {
+        "period": "number",
         "start_date": "number",
         "end_date": "number",
         "rank_by": "number",
@@ -55,6 +66,7 @@ KEPT: dict[str, dict[str, str]] = {
         "store_id": "identifier",
     },
     "list_transactions": {
+        "period": "number",
         "start_date": "number",
         "end_date": "number",
         "transaction_type": "number",
@@ -91,10 +103,18 @@ KEPT: dict[str, dict[str, str]] = {
         "store_id": "identifier",
     },
     "summarize_sales": {
+        "period": "number",
         "start_date": "number",
         "end_date": "number",
-        "group_by": "number",
+        "group_by": "list of numbers",
+        "metrics": "list of numbers",
         "compare_to": "number",
+        "compare_start_date": "number",
+        "compare_end_date": "number",
+        "category": "text",
+        "brand": "text",
+        "payment_method": "number",
+        "transaction_type": "number",
         "limit": "number",
         "cursor": "text",
         "store_id": "identifier",
@@ -120,6 +140,8 @@ def treatment(function: Any, name: str) -> str:
             return kind
     if becomes(["SKU-1"]) == ["SKU-1"]:
         return "list of identifiers"
+    if becomes(["SKU-1"]) == ["(not valid)"]:
+        return "list of numbers"
     if becomes(["SKU-1"]) == ["(5 characters)"]:
         return "list of texts"
     return "text"

@@ -17,6 +17,7 @@ from tests.contract.conftest import ToolList
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 UPDATE = "UPDATE_SNAPSHOTS=1 make test ARGS=tests/contract"
 TOOLS = (
+    "compare_stores",
     "get_customer",
     "get_products",
     "get_store_context",
@@ -112,7 +113,7 @@ def test_a_description_is_written_for_a_model(name: str, listed: ToolList) -> No
 @each_tool
 def test_a_description_names_only_tools_that_exist(name: str, listed: ToolList) -> None:
     words = listed[name]["description"].replace("(", " ").replace(".", " ").replace(",", " ").replace(";", " ").split()
-    verbs = ("get_", "list_", "search_", "summarize_")
+    verbs = ("compare_", "get_", "list_", "search_", "summarize_")
     assert {word for word in words if word.startswith(verbs)} <= set(TOOLS)
 
 
@@ -134,8 +135,9 @@ def test_the_schemas_are_plain_objects(name: str, listed: ToolList) -> None:
 @each_tool
 def test_the_store_is_a_parameter_that_may_be_left_out(name: str, listed: ToolList) -> None:
     schema = listed[name]["inputSchema"]
-    assert schema["properties"]["store_id"]["default"] is None
-    assert "store_id" not in schema.get("required", [])
+    parameter = "stores" if name == "compare_stores" else "store_id"
+    assert schema["properties"][parameter]["default"] is None
+    assert parameter not in schema.get("required", [])
 
 
 @each_tool
@@ -198,6 +200,8 @@ def test_every_field_of_the_result_is_described(name: str, listed: ToolList) -> 
     assert [field for field, inner in root["properties"].items() if not is_described(inner, root)] == []
 
 
+# Made of amounts, but none themselves.
+RATIOS = {"margin_rate", "items_per_basket"}
 AMOUNTS = ("amount", "price", "revenue", "value", "total", "margin", "cost", "subtotal", "basket", "discounts", "tax")
 
 
@@ -206,7 +210,7 @@ def test_every_amount_is_described_and_no_float(name: str, listed: ToolList) -> 
     root = listed[name]["outputSchema"]
     for path, schema in fields(root, root):
         field = path.rpartition(".")[2]
-        if any(word in field.split("_") for word in AMOUNTS) and "percent" not in field:
+        if any(word in field.split("_") for word in AMOUNTS) and "percent" not in field and field not in RATIOS:
             types = {alternative.get("type") for alternative in alternatives(schema, root)}
             assert "number" not in types, path
             assert is_described(schema, root), path

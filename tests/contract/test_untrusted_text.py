@@ -16,6 +16,7 @@ SERVER_WRITTEN = {"store_id", "currency", "time_zone", "next_cursor", "pseudonym
 SERVER_WRITTEN_BELOW = {"truncated.field", "truncated.advice"}
 # In one tool: the server's own sentences, what an operator entered, or the caller's own words.
 SERVER_WRITTEN_IN = {
+    "compare_stores.rows.store_name",
     "get_products.not_found",
     "get_store_context.current_store.embedding_model",
     "get_store_context.current_store.region",

@@ -41,7 +41,7 @@ async def test_a_restart_in_the_middle_of_a_call(seattle: Retailer) -> None:
             await eventually(lambda: blocked_backends(seattle))
             await end_backends(seattle)
             assert await call == UNREACHABLE
-        assert (await answer(client, "summarize_sales"))["totals"]["transactions"] == 3
+        assert (await answer(client, "summarize_sales"))["totals"]["figures"]["transactions"] == 3
 
 
 async def test_a_restart_in_the_middle_of_several_calls(seattle: Retailer) -> None:
@@ -58,7 +58,7 @@ async def test_a_restart_in_the_middle_of_several_calls(seattle: Retailer) -> No
             await eventually(all_wait)
             await end_backends(seattle)
             assert await asyncio.gather(*calls) == [UNREACHABLE] * 3
-        assert (await answer(client, "summarize_sales"))["totals"]["transactions"] == 3
+        assert (await answer(client, "summarize_sales"))["totals"]["figures"]["transactions"] == 3
 
 
 async def test_connections_that_died_in_the_pool(seattle: Retailer) -> None:
@@ -169,4 +169,4 @@ async def test_a_database_that_is_stopped_and_started_again(own_server: OwnServe
         for _ in range(3):
             assert await refusal(client, "summarize_sales") == UNREACHABLE
         await asyncio.to_thread(own_server.start)
-        assert (await answer(client, "summarize_sales"))["totals"]["transactions"] == 3
+        assert (await answer(client, "summarize_sales"))["totals"]["figures"]["transactions"] == 3

@@ -69,7 +69,7 @@ async def test_a_query_over_its_time_limit_is_stopped(seattle: Retailer) -> None
             assert await refusal(client, "summarize_sales") == TOO_SLOW
             # Stopped in the database as well, not only given up on.
             assert await blocked_backends(seattle) == []
-        assert (await answer(client, "summarize_sales"))["totals"]["transactions"] == 3
+        assert (await answer(client, "summarize_sales"))["totals"]["figures"]["transactions"] == 3
 
 
 async def test_waiting_too_long_for_somebody_elses_lock_is_a_passing_condition(seattle: Retailer) -> None:

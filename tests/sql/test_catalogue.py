@@ -37,9 +37,11 @@ TABLE_GRANTS = {
     "retail.category_tree": {"SELECT"},
     "retail.customers": {"DELETE"},
     "retail.product_categories": {"SELECT"},
+    "retail.daily_sales": {"SELECT"},
     "retail.product_embeddings": {"SELECT", "INSERT", "UPDATE", "DELETE"},
     "retail.products": {"SELECT", "DELETE"},
     "retail.sales_transaction_items": {"SELECT", "INSERT"},
+    "retail.sold_lines": {"SELECT"},
     "retail.stores": {"SELECT"},
     "retail.transaction_notes": {"SELECT"},
 }
@@ -155,7 +157,7 @@ async def test_every_tenant_table_is_guarded_by_the_one_policy(catalogue: Any) -
         """
     )
 
-    assert len(tables) == 7
+    assert len(tables) == 8
     unguarded = [row for row in tables if tuple(row)[1:] != (True, True, ["own_store"], [True])]
     assert unguarded == []
 

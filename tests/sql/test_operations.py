@@ -23,6 +23,7 @@ async def test_maintenance_refreshes_statistics(own_stores: TwoStores) -> None:
     )
     assert analysed == [
         "customers",
+        "daily_sales",
         "product_embeddings",
         "products",
         "sales_transaction_items",

@@ -122,6 +122,15 @@ TABLES = {
         new_row=("store_id, product_id, quantity, reason", "store_id, product_id, 1, 'purchase'"),
         change="quantity = 1",
     ),
+    # One sale: a row per dimension.
+    "daily_sales": Table(
+        select=12,
+        insert=NO_GRANT,
+        update=NO_GRANT,
+        delete=NO_GRANT,
+        new_row=("store_id, dimension, sold_on, member", "store_id, 'brand', now(), 'New'"),
+        change="gross_cents = 1",
+    ),
     "product_embeddings": Table(
         select=1,
         insert=1,
@@ -135,7 +144,7 @@ TABLES = {
     ),
 }
 SHARED_TABLES = {"product_categories"}
-VIEWS_FOR_THE_SERVER = {"customer_card", "transaction_notes", "category_tree"}
+VIEWS_FOR_THE_SERVER = {"customer_card", "transaction_notes", "category_tree", "sold_lines"}
 VIEWS_FOR_OTHERS = {"audit_log", "table_stats", "index_usage", "slow_queries"}
 
 

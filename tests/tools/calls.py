@@ -18,6 +18,8 @@ def calls_about(side: Side, *, query: str = "hammer") -> list[Call]:
             ("summarize_sales", {**PERIOD, "group_by": group_by, "compare_to": "previous_period"})
             for group_by in ("day", "category", "subcategory", "brand", "product", "payment_method")
         ),
+        ("summarize_sales", {**PERIOD, "group_by": ["new_or_returning", "product"], "brand": side.brand}),
+        ("compare_stores", {**PERIOD, "compare_to": "previous_period"}),
         ("list_top_products", PERIOD),
         ("list_top_products", {**PERIOD, "order": "slowest", "rank_by": "margin"}),
         ("list_transactions", PERIOD),
@@ -36,6 +38,11 @@ def calls_about(side: Side, *, query: str = "hammer") -> list[Call]:
         ("list_low_stock", {}),
         ("list_low_stock", {"brand": side.brand}),
     ]
+
+
+def naming(tool: str, store_id: str) -> dict[str, Any]:
+    """How a call of a tool names the store that it is about."""
+    return {"stores": [store_id]} if tool == "compare_stores" else {"store_id": store_id}
 
 
 def searches_for(side: Side) -> list[dict[str, str]]:

@@ -15,7 +15,7 @@ from tests.cluster import Cluster
 from tests.support import DEMO_AS_OF, Retailer
 from tests.tools.asking import Callers
 from tests.tools.neighbours import Neighbours, open_neighbours
-from tests.tools.reference import StoreData, load
+from tests.tools.reference.rows import StoreData, load
 from tests.tools.shop import Shop
 
 DEMO_STORES = ("seattle", "redmond", "bellevue", "online")

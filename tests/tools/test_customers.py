@@ -12,7 +12,8 @@ from fastmcp import Client
 from server.principal import Role
 from tests.support import answer, refusal
 from tests.tools.asking import Callers, walk
-from tests.tools.reference import Row, StoreData, customer_profile, customers
+from tests.tools.reference.customers import customer_profile, customers
+from tests.tools.reference.rows import Row, StoreData
 from tests.tools.shop import Goods, Shop
 
 NOBODY = "00000000-0000-4000-8000-000000000000"

@@ -14,18 +14,7 @@ from tests.support import Retailer, answer, refusal
 from tests.tools.shop import Shop
 
 PERIOD = {"start_date": "2026-10-30", "end_date": "2026-11-02"}
-ZEROS = {
-    "net_revenue": "0.00",
-    "gross_revenue": "0.00",
-    "returns_value": "0.00",
-    "discounts": "0.00",
-    "tax": "0.00",
-    "units_sold": 0,
-    "units_returned": 0,
-    "transactions": 0,
-    "returns": 0,
-    "average_basket": None,
-}
+ZEROS = {"net_revenue": "0.00", "units_sold": 0, "transactions": 0}
 NO_ROWS = {"rows": [], "has_more": False, "next_cursor": None}
 ABSENT: dict[str, dict[str, Any]] = {
     "get_customer": {"customer_id": "00000000-0000-4000-8000-000000000000"},
@@ -62,7 +51,8 @@ async def client(cluster: Cluster, template: str) -> AsyncIterator[Client[Any]]:
 
 
 async def test_every_tool_is_asked_here(client: Client[Any]) -> None:
-    asked = {*ABSENT, *(tool for tool, _ in LISTS), "get_store_context", "list_categories", "get_products"}
+    asked = {*ABSENT, *(tool for tool, _ in LISTS), "get_store_context", "compare_stores"}
+    asked |= {"list_categories", "get_products"}
 
     assert asked == {tool.name for tool in await client.list_tools()}
 
@@ -75,20 +65,16 @@ async def test_a_list_is_empty_and_ends(client: Client[Any], tool: str, asked: d
     assert found.get("total_matches", 0) == 0
 
 
-@pytest.mark.parametrize("compare_to", ["previous_period", "last_year"])
+@pytest.mark.parametrize("compare_to", ["previous_period", "same_period_last_year"])
 async def test_totals_are_zero_and_changes_have_no_percentage(client: Client[Any], compare_to: str) -> None:
     found = await answer(client, "summarize_sales", **PERIOD, compare_to=compare_to)
 
-    assert found["totals"] == found["comparison_totals"] == ZEROS
-    assert found["change"] == {
-        "net_revenue": "0.00",
-        "net_revenue_percent": None,
-        "transactions": 0,
-        "transactions_percent": None,
-        "units_sold": 0,
-        "units_sold_percent": None,
-        "average_basket": None,
-        "average_basket_percent": None,
+    assert found["totals"] == {
+        "figures": ZEROS,
+        "comparison": ZEROS,
+        "change": ZEROS,
+        "change_percent": {},
+        "few_events": True,
     }
 
 
@@ -105,7 +91,13 @@ async def test_time_buckets_are_there_with_zeros(client: Client[Any], group_by: 
 
     assert [row["key"] for row in found["rows"]] == keys
     assert [row["figures"] for row in found["rows"]] == [ZEROS] * len(keys)
-    assert {row["share_of_net_revenue_percent"] for row in found["rows"]} == {None}
+    assert not any("share_percent" in row for row in found["rows"])
+
+
+async def test_a_comparison_of_stores_has_a_row_of_zeros(client: Client[Any]) -> None:
+    found = await answer(client, "compare_stores", **PERIOD)
+
+    assert [(row["store_id"], row["figures"], row["rank"]) for row in found["rows"]] == [("seattle", ZEROS, 1)]
 
 
 @pytest.mark.parametrize("tool", ABSENT)

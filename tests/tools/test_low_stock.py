@@ -9,7 +9,8 @@ import pytest
 
 from tests.support import answer
 from tests.tools.asking import Callers, walk
-from tests.tools.reference import StoreData, low_stock
+from tests.tools.reference.products import low_stock
+from tests.tools.reference.rows import StoreData
 from tests.tools.shop import Goods, Shop
 
 FILTERS: dict[str, dict[str, Any]] = {

@@ -11,7 +11,8 @@ from server.config import Settings
 from server.embeddings import build_embedder
 from tests.support import answer, refusal
 from tests.tools.asking import Callers, walk
-from tests.tools.reference import Row, StoreData, products, similarity
+from tests.tools.reference.products import products, similarity
+from tests.tools.reference.rows import Row, StoreData
 from tests.tools.shop import Shop
 
 EMBEDDER = build_embedder(Settings(_env_file=None))

@@ -10,7 +10,8 @@ from server.principal import Role
 from tests.support import answer, refusal
 from tests.tools.asking import Callers, walk
 from tests.tools.conftest import DEMO_STORES
-from tests.tools.reference import StoreData, category_tree, product_details, product_hit, products
+from tests.tools.reference.products import category_tree, product_details, product_hit, products
+from tests.tools.reference.rows import StoreData
 from tests.tools.shop import Shop
 
 NO_SUCH_ID = "00000000-0000-4000-8000-000000000000"

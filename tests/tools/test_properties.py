@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from datetime import date, timedelta
-from decimal import Decimal
 from typing import Any
 
+import pytest
 from fastmcp import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.support import answer
+from seed.demo import DemoOptions, load_demo
+from tests.cluster import Cluster
+from tests.support import DEMO_AS_OF, Retailer, answer
 from tests.tools.asking import Callers, walk
-from tests.tools.reference import (
-    ADDITIVE,
-    StoreData,
-    comparison_period,
-    customers,
-    product_hit,
-    products,
-    summary,
-    top_products,
-    transactions,
-)
+from tests.tools.reference.customers import customers
+from tests.tools.reference.products import product_hit, products
+from tests.tools.reference.receipts import transactions
+from tests.tools.reference.rows import StoreData, load
+from tests.tools.reference.sales import comparison_period, summary, top_products
+from tests.tools.test_sales_summary import ALL_METRICS, DIMENSIONS, assert_same
 
 bounded = settings(
     max_examples=25,
@@ -34,13 +33,34 @@ bounded = settings(
 )
 FIRST, LAST = date(2025, 11, 20), date(2026, 11, 19)
 STORES = ("seattle", "redmond", "bellevue", "online")
-TIME = ("day", "week", "month")
-# A receipt with goods of two groups counts in both; of these it counts once.
-ONE_PER_RECEIPT = (*TIME, "payment_method")
-DIMENSIONS = (*ONE_PER_RECEIPT, "category", "subcategory", "brand", "product")
-COMPARISONS = ("previous_period", "last_year")
+COMPARISONS = ("previous_period", "same_period_last_year")
 
 Period = tuple[date, date]
+
+
+@dataclass(frozen=True)
+class World:
+    """Two demo stores of one random seed."""
+
+    acting: Callers
+    data: dict[str, StoreData]
+
+
+@pytest.fixture(scope="module")
+async def worlds(cluster: Cluster, template: str) -> AsyncIterator[list[World]]:
+    """The same stores with three different histories."""
+    async with AsyncExitStack() as stack:
+        found = []
+        for seed in (7, 11, 13):
+            name = await stack.enter_async_context(cluster.temporary_database(template))
+            retailer = Retailer(cluster.admin_url(name), cluster.app_url(name))
+            options = DemoOptions(
+                stores=2, customers=150, products=80, transactions=700, random_seed=seed, as_of=DEMO_AS_OF
+            )
+            await load_demo(retailer.admin_url, options)
+            data = {store_id: await load(retailer, store_id) for store_id in ("seattle", "redmond")}
+            found.append(World(Callers(retailer, stack), data))
+        yield found
 
 
 @st.composite
@@ -63,29 +83,51 @@ def given_only(asked: dict[str, Any]) -> dict[str, Any]:
 
 
 @bounded
-@given(store_id=st.sampled_from(STORES), period=some_days(), group_by=st.sampled_from(DIMENSIONS))
-async def test_groups_add_up_to_the_totals(demo_as: Callers, store_id: str, period: Period, group_by: str) -> None:
-    found = await answer(await demo_as(store_id), "summarize_sales", **dates(period), group_by=group_by, limit=400)
-
-    sums: defaultdict[str, Decimal] = defaultdict(Decimal)
-    for row in found["rows"]:
-        for name, value in row["figures"].items():
-            sums[name] += Decimal(value or 0)
-    counts = ("transactions", "returns") if group_by in ONE_PER_RECEIPT else ()
-    for name in (*ADDITIVE, *counts):
-        assert sums[name] == Decimal(found["totals"][name]), name
-
-
-@bounded
-@given(period=some_days(), group_by=st.sampled_from(TIME), compare_to=st.sampled_from(COMPARISONS))
-async def test_comparisons_of_time_buckets_add_up_to_that_of_the_totals(
-    years_client: Client[Any], period: Period, group_by: str, compare_to: str
+@given(
+    store_id=st.sampled_from(("seattle", "redmond")),
+    seed=st.sampled_from((0, 1, 2)),
+    period=some_days(),
+    group_by=st.lists(st.sampled_from(DIMENSIONS), max_size=2, unique=True),
+    metrics=st.lists(st.sampled_from(ALL_METRICS), min_size=1, max_size=4, unique=True),
+    compare_to=optional(st.sampled_from(COMPARISONS)),
+    filters=st.fixed_dictionaries(
+        {
+            "category": optional(st.sampled_from(["Electronics", "home & garden", "Footwear"])),
+            "brand": optional(st.sampled_from(["Strideway", "hollow creek"])),
+            "payment_method": optional(st.sampled_from(["cash", "credit_card"])),
+            "transaction_type": optional(st.sampled_from(["sale", "return", "exchange"])),
+        }
+    ),
+)
+async def test_any_breakdown_equals_the_reference(
+    worlds: list[World],
+    store_id: str,
+    seed: int,
+    period: Period,
+    group_by: list[str],
+    metrics: list[str],
+    compare_to: str | None,
+    filters: dict[str, str | None],
 ) -> None:
-    asked = {**dates(period), "group_by": group_by, "compare_to": compare_to, "limit": 400}
-    found = await answer(years_client, "summarize_sales", **asked)
+    world = worlds[seed]
+    asked = given_only(filters)
+    comparing = given_only({"compare_to": compare_to})
 
-    parts = sum((Decimal(row["comparison_net_revenue"]) for row in found["rows"]), Decimal(0))
-    assert parts == Decimal(found["comparison_totals"]["net_revenue"])
+    found = await answer(
+        await world.acting(store_id),
+        "summarize_sales",
+        **dates(period),
+        **asked,
+        **comparing,
+        group_by=group_by,
+        metrics=metrics,
+        limit=400,
+    )
+
+    expected = summary([world.data[store_id]], period, group_by=group_by, metrics=metrics, **comparing, **asked)
+    if not found["has_more"]:
+        assert_same(found, expected)
+    assert found["totals"] == expected["totals"]
 
 
 @bounded
@@ -99,17 +141,7 @@ async def test_the_comparison_is_what_a_call_for_that_period_answers(
     alone = await answer(client, "summarize_sales", **dates(other))
 
     assert found["comparison_period"] == alone["period"]
-    assert found["comparison_totals"] == alone["totals"]
-
-
-@bounded
-@given(period=some_days(), compare_to=optional(st.sampled_from(COMPARISONS)))
-async def test_totals_of_any_period_equal_the_reference(
-    years_client: Client[Any], years_data: StoreData, period: Period, compare_to: str | None
-) -> None:
-    found = await answer(years_client, "summarize_sales", **dates(period), compare_to=compare_to)
-
-    assert found == summary(years_data, *period, compare_to=compare_to)
+    assert found["totals"]["comparison"] == alone["totals"]["figures"]
 
 
 @bounded

@@ -11,7 +11,7 @@ from tests.support import answer
 from tests.tools.asking import whole_text
 from tests.tools.calls import calls_about
 from tests.tools.neighbours import PERIOD, Neighbours
-from tests.tools.reference import pseudonym
+from tests.tools.reference.receipts import pseudonym
 
 ROLES: tuple[Role, ...] = ("manager", "support", "analyst", "auditor")
 NAME = "Seattle-Own-Ada Lovelace-seattle-own"

@@ -10,6 +10,7 @@ import pytest
 from fastmcp import Client
 
 from server.admin.connection import admin_connection
+from server.tools.sales.metrics import Metric
 from tests.support import Retailer, answer
 from tests.tools.shop import Goods, Shop
 
@@ -44,9 +45,9 @@ async def test_sales_a_return_and_an_exchange_make_these_figures(shop: Shop) -> 
     )
 
     async with shop.client() as client:
-        found = await day_of(client, "2026-11-10", group_by="payment_method")
+        found = await day_of(client, "2026-11-10", group_by="payment_method", metrics=list(Metric))
 
-    assert found["totals"] == {
+    assert found["totals"]["figures"] == {
         "net_revenue": "114.50",  # 90.00 + 20.01 + 34.50, less 45.00, less 20.01, plus 35.00
         "gross_revenue": "179.51",  # 90.00 + 20.01 + 34.50 + 35.00
         "returns_value": "65.01",  # 45.00 + 20.01
@@ -57,12 +58,15 @@ async def test_sales_a_return_and_an_exchange_make_these_figures(shop: Shop) -> 
         "transactions": 2,
         "returns": 2,
         "average_basket": "72.26",  # (110.01 + 34.50) / 2 = 72.255
+        "items_per_basket": 2.0,  # (3 + 1) / 2
+        "return_rate": 40.0,  # 2 of 5; without costs there is no margin
     }
+    assert found["totals"]["few_events"] is True
     assert [
-        (row["key"], row["figures"]["net_revenue"], row["share_of_net_revenue_percent"]) for row in found["rows"]
+        (row["key"], row["figures"]["net_revenue"], row["share_percent"], row["rank"]) for row in found["rows"]
     ] == [
-        ("cash", "99.51", 86.91),
-        ("credit_card", "14.99", 13.09),
+        ("cash", "99.51", 86.91, 1),
+        ("credit_card", "14.99", 13.09, 2),
     ]
 
 
@@ -75,16 +79,18 @@ async def test_changes_from_the_period_before_are_these(shop: Shop) -> None:
     async with shop.client() as client:
         found = await day_of(client, "2026-11-10", compare_to="previous_period")
 
-    assert found["comparison_totals"]["net_revenue"] == "3.00"
-    assert found["change"] == {
+    assert found["totals"]["comparison"]["net_revenue"] == "3.00"
+    assert found["totals"]["change"] == {
         "net_revenue": "1.00",
-        "net_revenue_percent": 33.33,
         "transactions": 1,
-        "transactions_percent": 100.0,
         "units_sold": 1,
-        "units_sold_percent": 33.33,
         "average_basket": "-1.00",
-        "average_basket_percent": -33.33,
+    }
+    assert found["totals"]["change_percent"] == {
+        "net_revenue": 33.33,
+        "transactions": 100.0,
+        "units_sold": 33.33,
+        "average_basket": -33.33,
     }
 
 
@@ -123,8 +129,8 @@ async def test_a_day_on_which_the_clock_changes_has_its_own_length(
     async with shop.client() as client:
         found = await day_of(client, day, compare_to="previous_period")
 
-    assert found["totals"]["units_sold"] == 15
-    assert found["comparison_totals"]["units_sold"] == 100
+    assert found["totals"]["figures"]["units_sold"] == 15
+    assert found["totals"]["comparison"]["units_sold"] == 100
 
 
 async def test_a_leap_day_is_compared_with_the_last_of_february(shop: Shop) -> None:
@@ -133,11 +139,11 @@ async def test_a_leap_day_is_compared_with_the_last_of_february(shop: Shop) -> N
         await shop.receipt(f"{day} 12:00", Goods(nail, units))
 
     async with shop.client() as client:
-        found = await day_of(client, "2024-02-29", compare_to="last_year")
+        found = await day_of(client, "2024-02-29", compare_to="same_period_last_year")
 
-    assert found["totals"]["units_sold"] == 8
+    assert found["totals"]["figures"]["units_sold"] == 8
     assert found["comparison_period"]["start_date"] == found["comparison_period"]["end_date"] == "2023-02-28"
-    assert found["comparison_totals"]["units_sold"] == 2
+    assert found["totals"]["comparison"]["units_sold"] == 2
 
 
 @pytest.mark.parametrize(
@@ -155,10 +161,10 @@ async def test_after_a_leap_day_each_day_still_meets_its_own_date_of_last_year(
     await shop.receipt(f"{year_before} 12:00", Goods(nail, 7))
 
     async with shop.client() as client:
-        found = await day_of(client, first, last, group_by="day", compare_to="last_year", limit=100)
+        found = await day_of(client, first, last, group_by="day", compare_to="same_period_last_year", limit=100)
 
-    met = {row["key"] for row in found["rows"] if row["comparison_net_revenue"] != "0.00"}
-    assert found["comparison_totals"]["net_revenue"] == "70.00"
+    met = {row["key"] for row in found["rows"] if row["comparison"]["net_revenue"] != "0.00"}
+    assert found["totals"]["comparison"]["net_revenue"] == "70.00"
     assert met == {day}
 
 
@@ -171,12 +177,12 @@ async def test_the_comparison_of_all_months_together_is_that_of_the_period(shop:
     async with shop.client() as client:
         found = await day_of(client, "2026-03-01", "2026-03-31", group_by="month", compare_to="previous_period")
 
-    assert found["comparison_totals"]["net_revenue"] == "30.00"
-    assert total(found["rows"], "comparison_net_revenue") == Decimal("30.00")
+    assert found["totals"]["comparison"]["net_revenue"] == "30.00"
+    assert total(found["rows"], "net_revenue") == Decimal("30.00")
 
 
 def total(rows: list[dict[str, Any]], column: str) -> Decimal:
-    return sum((Decimal(row[column]) for row in rows), Decimal(0))
+    return sum((Decimal(row["comparison"][column]) for row in rows), Decimal(0))
 
 
 async def test_a_store_elsewhere_counts_in_its_own_zone_and_currency(retailer: Retailer) -> None:
@@ -189,13 +195,15 @@ async def test_a_store_elsewhere_counts_in_its_own_zone_and_currency(retailer: R
             await shop.receipt("2026-11-10 23:59", Goods(nail, 1, "0.05"))
     async with retailer.client(["berlin", "kolkata"]) as client:
         for store_id, currency, zone in (("berlin", "EUR", "Europe/Berlin"), ("kolkata", "INR", "Asia/Kolkata")):
-            found = await day_of(client, "2026-11-10", store_id=store_id, group_by="day")
+            found = await day_of(
+                client, "2026-11-10", store_id=store_id, group_by="day", metrics=["net_revenue", "tax", "transactions"]
+            )
 
             assert found["currency"] == currency
             assert found["period"]["time_zone"] == zone
-            assert found["totals"]["net_revenue"] == "1234.55"
-            assert found["totals"]["tax"] == "0.10"
-            assert found["totals"]["transactions"] == 2
+            assert found["totals"]["figures"]["net_revenue"] == "1234.55"
+            assert found["totals"]["figures"]["tax"] == "0.10"
+            assert found["totals"]["figures"]["transactions"] == 2
 
 
 async def test_a_breakdown_without_revenue_has_no_shares(shop: Shop) -> None:
@@ -212,8 +220,8 @@ async def test_a_breakdown_without_revenue_has_no_shares(shop: Shop) -> None:
         found = await day_of(client, "2026-11-10", group_by="product")
         top = await answer(client, "list_top_products", start_date="2026-11-10", end_date="2026-11-10")
 
-    assert found["totals"]["net_revenue"] == "0.00"
-    assert [row["share_of_net_revenue_percent"] for row in found["rows"]] == [None]
+    assert found["totals"]["figures"]["net_revenue"] == "0.00"
+    assert ["share_percent" in row for row in found["rows"]] == [False]
     assert [(row["share_of_net_revenue_percent"], row["margin_percent"]) for row in top["rows"]] == [(None, None)]
 
 
@@ -271,4 +279,4 @@ async def test_concurrent_questions_get_their_own_answers(shop: Shop) -> None:
     async with shop.client() as client:
         found = await asyncio.gather(*(day_of(client, f"2026-11-{day:02}") for day in range(1, 11)))
 
-    assert [answered["totals"]["units_sold"] for answered in found] == list(range(1, 11))
+    assert [answered["totals"]["figures"]["units_sold"] for answered in found] == list(range(1, 11))

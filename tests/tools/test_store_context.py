@@ -10,7 +10,7 @@ from server.embeddings import LOCAL_MODEL
 from tests.support import answer
 from tests.tools.asking import Callers
 from tests.tools.conftest import DEMO_STORES
-from tests.tools.reference import StoreData
+from tests.tools.reference.rows import StoreData
 
 
 @pytest.mark.parametrize("store_id", DEMO_STORES)

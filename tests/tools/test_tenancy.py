@@ -11,7 +11,7 @@ from fastmcp import Client
 from tests.sql.acting import ROLES
 from tests.support import answer, refusal
 from tests.tools.asking import whole_text
-from tests.tools.calls import calls_about, tool_names
+from tests.tools.calls import calls_about, naming, tool_names
 from tests.tools.neighbours import MARK, PERIOD, Neighbours, Side
 
 NO_ID = "00000000-0000-4000-8000-000000000000"
@@ -37,6 +37,8 @@ PAGED: dict[str, dict[str, Any]] = {
 # Words that only Redmond has, in parameters that choose among products.
 ONLY_THERE: list[tuple[str, dict[str, Any]]] = [
     ("list_top_products", {"category": f"Category {MARK}", **PERIOD, "order": "slowest"}),
+    ("summarize_sales", {"category": f"Category {MARK}", **PERIOD, "group_by": "product"}),
+    ("summarize_sales", {"brand": f"{MARK} forge", **PERIOD, "group_by": "product"}),
     ("list_low_stock", {"category": f"Category {MARK}"}),
     ("search_products", {"category": f"Category {MARK}"}),
     ("search_products", {"tags": [f"tag {MARK}"]}),
@@ -48,6 +50,8 @@ PEOPLE = {"list_audit_events": "who"}
 AUDITORS_TOOLS = {"list_audit_events"}
 # Parameters that name nothing that a store has: figures, days, switches, and words of the tools' own.
 NAME_NOTHING = {
+    "compare_end_date",
+    "compare_start_date",
     "compare_to",
     "end_date",
     "group_by",
@@ -58,6 +62,7 @@ NAME_NOTHING = {
     "loyalty_tier",
     "max_days_of_supply",
     "max_price",
+    "metrics",
     "min_price",
     "min_rating",
     "minimum_total",
@@ -65,6 +70,7 @@ NAME_NOTHING = {
     "order",
     "outcome",
     "payment_method",
+    "period",
     "rank_by",
     "sort",
     "start_date",
@@ -190,7 +196,8 @@ async def test_a_word_that_only_another_store_has_finds_nothing_like_an_unknown_
 ) -> None:
     client = await neighbours.acting("seattle")
     made_up = {
-        name: [NOTHING] if name == "tags" else NOTHING if name == "category" else value for name, value in asked.items()
+        name: [NOTHING] if name == "tags" else NOTHING if name in ("category", "brand") else value
+        for name, value in asked.items()
     }
 
     foreign = await answer(client, tool, **asked)
@@ -214,7 +221,7 @@ async def test_every_parameter_that_names_a_stores_things_is_asked_with_another_
         for tool in await (await neighbours.acting("seattle", role=role)).list_tools()
         for name in tool.input_schema["properties"]
         # Each tool is asked about another store itself below.
-        if name != "store_id"
+        if name not in ("store_id", "stores")
     }
 
     assert sorted(entry for entry in parameters - asked_about if entry[1] not in NAME_NOTHING) == []
@@ -224,9 +231,9 @@ async def test_every_parameter_that_names_a_stores_things_is_asked_with_another_
 async def test_another_store_is_refused_like_one_that_does_not_exist(neighbours: Neighbours) -> None:
     client = await neighbours.acting("seattle")
     for tool, asked in calls_about(neighbours.seattle):
-        foreign = await refusal(client, tool, **asked, store_id="redmond")
+        foreign = await refusal(client, tool, **asked, **naming(tool, "redmond"))
 
-        assert foreign == await refusal(client, tool, **asked, store_id="nowhere")
+        assert foreign == await refusal(client, tool, **asked, **naming(tool, "nowhere"))
         assert foreign == "No such store among yours. Your stores: seattle."
 
 
@@ -247,14 +254,14 @@ async def test_both_stores_keep_their_own_figures(neighbours: Neighbours) -> Non
     for store_id in ("seattle", "redmond"):
         found = await answer(await neighbours.acting(store_id), "summarize_sales", **PERIOD)
 
-        assert found["totals"]["net_revenue"] == "40.00"
-        assert found["totals"]["transactions"] == found["totals"]["returns"] == 1
+        assert found["totals"]["figures"]["net_revenue"] == "40.00"
+        assert found["totals"]["figures"]["transactions"] == found["totals"]["figures"]["returns"] == 1
 
 
 async def test_who_has_several_stores_must_choose_one(neighbours: Neighbours) -> None:
     client = await neighbours.acting("seattle", "redmond")
     for tool, asked in calls_about(neighbours.seattle):
-        if tool != "get_store_context":
+        if tool not in ("get_store_context", "compare_stores"):
             message = await refusal(client, tool, **asked)
 
             assert message == (
@@ -276,7 +283,7 @@ async def test_the_chosen_store_answers_as_it_does_to_its_own_manager(neighbours
     side = neighbours.seattle if store_id == "seattle" else neighbours.redmond
     for tool, asked in calls_about(side):
         if tool != "get_store_context":
-            assert await answer(both, tool, **asked, store_id=store_id) == await answer(own, tool, **asked)
+            assert await answer(both, tool, **asked, **naming(tool, store_id)) == await answer(own, tool, **asked)
 
 
 async def test_a_third_store_is_refused_to_who_has_two(neighbours: Neighbours) -> None:

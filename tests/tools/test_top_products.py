@@ -8,7 +8,8 @@ import pytest
 
 from tests.support import answer
 from tests.tools.asking import Callers, walk
-from tests.tools.reference import StoreData, top_products
+from tests.tools.reference.rows import StoreData
+from tests.tools.reference.sales import top_products
 
 PERIODS = {
     "one day": (date(2026, 11, 14), date(2026, 11, 14)),

@@ -9,7 +9,8 @@ import pytest
 
 from tests.support import answer, refusal
 from tests.tools.asking import Callers, walk
-from tests.tools.reference import StoreData, transaction, transactions
+from tests.tools.reference.receipts import transaction, transactions
+from tests.tools.reference.rows import StoreData
 from tests.tools.shop import Goods, Shop
 
 HISTORY = (date(2025, 11, 20), date(2026, 11, 19))

@@ -54,7 +54,7 @@ async def test_interleaved_calls_of_two_stores_never_mix(two_stores: Retailer) -
         assert store in text
         assert other not in text
         if tool == "summarize_sales":
-            assert found["totals"]["net_revenue"] == f"{3 * 10 * STORES[store]}.00"
+            assert found["totals"]["figures"]["net_revenue"] == f"{3 * 10 * STORES[store]}.00"
 
 
 async def test_one_principal_in_two_stores_at_once(two_stores: Retailer, both: str) -> None:
@@ -69,7 +69,7 @@ async def test_one_principal_in_two_stores_at_once(two_stores: Retailer, both: s
         async with served.client(both) as client:
             answers = await asyncio.gather(*(call(client, store) for store in stores))
     assert [found["store_id"] for found in answers] == stores
-    assert [found["totals"]["units_sold"] for found in answers] == [3 * STORES[store] for store in stores]
+    assert [found["totals"]["figures"]["units_sold"] for found in answers] == [3 * STORES[store] for store in stores]
 
 
 async def test_a_query_ends_when_its_caller_goes_away(retailer: Retailer) -> None:
@@ -120,7 +120,7 @@ async def test_connections_carry_nothing_from_call_to_call(retailer: Retailer) -
         arguments = {"store_id": wish} if wish else {}
         response = await served.call("summarize_sales", arguments, authorization=tokens[store])
         text = response.text
-        return structured(response)["totals"]["net_revenue"] if 'isError":true' not in text else None
+        return structured(response)["totals"]["figures"]["net_revenue"] if 'isError":true' not in text else None
 
     async with serving(retailer, pool_size=1) as served:
         found = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import Field
@@ -12,26 +12,8 @@ from pydantic import Field
 from server.toolkit.results import Answer, Currency, HasMore, Money, NextCursor, PeriodUsed, Result
 from server.toolkit.terms import TransactionType
 from server.toolkit.untrusted import LongText, NameText, ShortText
-
-
-class Dimension(StrEnum):
-    """What sales can be broken down by."""
-
-    DAY = "day"
-    WEEK = "week"
-    MONTH = "month"
-    CATEGORY = "category"
-    SUBCATEGORY = "subcategory"
-    BRAND = "brand"
-    PRODUCT = "product"
-    PAYMENT_METHOD = "payment_method"
-
-
-class Comparison(StrEnum):
-    """Which other period to compare with."""
-
-    PREVIOUS_PERIOD = "previous_period"
-    LAST_YEAR = "last_year"
+from server.tools.sales.dimensions import Dimension
+from server.tools.sales.metrics import DEFINITIONS, FEW_EVENTS, Metric
 
 
 class PaymentMethod(StrEnum):
@@ -59,69 +41,110 @@ class RankOrder(StrEnum):
 
 
 Percent = Annotated[float | None, Field(description="In percent, 12.5 meaning 12.5 %; null when it cannot be told.")]
-NET_REVENUE = "Goods sold less goods returned: after discounts, before tax."
 
 
-class SalesFigures(Result):
-    """The figures of one period or one group."""
+def _figure(metric: Metric) -> Any:
+    return Field(default=None, exclude_if=lambda value: value is None, description=DEFINITIONS[metric].definition)
 
-    net_revenue: Money = Field(description=NET_REVENUE)
-    gross_revenue: Money = Field(description="Goods sold, after discounts, before tax and before returns.")
-    returns_value: Money = Field(description="Goods returned, a positive amount, already taken off net_revenue.")
-    discounts: Money = Field(description="Discounts given on goods sold, already taken off gross_revenue.")
-    tax: Money = Field(description="Sales tax charged less tax refunded; not part of revenue.")
-    units_sold: int = Field(description="Units sold, before returns.")
-    units_returned: int = Field(description="Units returned.")
-    transactions: int = Field(description="Number of sale receipts; returns and exchanges are not counted.")
-    returns: int = Field(description="Number of return and exchange receipts.")
-    average_basket: Money | None = Field(
-        description="Revenue of the sale receipts divided by their number; null without a sale."
+
+def _if_any(description: str) -> Any:
+    return Field(default=None, exclude_if=lambda value: value is None, description=description)
+
+
+class Figures(Result):
+    """The metrics that were asked for; one that cannot be told, such as a basket without a sale, is left out."""
+
+    net_revenue: Money | None = _figure(Metric.NET_REVENUE)
+    gross_revenue: Money | None = _figure(Metric.GROSS_REVENUE)
+    returns_value: Money | None = _figure(Metric.RETURNS_VALUE)
+    discounts: Money | None = _figure(Metric.DISCOUNTS)
+    tax: Money | None = _figure(Metric.TAX)
+    units_sold: int | None = _figure(Metric.UNITS_SOLD)
+    units_returned: int | None = _figure(Metric.UNITS_RETURNED)
+    transactions: int | None = _figure(Metric.TRANSACTIONS)
+    returns: int | None = _figure(Metric.RETURNS)
+    average_basket: Money | None = _figure(Metric.AVERAGE_BASKET)
+    items_per_basket: float | None = _figure(Metric.ITEMS_PER_BASKET)
+    cost: Money | None = _figure(Metric.COST)
+    margin: Money | None = _figure(Metric.MARGIN)
+    margin_rate: float | None = _figure(Metric.MARGIN_RATE)
+    return_rate: float | None = _figure(Metric.RETURN_RATE)
+
+
+class ComparedFigures(Result):
+    """Figures with those of the comparison period; what follows from comparing is there only if one was asked for."""
+
+    figures: Figures = Field(description="The metrics that were asked for.")
+    comparison: Figures | None = _if_any("The same in the comparison period.")
+    change: Figures | None = _if_any("Now less then, in each metric's own unit; rates in percentage points.")
+    change_percent: dict[Metric, float] | None = _if_any(
+        "That change in percent of then, by metric; without rates, and without what was nothing before."
+    )
+    few_events: bool | None = _if_any(
+        f"Only there, and true, where the figures rest on fewer than {FEW_EVENTS} receipts, now or then: mere chance."
     )
 
 
-class SalesChange(Result):
-    """Difference from the comparison period to this one; positive means more now."""
-
-    net_revenue: Money = Field(description="Change of net_revenue.")
-    net_revenue_percent: Percent = Field(description="That change in percent; null when nothing was sold before.")
-    transactions: int = Field(description="Change of transactions.")
-    transactions_percent: Percent = Field(description="That change in percent; null when there was nothing before.")
-    units_sold: int = Field(description="Change of units_sold.")
-    units_sold_percent: Percent = Field(description="That change in percent; null when there was nothing before.")
-    average_basket: Money | None = Field(description="Change of average_basket.")
-    average_basket_percent: Percent = Field(description="That change in percent; null when there was nothing before.")
-
-
-class SalesGroup(Result):
+class SalesGroup(ComparedFigures):
     """One row of a breakdown."""
 
-    key: NameText = Field(description="First day of a time bucket, SKU of a product, else the group's name.")
-    label: NameText = Field(description="The group's name for people.")
-    figures: SalesFigures = Field(description="This group's figures.")
-    share_of_net_revenue_percent: Percent = Field(description="Share of the whole period's net revenue, in percent.")
-    comparison_net_revenue: Money | None = Field(description="Net revenue of the same group in the comparison period.")
-    net_revenue_change: Money | None = Field(description="Net revenue now less net revenue then.")
-    net_revenue_change_percent: Percent = Field(
-        description="That change in percent; null when there was nothing before."
+    key: NameText = Field(
+        description="First day of a time bucket, 1 (Monday) to 7 of a weekday, SKU of a product, else the group's name."
     )
+    second_key: NameText | None = _if_any("The same of the second dimension.")
+    label: NameText | None = _if_any("Name of the product, weekday or store in these keys.")
+    share_percent: float | None = _if_any("Share of the total in the first metric, where it adds up.")
+    rank: int | None = _if_any(
+        "Place by the first metric, 1 is the most; not of dimensions with an order of their own."
+    )
+    rank_change: int | None = _if_any("Places gained since the comparison period; negative when lost.")
 
 
 class SalesSummary(Answer):
-    """Sales of one store over one period."""
+    """Sales over one period."""
 
-    store_id: str = Field(description="The store these figures are about.")
+    store_id: str | None = Field(description="The store these figures are about; null for several.")
     currency: Currency
     period: PeriodUsed = Field(description="The days that were asked about.")
-    totals: SalesFigures = Field(description="The whole period, whatever part of the breakdown is shown.")
-    comparison_period: PeriodUsed | None = Field(description="The period compared with; null when none was asked for.")
-    comparison_totals: SalesFigures | None = Field(description="The whole comparison period.")
-    change: SalesChange | None = Field(description="From the comparison period to this one.")
-    group_by: Dimension | None = Field(description="Dimension of the rows; null for totals only.")
+    comparison_period: PeriodUsed | None = _if_any("The period compared with.")
+    group_by: list[Dimension] = Field(description="Dimensions of the rows; empty for totals only.")
+    totals: ComparedFigures = Field(description="The whole period, whatever part of the breakdown is shown.")
     rows: list[SalesGroup] = Field(
-        description="The breakdown: time in order, every bucket of the period; other groups by net revenue."
+        description=(
+            "The breakdown: time in order and, alone, without gaps; other groups by the first metric, the most first. "
+            "A receipt counts in each group that it has a line of."
+        )
     )
     has_more: HasMore
     next_cursor: NextCursor
+
+
+class StoreSales(ComparedFigures):
+    """Sales of one store."""
+
+    store_id: str = Field(description="The store.")
+    store_name: str = Field(description="Its full name.")
+    currency: Currency
+    time_zone: str = Field(description="IANA time zone in which its days are counted.")
+    share_percent: float | None = _if_any("Share of all compared stores with this currency, where the metric adds up.")
+    rank: int = Field(description="Place by the first metric among the stores with this currency, 1 is the most.")
+    rank_change: int | None = _if_any("Places gained since the comparison period; negative when lost.")
+
+
+class CurrencyTotal(ComparedFigures):
+    """Sales of all compared stores with one currency; amounts of different currencies are never added up."""
+
+    currency: Currency
+    stores: int = Field(description="How many stores these are.")
+
+
+class StoreComparison(Answer):
+    """Stores beside each other."""
+
+    period: PeriodUsed = Field(description="The days that were asked about, the same dates in every store's time zone.")
+    comparison_period: PeriodUsed | None = _if_any("The period compared with.")
+    rows: list[StoreSales] = Field(description="One per store, by currency and rank.")
+    totals: list[CurrencyTotal] = Field(description="One per currency.")
 
 
 class ProductRank(Result):
@@ -133,7 +156,7 @@ class ProductRank(Result):
     product_name: NameText = Field(description="Name of the product.")
     brand: ShortText | None = Field(description="Brand, null when it has none.")
     category: ShortText | None = Field(description="Top-level category.")
-    net_revenue: Money = Field(description=NET_REVENUE)
+    net_revenue: Money = Field(description=DEFINITIONS[Metric.NET_REVENUE].definition)
     units: int = Field(description="Units sold less units returned.")
     margin: Money | None = Field(
         description="Net revenue less cost of these units; null when a cost is unknown or your role does not see costs."
@@ -141,6 +164,14 @@ class ProductRank(Result):
     margin_percent: Percent = Field(description="Margin as a share of net revenue.")
     transactions: int = Field(description="Number of sale receipts with this product.")
     share_of_net_revenue_percent: Percent = Field(description="Share of the store's net revenue in this period.")
+    change: Money | None = Field(
+        description="Change of the figure ranked by since the previous period; null where it cannot be told."
+    )
+    change_percent: Percent = Field(description="That change in percent; null when there was nothing before.")
+    rank_change: int | None = Field(
+        description="Places gained since the previous period; negative when lost, null when not ranked then."
+    )
+    few_events: bool = Field(description="True when fewer than 5 receipts, now or then, are behind it: mere chance.")
     current_stock: int = Field(description="Units on hand now.")
     is_active: bool = Field(description="False when the product is discontinued.")
 
@@ -151,6 +182,7 @@ class ProductRanking(Answer):
     store_id: str = Field(description="The store this is about.")
     currency: Currency
     period: PeriodUsed = Field(description="The days that were asked about.")
+    previous_period: PeriodUsed = Field(description="The days that changes are from.")
     rank_by: RankBy = Field(description="Figure that decides the order.")
     order: RankOrder = Field(description="Which end comes first.")
     rows: list[ProductRank] = Field(description="This page of the ranking.")

@@ -14,8 +14,9 @@ from server.principal import COST_ROLES
 from server.store_scope import StoreScopes, store_scopes
 from server.toolkit.annotations import READ_ONLY, needs
 from server.toolkit.cursors import RankedPages
-from server.toolkit.params import Category, Cursor, EndDate, Limit, StartDate, StoreId
-from server.toolkit.periods import resolve_period
+from server.toolkit.params import Category, Cursor, EndDate, Limit, Period, StartDate, StoreId
+from server.toolkit.periods import previous_days, resolve_period
+from server.toolkit.results import PeriodUsed
 from server.tools.sales.models import ProductRank, ProductRanking, RankBy, RankOrder
 
 
@@ -35,6 +36,7 @@ TOP_PRODUCTS = QUERIES.query("top_products", _RankedRow)
 
 @tool(title="Best and slowest products", annotations=READ_ONLY, meta=needs("retail:read"), tags={"sales", "products"})
 async def list_top_products(
+    period: Period = None,
     start_date: StartDate = None,
     end_date: EndDate = None,
     rank_by: Annotated[RankBy, Field(description="Figure that decides the order.")] = RankBy.REVENUE,
@@ -48,22 +50,23 @@ async def list_top_products(
     store_id: StoreId = None,
     scopes: StoreScopes = Depends(store_scopes),
 ) -> ProductRanking:
-    """Rank products by revenue, units or margin over a period, best or slowest first.
+    """Rank products by revenue, units or margin over a period, best or slowest first, with their trend.
 
     Use this tool when you need to:
     - answer "what are our best sellers?" or "what earns the most margin?"
     - find slow movers that tie up stock (order="slowest")
+    - see who climbed or fell: each row has its change and rank change since the period before
 
     Do not use it for totals or trends; use summarize_sales. To find a product by name use
     search_products.
     Revenue is net of returns and before tax. Further rows follow with next_cursor.
 
-    Example: list_top_products(start_date="2026-01-01", end_date="2026-10-31", rank_by="margin", limit=5)
+    Example: list_top_products(period="year_to_date", rank_by="margin", limit=5)
     """
     pages = RankedPages(
         "list_top_products",
         scopes.choose(store_id),
-        {"start": start_date, "end": end_date, "rank_by": rank_by, "order": order, "category": category},
+        {"period": (period, start_date, end_date), "rank_by": rank_by, "order": order, "category": category},
         cursor,
     )
     async with scopes.enter(store_id) as store:
@@ -72,12 +75,15 @@ async def list_top_products(
             raise NotAllowedError(
                 f"Your role ({store.role}) does not see margins. Rank by revenue or units, or ask a store manager."
             )
-        period = resolve_period(start_date, end_date, store.today, store.time_zone)
+        days = resolve_period(start_date, end_date, store.today, store.time_zone, period)
+        start, end = previous_days(days.start_date, days.end_date, period)
+        previous = PeriodUsed(start_date=start, end_date=end, time_zone=store.time_zone)
         rows = await store.db.all(
             TOP_PRODUCTS,
-            period.start_date,
-            period.end_date,
-            store.time_zone,
+            days.start_date,
+            days.end_date,
+            previous.start_date,
+            previous.end_date,
             rank_by,
             order,
             category,
@@ -89,7 +95,8 @@ async def list_top_products(
     return ProductRanking(
         store_id=store.store_id,
         currency=store.currency,
-        period=period,
+        period=days,
+        previous_period=previous,
         rank_by=rank_by,
         order=order,
         rows=[row.rank_only() for row in rows],

@@ -1,72 +1,80 @@
 -- name: top_products
--- Products by their sales in a period, one page of the ranking.
--- $1 first day, $2 last day (date, inclusive), $3 IANA time zone, $4 'revenue' | 'units' | 'margin',
--- $5 'best' | 'slowest', $6 category name or null (a top-level category includes its children),
--- $7 limit, $8 offset (int), $9 whether the caller may see margins.
+-- Products by their sales in a period, one page of the ranking, with what has changed since another period.
+-- $1 first day, $2 last day (date, inclusive), $3 and $4 those of the other period,
+-- $5 'revenue' | 'units' | 'margin', $6 'best' | 'slowest', $7 category name or null (a top-level category includes
+-- its children), $8 limit, $9 offset (int), $10 whether the caller may see margins.
 -- Best: products sold in the period. Slowest: every product on sale, those without a sale first.
-with line as (
+-- A product's rank in the other period is among the same products that were sold then. Amounts with two decimals.
+with sold as (
   select
-    i.product_id,
-    i.direction * i.total_price as revenue,
-    i.direction * i.quantity as units,
-    i.direction * i.quantity * i.unit_cost as cost,
-    case when t.transaction_type = 'sale' then t.transaction_id end as sale_id
-  from retail.sales_transactions t
-  join retail.sales_transaction_items i on i.store_id = t.store_id and i.transaction_id = t.transaction_id
-  where t.transaction_date >= ($1::date::timestamp at time zone $3)
-    and t.transaction_date < (($2::date + 1)::timestamp at time zone $3)
-),
-sold as (
-  select
-    l.product_id,
-    sum(l.revenue) as net_revenue,
-    sum(l.units) as units,
+    d.member::uuid as product_id,
+    d.sold_on >= $1::date as is_now,
+    sum(d.lines) as lines,
+    sum(d.gross_cents - d.returned_cents) as net_cents,
+    sum(d.units_sold - d.units_returned) as units,
     -- Null as soon as one cost is unknown: a margin of half the units would mislead.
-    case when bool_and(l.cost is not null) then sum(l.revenue) - sum(l.cost) end as margin,
-    count(distinct l.sale_id) as transactions
-  from line l
-  group by l.product_id
+    case when sum(d.lines_without_cost) = 0 then sum(d.gross_cents - d.returned_cents - d.cost_cents) end
+      as margin_cents,
+    sum(d.transactions)::bigint as transactions,
+    sum(d.transactions + d.returns) as receipts
+  from retail.daily_sales d
+  where d.dimension = 'product'
+    and (d.sold_on >= $1 and d.sold_on <= $2::date or d.sold_on >= $3::date and d.sold_on <= $4::date)
+  group by d.member, d.sold_on >= $1
 ),
 whole as (
-  select nullif(sum(s.net_revenue), 0) as net_revenue from sold s
+  select nullif(sum(s.net_cents), 0) as net_cents from sold s where s.is_now
+),
+valued as (
+  select
+    p.product_id, p.sku, p.product_name, p.brand, p.current_stock, p.is_active,
+    category.top_category_name as category,
+    coalesce(now.net_cents, 0) as net_cents,
+    coalesce(now.units, 0)::bigint as units,
+    case when now.product_id is null then 0 else now.margin_cents end as margin_cents,
+    coalesce(now.transactions, 0) as transactions,
+    coalesce(now.receipts, 0) < 5 or coalesce(before.receipts, 0) < 5 as few_events,
+    before.product_id is not null as was_sold,
+    case $5::text
+      when 'units' then coalesce(now.units, 0)
+      when 'margin' then case when now.product_id is null then 0 else now.margin_cents end
+      else coalesce(now.net_cents, 0)
+    end as value,
+    case $5
+      when 'units' then coalesce(before.units, 0)
+      when 'margin' then case when before.product_id is null then 0 else before.margin_cents end
+      else coalesce(before.net_cents, 0)
+    end as value_before
+  from retail.products p
+  left join sold now on now.product_id = p.product_id and now.is_now
+  left join sold before on before.product_id = p.product_id and not before.is_now
+  left join retail.category_tree category on category.category_id = p.category_id
+  where case $6::text when 'best' then now.product_id is not null else p.is_active end
+    and ($7::text is null or lower($7) = any(category.names))
 ),
 ranked as (
   select
-    row_number() over (
-      order by
-        case $5::text when 'best' then -1 else 1 end * case $4::text
-          when 'units' then coalesce(s.units, 0)
-          when 'margin' then coalesce(s.margin, 0)
-          else coalesce(s.net_revenue, 0)
-        end,
-        p.sku
-    ) as rank,
-    count(*) over () as product_count,
-    p.product_id,
-    p.sku,
-    p.product_name,
-    p.brand,
-    category.top_category_name as category,
-    coalesce(s.net_revenue, 0.00) as net_revenue,
-    coalesce(s.units, 0) as units,
-    case when s.product_id is null then 0.00 else s.margin end as margin,
-    coalesce(s.transactions, 0) as transactions,
-    p.current_stock,
-    p.is_active
-  from retail.products p
-  left join sold s on s.product_id = p.product_id
-  left join retail.category_tree category on category.category_id = p.category_id
-  where case $5::text when 'best' then s.product_id is not null else p.is_active end
-    and ($6::text is null or lower($6) = any(category.names))
+    v.*,
+    row_number() over (order by case $6 when 'best' then -1 else 1 end * coalesce(v.value, 0), v.sku) as rank,
+    case when v.was_sold then row_number() over (
+      partition by v.was_sold order by case $6 when 'best' then -1 else 1 end * coalesce(v.value_before, 0), v.sku
+    ) end as rank_before,
+    count(*) over () as product_count
+  from valued v
 )
 select
   r.rank, r.product_id, r.sku, r.product_name, r.brand, r.category,
-  r.net_revenue, r.units,
-  case when $9::boolean then r.margin end as margin,
-  case when $9 then round(100 * r.margin / nullif(r.net_revenue, 0), 2) end as margin_percent,
+  round(r.net_cents / 100.0, 2) as net_revenue,
+  r.units,
+  case when $10::boolean then round(r.margin_cents / 100.0, 2) end as margin,
+  case when $10 then round(100 * r.margin_cents / nullif(r.net_cents, 0), 2) end as margin_percent,
   r.transactions,
-  round(100 * r.net_revenue / (select w.net_revenue from whole w), 2) as share_of_net_revenue_percent,
+  round(100 * r.net_cents / (select w.net_cents from whole w), 2) as share_of_net_revenue_percent,
+  round((r.value - r.value_before) / case $5 when 'units' then 1.0 else 100.0 end, 2) as change,
+  round(100 * (r.value - r.value_before) / nullif(abs(r.value_before), 0), 2) as change_percent,
+  r.rank_before - r.rank as rank_change,
+  r.few_events,
   r.current_stock, r.is_active, r.product_count
 from ranked r
-where r.rank > $8::int and r.rank <= $8::int + $7::int
+where r.rank > $9::int and r.rank <= $9::int + $8::int
 order by r.rank;

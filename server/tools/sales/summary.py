@@ -2,172 +2,139 @@
 
 from __future__ import annotations
 
-from datetime import date
-from decimal import Decimal
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastmcp.dependencies import Depends
 from fastmcp.tools import tool
 from pydantic import Field
 
-from server.db.queries import QueryFile
-from server.store_scope import StoreScopes, store_scopes
+from server.errors import InvalidInputError, NotAllowedError
+from server.principal import COST_ROLES
+from server.store_scope import StoreScope, StoreScopes, store_scopes
 from server.toolkit.annotations import READ_ONLY, drawn_as, needs
 from server.toolkit.cursors import RankedPages
-from server.toolkit.params import Cursor, EndDate, StartDate, StoreId
+from server.toolkit.params import Category, Cursor, EndDate, Period, StartDate, StoreId
 from server.toolkit.periods import resolve_period
-from server.toolkit.results import PeriodUsed, Result
-from server.tools.sales.models import (
-    Comparison,
-    Dimension,
-    SalesChange,
-    SalesFigures,
-    SalesGroup,
-    SalesSummary,
-)
-
-
-class _FiguresRow(Result):
-    """Columns of sales_figures."""
-
-    is_total: bool
-    key: str
-    label: str
-    net_revenue: Decimal
-    gross_revenue: Decimal
-    returns_value: Decimal
-    discounts: Decimal
-    tax: Decimal
-    units_sold: int
-    units_returned: int
-    transactions: int
-    returns: int
-    average_basket: Decimal | None
-    share_percent: float | None
-    before_net_revenue: Decimal
-    before_gross_revenue: Decimal
-    before_returns_value: Decimal
-    before_discounts: Decimal
-    before_tax: Decimal
-    before_units_sold: int
-    before_units_returned: int
-    before_transactions: int
-    before_returns: int
-    before_average_basket: Decimal | None
-    net_revenue_change: Decimal
-    net_revenue_change_percent: float | None
-    transactions_change: int
-    transactions_change_percent: float | None
-    units_sold_change: int
-    units_sold_change_percent: float | None
-    average_basket_change: Decimal | None
-    average_basket_change_percent: float | None
-    before_first_day: date | None
-    before_last_day: date | None
-    group_count: int
-
-    def figures(self, prefix: str = "") -> SalesFigures:
-        """The figures of this row, or with prefix `before_` those of the comparison period."""
-        return SalesFigures(**{name: getattr(self, prefix + name) for name in SalesFigures.model_fields})
-
-    def change(self) -> SalesChange:
-        """The differences between the two."""
-        return SalesChange(
-            net_revenue=self.net_revenue_change,
-            net_revenue_percent=self.net_revenue_change_percent,
-            transactions=self.transactions_change,
-            transactions_percent=self.transactions_change_percent,
-            units_sold=self.units_sold_change,
-            units_sold_percent=self.units_sold_change_percent,
-            average_basket=self.average_basket_change,
-            average_basket_percent=self.average_basket_change_percent,
-        )
-
-    def group(self, *, compared: bool) -> SalesGroup:
-        """This row as a row of the breakdown."""
-        return SalesGroup(
-            key=self.key,
-            label=self.label,
-            figures=self.figures(),
-            share_of_net_revenue_percent=self.share_percent,
-            comparison_net_revenue=self.before_net_revenue if compared else None,
-            net_revenue_change=self.net_revenue_change if compared else None,
-            net_revenue_change_percent=self.net_revenue_change_percent if compared else None,
-        )
-
-
-QUERIES = QueryFile("server.tools.sales", "summary.sql")
-SALES_FIGURES = QUERIES.query("sales_figures", _FiguresRow)
+from server.toolkit.terms import TransactionType
+from server.tools.sales.buckets import Periods, resolve_periods
+from server.tools.sales.comparing import group_count, groups, totals
+from server.tools.sales.dimensions import Dimension
+from server.tools.sales.metrics import COST_METRICS, DEFAULT_METRICS, Measures, Metric
+from server.tools.sales.models import PaymentMethod, SalesSummary
+from server.tools.sales.params import CompareEndDate, CompareStartDate, CompareTo, GroupBy, Metrics
+from server.tools.sales.sums import Filters, Sums, read_sums
 
 
 @tool(title="Sales summary", annotations=READ_ONLY, meta=needs("retail:read") | drawn_as("sales"), tags={"sales"})
 async def summarize_sales(
+    period: Period = None,
     start_date: StartDate = None,
     end_date: EndDate = None,
-    group_by: Annotated[
-        Dimension | None,
-        Field(description="Break the period down by this; leave out for totals only."),
+    group_by: GroupBy = None,
+    metrics: Metrics = None,
+    compare_to: CompareTo = None,
+    compare_start_date: CompareStartDate = None,
+    compare_end_date: CompareEndDate = None,
+    category: Category = None,
+    brand: Annotated[
+        str | None, Field(min_length=1, max_length=100, description="Only products of this brand.")
     ] = None,
-    compare_to: Annotated[
-        Comparison | None,
-        Field(
-            description=(
-                "Also compare with the period of the same length just before (previous_period) or with the same "
-                "dates one year earlier (last_year)."
-            )
-        ),
-    ] = None,
+    payment_method: Annotated[PaymentMethod | None, Field(description="Only receipts paid this way.")] = None,
+    transaction_type: Annotated[TransactionType | None, Field(description="Only receipts of this kind.")] = None,
     limit: Annotated[int, Field(ge=1, le=400, description="Largest number of groups to return, 1 to 400.")] = 50,
     cursor: Cursor = None,
     store_id: StoreId = None,
     scopes: StoreScopes = Depends(store_scopes),
 ) -> SalesSummary:
-    """Summarize a store's sales over a period: revenue, units, receipts, average basket, returns.
+    """Summarize sales over a period: revenue, units, receipts, baskets, margin, returns, by what you like.
 
     Use this tool when you need to:
     - answer "how did we do last week, compared with the week before, or with last year?"
-    - see a trend (group_by day, week or month) or a split (category, brand, product, payment_method)
-    - quote changes and shares: they are computed here, do not work them out yourself
+    - see a trend (group_by day to quarter), a pattern (hour, weekday) or a split by any dimension, or two at once
+    - quote changes, shares and ranks: they are computed here, do not work them out yourself
 
-    Do not use it to find single receipts; use list_transactions. For a ranking of products with
-    margin and stock use list_top_products.
-    Revenue is net of returns and before tax. Groups beyond `limit` follow with next_cursor.
+    Do not use it for single receipts; use list_transactions. Products with stock and margin: list_top_products.
+    The dimension store covers all your stores of one currency. Revenue is net of returns and before tax.
 
-    Example: summarize_sales(start_date="2026-11-09", end_date="2026-11-15", compare_to="previous_period")
+    Example: summarize_sales(period="last_month", group_by=["category"], compare_to="previous_period")
     """
+    dimensions = list(dict.fromkeys(group_by or ()))
+    wanted = list(dict.fromkeys(metrics or DEFAULT_METRICS))
+    of_stores = Dimension.STORE in dimensions
+    store_ids = scopes.choose_several([store_id] if store_id else None) if of_stores else [scopes.choose(store_id)]
+    filters = Filters(category, brand, payment_method, transaction_type)
     pages = RankedPages(
         "summarize_sales",
-        scopes.choose(store_id),
-        {"start": start_date, "end": end_date, "group_by": group_by, "compare_to": compare_to},
+        ",".join(store_ids),
+        {
+            "period": (period, start_date, end_date),
+            "group_by": dimensions,
+            "metrics": wanted,
+            "compare_to": (compare_to, compare_start_date, compare_end_date),
+            "filters": (category, brand, payment_method, transaction_type),
+        },
         cursor,
     )
-    async with scopes.enter(store_id) as store:
-        period = resolve_period(start_date, end_date, store.today, store.time_zone)
-        total, *groups = await store.db.all(
-            SALES_FIGURES,
-            period.start_date,
-            period.end_date,
-            store.time_zone,
-            group_by,
-            compare_to,
-            limit,
-            pages.offset,
-        )
-    next_cursor = pages.next_cursor(len(groups), total.group_count)
+    periods: Periods | None = None
+    found: list[tuple[StoreScope, Sums]] = []
+    async with scopes.enter_each(store_ids) as stores:
+        async for store in stores:
+            check_metrics(wanted, store)
+            if periods is None:
+                days = resolve_period(start_date, end_date, store.today, store.time_zone, period)
+                periods = resolve_periods(days, period, compare_to, compare_start_date, compare_end_date)
+            by = [dimension for dimension in dimensions if dimension is not Dimension.STORE]
+            found.append((store, await read_sums(store, periods, by, filters)))
+    assert periods is not None
+    sums = _of_stores(found, dimensions) if of_stores else found[0][1]
+    page = groups(sums, periods, dimensions, wanted, pages.offset, limit) if dimensions else []
+    next_cursor = pages.next_cursor(len(page), group_count(sums, periods, dimensions) if dimensions else 0)
     return SalesSummary(
-        store_id=store.store_id,
-        currency=store.currency,
-        period=period,
-        totals=total.figures(),
-        comparison_period=(
-            PeriodUsed(start_date=total.before_first_day, end_date=total.before_last_day, time_zone=store.time_zone)
-            if total.before_first_day and total.before_last_day
-            else None
-        ),
-        comparison_totals=total.figures("before_") if compare_to else None,
-        change=total.change() if compare_to else None,
-        group_by=group_by,
-        rows=[row.group(compared=compare_to is not None) for row in groups],
+        store_id=store_ids[0] if len(store_ids) == 1 else None,
+        currency=found[0][0].currency,
+        period=periods.now,
+        comparison_period=periods.before,
+        group_by=dimensions,
+        totals=totals(sums, wanted, is_compared=periods.before is not None),
+        rows=page,
         has_more=next_cursor is not None,
         next_cursor=next_cursor,
     )
+
+
+def check_metrics(metrics: Sequence[Metric], store: StoreScope) -> None:
+    """Refuse costs to a role that does not see them.
+
+    Raises:
+        NotAllowedError: One of the metrics tells them.
+    """
+    if store.role not in COST_ROLES and not COST_METRICS.isdisjoint(metrics):
+        raise NotAllowedError(
+            f"Your role in {store.store_id} ({store.role}) does not see costs and margins. "
+            "Ask for other metrics, or ask a store manager."
+        )
+
+
+def _of_stores(found: Sequence[tuple[StoreScope, Sums]], dimensions: Sequence[Dimension]) -> Sums:
+    """Put the sums of several stores together; a receipt is of one store, so that its count adds up too."""
+    currencies = sorted({store.currency for store, _ in found})
+    if len(currencies) > 1:
+        raise InvalidInputError(
+            f"Your stores have different currencies ({', '.join(currencies)}), which are never added up. "
+            "Use compare_stores, or pass store_id."
+        )
+    place = dimensions.index(Dimension.STORE)
+    together = Sums(
+        total=Measures.total([sums.total for _, sums in found]),
+        total_before=Measures.total([sums.total_before for _, sums in found]),
+    )
+    for store, sums in found:
+        parts = sums.groups, sums.groups_before
+        if len(dimensions) == 1:
+            parts = {(): sums.total}, {(): sums.total_before}
+        for target, part in zip((together.groups, together.groups_before), parts, strict=True):
+            for key, measures in part.items():
+                target[*key[:place], store.store_id, *key[place:]] = measures
+        together.labels |= {**sums.labels, store.store_id: store.store_name}
+    return together

@@ -1,177 +1,169 @@
--- name: sales_figures
--- Figures of a period and of its groups, with those of a comparison period beside them.
--- $1 first day, $2 last day (date, inclusive), $3 IANA time zone, $4 dimension or null,
--- $5 'previous_period', 'last_year' or null, $6 limit, $7 offset (int).
--- The row with is_total comes first and always; then the groups: time buckets in order, without
--- gaps, other groups by net revenue. group_count tells how many groups there are in all.
--- Groups of the two periods meet by bucket: a time bucket's number, else its key. Each day of the
--- comparison period is moved to the day of the current one that it stands beside, before it is put into
--- a bucket, so that buckets of equal days meet.
-with period as (
-  select 'current' as name, $1::date as first_day, $2::date as last_day
-  union all
+-- name: rolled_up_sales
+-- Sums of one or two periods by at most one dimension besides days, from the daily rollups.
+-- $1 whether of the period itself (boolean[]), $2 days (date[]), $3 and $4 keys of the days (text[], null: none):
+-- parallel lists. $5 dimension of the members, 'total' for none; $6 the one member that is wanted, or null.
+-- Amounts in hundredths of the currency. Rows with is_total are those of dimension total beside another one. No order.
+with calendar as (
+  select c.is_now, c.sold_on, c.key_1, c.key_2
+  from unnest($1::boolean[], $2::date[], $3::text[], $4::text[]) c (is_now, sold_on, key_1, key_2)
+)
+select
+  f.is_now, f.is_total, f.key_1, f.key_2,
+  coalesce(p.sku, f.member) as member_1, coalesce(p.sku, f.member) as member_2,
+  p.product_name as label,
+  f.lines, f.transactions, f.returns, f.units_sold, f.units_returned, f.gross_cents, f.returned_cents,
+  f.discount_cents, f.tax_cents, f.cost_cents, f.lines_without_cost, f.basket_cents, f.basket_units
+from (
   select
-    'comparison',
-    case $5::text
-      when 'last_year' then ($1::date - interval '1 year')::date
-      else $1::date - ($2::date - $1::date + 1)
-    end,
-    case $5::text when 'last_year' then ($2::date - interval '1 year')::date else $1::date - 1 end
-  where $5::text is not null
+    c.is_now, c.key_1, c.key_2, d.member,
+    d.dimension = 'total' and $5::text <> 'total' as is_total,
+    case when d.dimension = 'product' then d.member end as product,
+    sum(d.lines)::bigint as lines,
+    sum(d.transactions)::bigint as transactions,
+    sum(d.returns)::bigint as returns,
+    sum(d.units_sold)::bigint as units_sold,
+    sum(d.units_returned)::bigint as units_returned,
+    sum(d.gross_cents)::bigint as gross_cents,
+    sum(d.returned_cents)::bigint as returned_cents,
+    sum(d.discount_cents)::bigint as discount_cents,
+    sum(d.tax_cents)::bigint as tax_cents,
+    sum(d.cost_cents)::bigint as cost_cents,
+    sum(d.lines_without_cost)::bigint as lines_without_cost,
+    sum(d.basket_cents)::bigint as basket_cents,
+    sum(d.basket_units)::bigint as basket_units
+  from retail.daily_sales d
+  join calendar c on c.sold_on = d.sold_on
+  where d.dimension in ($5, 'total')
+    and d.sold_on >= (select min(sold_on) from calendar) and d.sold_on <= (select max(sold_on) from calendar)
+    and ($6::text is null or d.dimension = $5 and d.member = $6)
+  group by c.is_now, c.key_1, c.key_2, d.dimension, d.member
+) f
+left join retail.products p on p.product_id = f.product::uuid;
+
+-- name: sales_of_lines
+-- The same by any two dimensions and filters, from the lines of the receipts.
+-- $1 to $4 as above. $5, $6 dimensions of the members, or null. $7 first day, $8 last day (date), $9 IANA time zone.
+-- Filters, each a value or null: $10 category, itself or above (any case), $11 brand (any case), $12 payment method,
+-- $13 transaction type. The rows with is_total are over all groups. No order.
+with calendar as (
+  select c.is_now, c.sold_on, c.key_1, c.key_2
+  from unnest($1::boolean[], $2::date[], $3::text[], $4::text[]) c (is_now, sold_on, key_1, key_2)
+),
+first_purchase as (
+  select t.customer_id, (min(t.transaction_date) at time zone $9)::date as day
+  from retail.sales_transactions t
+  where 'new_or_returning' in ($5::text, $6::text) and t.transaction_type = 'sale' and t.customer_id is not null
+  group by t.customer_id
 ),
 line as (
   select
-    period.name as period,
-    case $4::text
-      when 'day' then (placed.day - $1)::text
-      when 'week' then ((date_trunc('week', placed.day::timestamp)::date
-        - date_trunc('week', $1::timestamp)::date) / 7)::text
-      when 'month' then (
-        12 * (date_part('year', placed.day) - date_part('year', $1))
-        + date_part('month', placed.day) - date_part('month', $1)
-      )::int::text
-      when 'category' then coalesce(category.top_category_name, '(none)')
-      when 'subcategory' then coalesce(category.category_name, '(none)')
-      when 'brand' then coalesce(p.brand, '(none)')
-      when 'product' then p.sku
-      when 'payment_method' then coalesce(t.payment_method, '(none)')
-    end as bucket,
-    p.product_name,
-    t.transaction_id,
-    t.transaction_type,
-    i.direction,
-    i.quantity,
-    i.total_price,
-    i.discount_amount,
-    i.tax_amount
-  from period
-  join retail.sales_transactions t
-    on t.transaction_date >= (period.first_day::timestamp at time zone $3)
-    and t.transaction_date < ((period.last_day + 1)::timestamp at time zone $3)
-  cross join lateral (select (t.transaction_date at time zone $3)::date as day) sold
-  cross join lateral (
-    select case
-      when period.name = 'current' then sold.day
-      -- 28 February has two days of the leap year beside it, and 29 February none of its own.
-      when $5 = 'last_year' then greatest((sold.day + interval '1 year')::date, $1)
-      else sold.day + ($2 - $1 + 1)
-    end as day
-  ) placed
-  join retail.sales_transaction_items i on i.store_id = t.store_id and i.transaction_id = t.transaction_id
-  join retail.products p on p.store_id = i.store_id and p.product_id = i.product_id
-  left join retail.category_tree category on category.category_id = p.category_id
+    c.is_now, c.key_1, c.key_2,
+    case $5::text
+      when 'hour' then l.hour
+      when 'category' then l.category
+      when 'subcategory' then l.subcategory
+      when 'brand' then l.brand
+      when 'product' then l.product_id::text
+      when 'price_band' then l.price_band
+      when 'payment_method' then l.payment_method
+      when 'transaction_type' then l.transaction_type
+      when 'customer_tier' then l.customer_tier
+      when 'cashier' then l.cashier
+      when 'register' then l.register
+      when 'new_or_returning' then case when l.sold_on <= f.day then 'new' when f.day is null then '(none)' else 'returning' end
+    end as member_1,
+    case $6::text
+      when 'hour' then l.hour
+      when 'category' then l.category
+      when 'subcategory' then l.subcategory
+      when 'brand' then l.brand
+      when 'product' then l.product_id::text
+      when 'price_band' then l.price_band
+      when 'payment_method' then l.payment_method
+      when 'transaction_type' then l.transaction_type
+      when 'customer_tier' then l.customer_tier
+      when 'cashier' then l.cashier
+      when 'register' then l.register
+      when 'new_or_returning' then case when l.sold_on <= f.day then 'new' when f.day is null then '(none)' else 'returning' end
+    end as member_2,
+    l.transaction_id, l.is_sale, l.is_sold, l.quantity, l.price_cents, l.discount_cents, l.tax_cents, l.cost_cents
+  from retail.sold_lines l
+  join calendar c on c.sold_on = l.sold_on
+  left join first_purchase f on f.customer_id = l.customer_id
+  where l.transaction_date >= ($7::date::timestamp at time zone $9)
+    and l.transaction_date < (($8::date + 1)::timestamp at time zone $9)
+    and ($10::text is null or lower($10) = any(l.category_names))
+    and ($11::text is null or lower($11) = lower(l.brand))
+    and ($12::text is null or $12 = l.payment_method)
+    and ($13::text is null or $13 = l.transaction_type)
+),
+-- A receipt counts once in each group that it has a line of.
+receipt as (
+  select
+    l.is_now, l.key_1, l.key_2, l.member_1, l.member_2, l.transaction_id, l.is_sale,
+    count(*) as lines,
+    coalesce(sum(l.quantity) filter (where l.is_sold), 0) as units_sold,
+    coalesce(sum(l.quantity) filter (where not l.is_sold), 0) as units_returned,
+    coalesce(sum(l.price_cents) filter (where l.is_sold), 0) as gross_cents,
+    coalesce(sum(l.price_cents) filter (where not l.is_sold), 0) as returned_cents,
+    coalesce(sum(l.discount_cents) filter (where l.is_sold), 0) as discount_cents,
+    sum(l.tax_cents) as tax_cents,
+    coalesce(sum(l.cost_cents), 0) as cost_cents,
+    count(*) filter (where l.cost_cents is null) as lines_without_cost
+  from line l
+  group by l.is_now, l.key_1, l.key_2, l.member_1, l.member_2, l.transaction_id, l.is_sale
+),
+-- And once in the whole.
+whole as (
+  select
+    r.is_now, r.transaction_id, r.is_sale,
+    sum(r.lines) as lines,
+    sum(r.units_sold) as units_sold,
+    sum(r.units_returned) as units_returned,
+    sum(r.gross_cents) as gross_cents,
+    sum(r.returned_cents) as returned_cents,
+    sum(r.discount_cents) as discount_cents,
+    sum(r.tax_cents) as tax_cents,
+    sum(r.cost_cents) as cost_cents,
+    sum(r.lines_without_cost) as lines_without_cost
+  from receipt r
+  group by r.is_now, r.transaction_id, r.is_sale
+),
+counted as (
+  select r.is_now, false as is_total, r.key_1, r.key_2, r.member_1, r.member_2, r.is_sale, r.lines, r.units_sold,
+    r.units_returned, r.gross_cents, r.returned_cents, r.discount_cents, r.tax_cents, r.cost_cents, r.lines_without_cost
+  from receipt r
+  union all
+  select w.is_now, true, null, null, null, null, w.is_sale, w.lines, w.units_sold,
+    w.units_returned, w.gross_cents, w.returned_cents, w.discount_cents, w.tax_cents, w.cost_cents, w.lines_without_cost
+  from whole w
 ),
 figure as (
   select
-    l.period,
-    grouping(l.bucket) = 1 as is_total,
-    l.bucket,
-    case $4::text when 'product' then min(l.product_name) end as product_name,
-    coalesce(sum(l.direction * l.total_price), 0.00) as net_revenue,
-    coalesce(sum(l.total_price) filter (where l.direction = 1), 0.00) as gross_revenue,
-    coalesce(sum(l.total_price) filter (where l.direction = -1), 0.00) as returns_value,
-    coalesce(sum(l.discount_amount) filter (where l.direction = 1), 0.00) as discounts,
-    coalesce(sum(l.direction * l.tax_amount), 0.00) as tax,
-    coalesce(sum(l.quantity) filter (where l.direction = 1), 0) as units_sold,
-    coalesce(sum(l.quantity) filter (where l.direction = -1), 0) as units_returned,
-    count(distinct l.transaction_id) filter (where l.transaction_type = 'sale') as transactions,
-    count(distinct l.transaction_id) filter (where l.transaction_type <> 'sale') as returns,
-    round(
-      sum(l.total_price) filter (where l.transaction_type = 'sale')
-        / nullif(count(distinct l.transaction_id) filter (where l.transaction_type = 'sale'), 0),
-      2
-    ) as average_basket
-  from line l
-  group by grouping sets ((l.period), (l.period, l.bucket))
-),
--- Every bucket of a time dimension, sold in or not, with the day it starts on.
-time_bucket as (
-  select b.number::text as bucket, greatest(b.first_day, $1::date) as first_day
-  from (
-    select (row_number() over (order by s) - 1)::int as number, s::date as first_day
-    from generate_series(
-      date_trunc(case $4::text when 'week' then 'week' when 'month' then 'month' else 'day' end, $1::date::timestamp),
-      $2::date::timestamp,
-      case $4::text when 'week' then interval '1 week' when 'month' then interval '1 month' else interval '1 day' end
-    ) s
-    where $4::text in ('day', 'week', 'month')
-  ) b
-),
-bucket as (
-  select null::text as bucket, true as is_total, null::date as first_day
-  union all
-  select b.bucket, false, b.first_day from time_bucket b
-  union all
-  select distinct f.bucket, false, null::date
-  from figure f
-  where not f.is_total and $4::text is not null and $4::text not in ('day', 'week', 'month')
-),
-compared as (
-  select
-    b.is_total,
-    b.bucket,
-    b.first_day,
-    coalesce(now.product_name, before.product_name) as product_name,
-    coalesce(now.net_revenue, 0.00) as net_revenue,
-    coalesce(now.gross_revenue, 0.00) as gross_revenue,
-    coalesce(now.returns_value, 0.00) as returns_value,
-    coalesce(now.discounts, 0.00) as discounts,
-    coalesce(now.tax, 0.00) as tax,
-    coalesce(now.units_sold, 0) as units_sold,
-    coalesce(now.units_returned, 0) as units_returned,
-    coalesce(now.transactions, 0) as transactions,
-    coalesce(now.returns, 0) as returns,
-    now.average_basket,
-    coalesce(before.net_revenue, 0.00) as before_net_revenue,
-    coalesce(before.gross_revenue, 0.00) as before_gross_revenue,
-    coalesce(before.returns_value, 0.00) as before_returns_value,
-    coalesce(before.discounts, 0.00) as before_discounts,
-    coalesce(before.tax, 0.00) as before_tax,
-    coalesce(before.units_sold, 0) as before_units_sold,
-    coalesce(before.units_returned, 0) as before_units_returned,
-    coalesce(before.transactions, 0) as before_transactions,
-    coalesce(before.returns, 0) as before_returns,
-    before.average_basket as before_average_basket
-  from bucket b
-  left join figure now
-    on now.period = 'current' and now.is_total = b.is_total and now.bucket is not distinct from b.bucket
-  left join figure before
-    on before.period = 'comparison' and before.is_total = b.is_total and before.bucket is not distinct from b.bucket
-),
-placed as (
-  select
-    c.*,
-    row_number() over (
-      partition by c.is_total order by c.first_day, c.net_revenue desc, c.before_net_revenue desc, c.bucket
-    ) as place,
-    sum(c.net_revenue) filter (where c.is_total) over () as whole,
-    count(*) filter (where not c.is_total) over () as group_count
-  from compared c
+    c.is_now, c.is_total, c.key_1, c.key_2, c.member_1, c.member_2,
+    case 'product' when $5 then c.member_1 when $6 then c.member_2 end as product,
+    sum(c.lines)::bigint as lines,
+    count(*) filter (where c.is_sale) as transactions,
+    count(*) filter (where not c.is_sale) as returns,
+    sum(c.units_sold)::bigint as units_sold,
+    sum(c.units_returned)::bigint as units_returned,
+    sum(c.gross_cents)::bigint as gross_cents,
+    sum(c.returned_cents)::bigint as returned_cents,
+    sum(c.discount_cents)::bigint as discount_cents,
+    sum(c.tax_cents)::bigint as tax_cents,
+    sum(c.cost_cents)::bigint as cost_cents,
+    sum(c.lines_without_cost)::bigint as lines_without_cost,
+    coalesce(sum(c.gross_cents + c.returned_cents) filter (where c.is_sale), 0)::bigint as basket_cents,
+    coalesce(sum(c.units_sold + c.units_returned) filter (where c.is_sale), 0)::bigint as basket_units
+  from counted c
+  group by c.is_now, c.is_total, c.key_1, c.key_2, c.member_1, c.member_2
 )
 select
-  c.is_total,
-  coalesce(c.first_day::text, c.bucket, '') as key,
-  coalesce(c.product_name, c.first_day::text, c.bucket, '') as label,
-  c.net_revenue, c.gross_revenue, c.returns_value, c.discounts, c.tax,
-  c.units_sold, c.units_returned, c.transactions, c.returns, c.average_basket,
-  round(100 * c.net_revenue / nullif(c.whole, 0), 2) as share_percent,
-  c.before_net_revenue, c.before_gross_revenue, c.before_returns_value, c.before_discounts, c.before_tax,
-  c.before_units_sold, c.before_units_returned, c.before_transactions, c.before_returns, c.before_average_basket,
-  c.net_revenue - c.before_net_revenue as net_revenue_change,
-  round(100 * (c.net_revenue - c.before_net_revenue) / nullif(abs(c.before_net_revenue), 0), 2)
-    as net_revenue_change_percent,
-  c.transactions - c.before_transactions as transactions_change,
-  round(100.0 * (c.transactions - c.before_transactions) / nullif(c.before_transactions, 0), 2)
-    as transactions_change_percent,
-  c.units_sold - c.before_units_sold as units_sold_change,
-  round(100.0 * (c.units_sold - c.before_units_sold) / nullif(c.before_units_sold, 0), 2)
-    as units_sold_change_percent,
-  c.average_basket - c.before_average_basket as average_basket_change,
-  round(100 * (c.average_basket - c.before_average_basket) / nullif(c.before_average_basket, 0), 2)
-    as average_basket_change_percent,
-  (select first_day from period where name = 'comparison') as before_first_day,
-  (select last_day from period where name = 'comparison') as before_last_day,
-  c.group_count
-from placed c
-where c.is_total or c.place > $7::int and c.place <= $7::int + $6::int
-order by c.is_total desc, c.place;
+  f.is_now, f.is_total, f.key_1, f.key_2,
+  case when $5 = 'product' then p.sku else f.member_1 end as member_1,
+  case when $6 = 'product' then p.sku else f.member_2 end as member_2,
+  p.product_name as label,
+  f.lines, f.transactions, f.returns, f.units_sold, f.units_returned, f.gross_cents, f.returned_cents,
+  f.discount_cents, f.tax_cents, f.cost_cents, f.lines_without_cost, f.basket_cents, f.basket_units
+from figure f
+left join retail.products p on p.product_id = f.product::uuid;

@@ -18,7 +18,7 @@ from server.store_scope import StoreScopes, store_scopes
 from server.toolkit.annotations import READ_ONLY, needs
 from server.toolkit.cursors import Pager
 from server.toolkit.identifiers import as_uuid
-from server.toolkit.params import Cursor, EndDate, Limit, StartDate, StoreId
+from server.toolkit.params import Cursor, EndDate, Limit, Period, StartDate, StoreId
 from server.toolkit.periods import resolve_period
 from server.toolkit.results import Result
 from server.toolkit.terms import TransactionType
@@ -73,6 +73,7 @@ TRANSACTION_LINES = QUERIES.query("transaction_lines", TransactionLine)
 
 @tool(title="List receipts", annotations=READ_ONLY, meta=needs("retail:read"), tags={"sales"})
 async def list_transactions(
+    period: Period = None,
     start_date: StartDate = None,
     end_date: EndDate = None,
     transaction_type: Annotated[
@@ -111,8 +112,7 @@ async def list_transactions(
         "list_transactions",
         scopes.choose(store_id),
         {
-            "start": start_date,
-            "end": end_date,
+            "period": (period, start_date, end_date),
             "type": transaction_type,
             "payment": payment_method,
             "customer": customer_id,
@@ -122,11 +122,11 @@ async def list_transactions(
     )
     after = pager.read(cursor)
     async with scopes.enter(store_id) as store:
-        period = resolve_period(start_date, end_date, store.today, store.time_zone)
+        days = resolve_period(start_date, end_date, store.today, store.time_zone, period)
         rows = await store.db.all(
             TRANSACTIONS,
-            period.start_date,
-            period.end_date,
+            days.start_date,
+            days.end_date,
             store.time_zone,
             transaction_type,
             payment_method,
@@ -142,7 +142,7 @@ async def list_transactions(
     return TransactionPage(
         store_id=store.store_id,
         currency=store.currency,
-        period=period,
+        period=days,
         rows=page,
         has_more=has_more,
         next_cursor=pager.next_cursor(page, _LastReceipt.of, has_more=has_more),

@@ -1,0 +1,134 @@
+"""Days and the time buckets that they are in, of a period and of the one that it is compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import StrEnum
+
+from server.errors import InvalidInputError
+from server.toolkit.periods import Preset, months_later, previous_days, resolve_period
+from server.toolkit.results import PeriodUsed
+from server.tools.sales.dimensions import Dimension
+
+
+class Comparison(StrEnum):
+    """Which other period to compare with."""
+
+    PREVIOUS_PERIOD = "previous_period"
+    SAME_PERIOD_LAST_YEAR = "same_period_last_year"
+
+
+@dataclass(frozen=True, slots=True)
+class Periods:
+    """The period that was asked about, and the one beside it.
+
+    Attributes:
+        now: The days that were asked about.
+        before: Those to compare with, if any.
+        compare_to: How they were chosen; None for days that the caller named.
+    """
+
+    now: PeriodUsed
+    before: PeriodUsed | None
+    compare_to: Comparison | None
+
+    @property
+    def first_day(self) -> date:
+        """Of both."""
+        return min(self.now.start_date, self.before.start_date) if self.before else self.now.start_date
+
+    @property
+    def last_day(self) -> date:
+        """Of both."""
+        return max(self.now.end_date, self.before.end_date) if self.before else self.now.end_date
+
+    def bucket(self, day: date, dimension: Dimension) -> str:
+        """Key of the bucket that a day of the period is in; the first one begins with the period."""
+        if dimension is Dimension.WEEKDAY:
+            return str(day.isoweekday())
+        start = day
+        if dimension is Dimension.WEEK:
+            start = day - timedelta(days=day.weekday())
+        elif dimension is Dimension.MONTH:
+            start = day.replace(day=1)
+        elif dimension is Dimension.QUARTER:
+            start = day.replace(month=day.month - (day.month - 1) % 3, day=1)
+        return max(start, self.now.start_date).isoformat()
+
+    def buckets(self, dimension: Dimension) -> list[str]:
+        """Keys of every bucket of the period, in order."""
+        return list(dict.fromkeys(self.bucket(day, dimension) for day in _days(self.now)))
+
+    def bucket_beside(self, day: date, dimension: Dimension) -> str | None:
+        """Key of the bucket that a day of the other period stands beside; None when that period goes on longer.
+
+        A weekday stands beside itself, and a date beside that of a year later. Else the n-th day stands beside the
+        n-th, and of periods that both begin with a month, the n-th month beside the n-th month.
+        """
+        assert self.before is not None
+        if dimension is Dimension.WEEKDAY:
+            return str(day.isoweekday())
+        start, other_start = self.now.start_date, self.before.start_date
+        if self.compare_to is Comparison.SAME_PERIOD_LAST_YEAR:
+            # 28 February has two days of the leap year beside it, and 29 February none of its own.
+            beside = max(months_later(day, 12), start)
+        elif start.day == other_start.day == 1 and dimension in (Dimension.MONTH, Dimension.QUARTER):
+            months = 12 * (start.year - other_start.year) + start.month - other_start.month
+            beside = months_later(day, months)
+        else:
+            beside = start + (day - other_start)
+        return self.bucket(beside, dimension) if beside <= self.now.end_date else None
+
+    def calendar(
+        self, dimensions: Sequence[Dimension]
+    ) -> tuple[list[bool], list[date], list[str | None], list[str | None]]:
+        """Every day of both periods as parallel lists: of the period itself or not, the day, up to two keys."""
+        by_days = [dimension if dimension.is_of_days else None for dimension in dimensions] + [None, None]
+        now = [(True, day, *(key and self.bucket(day, key) for key in by_days[:2])) for day in _days(self.now)]
+        before = [
+            (False, day, *(key and self.bucket_beside(day, key) for key in by_days[:2]))
+            for day in (_days(self.before) if self.before else ())
+        ]
+        is_now, days, first, second = zip(*now, *before, strict=True)
+        return list(is_now), list(days), list(first), list(second)
+
+
+def _days(period: PeriodUsed) -> list[date]:
+    count = (period.end_date - period.start_date).days + 1
+    return [period.start_date + timedelta(days=number) for number in range(count)]
+
+
+def resolve_periods(
+    now: PeriodUsed,
+    preset: Preset | None,
+    compare_to: Comparison | None,
+    other_start: date | None = None,
+    other_end: date | None = None,
+) -> Periods:
+    """Find the period to compare with.
+
+    Args:
+        now: The period that was asked about.
+        preset: Its name, where it was given by name.
+        compare_to: Which other period.
+        other_start: First day of that period, instead.
+        other_end: Its last day.
+
+    Raises:
+        InvalidInputError: One of its days is missing, both ways are mixed, or the days are no period.
+    """
+    if other_start is None and other_end is None:
+        if compare_to is None:
+            return Periods(now, None, None)
+        if compare_to is Comparison.PREVIOUS_PERIOD:
+            start, end = previous_days(now.start_date, now.end_date, preset)
+        else:
+            start, end = months_later(now.start_date, -12), months_later(now.end_date, -12)
+        return Periods(now, PeriodUsed(start_date=start, end_date=end, time_zone=now.time_zone), compare_to)
+    if other_start is None or other_end is None or compare_to is not None:
+        raise InvalidInputError(
+            "To compare with days of your choice, give both compare_start_date and compare_end_date, and no compare_to."
+        )
+    return Periods(now, resolve_period(other_start, other_end, other_end, now.time_zone), None)
