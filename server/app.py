@@ -41,6 +41,7 @@ from server.middleware.call_record import CallRecord
 from server.middleware.error_boundary import ErrorBoundary
 from server.middleware.identity import CallIdentity
 from server.middleware.result_size import ResultSize
+from server.pictures import PICTURES
 from server.prompts import PROMPTS
 from server.resources import RESOURCES
 from server.signing_key import SigningKey
@@ -174,7 +175,7 @@ async def build(
                 cache_ttl=60,
                 cache_scope="private",
             )
-            for resource in served(RESOURCES):
+            for resource in served((*RESOURCES, *PICTURES)):
                 server.add_resource(resource)
             for prompt in PROMPTS:
                 server.add_prompt(prompt)

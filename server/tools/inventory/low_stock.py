@@ -11,7 +11,7 @@ from pydantic import Field
 from server.db.queries import QueryFile
 from server.principal import COST_ROLES
 from server.store_scope import StoreScopes, store_scopes
-from server.toolkit.annotations import READ_ONLY, needs
+from server.toolkit.annotations import READ_ONLY, drawn_as, needs
 from server.toolkit.cursors import RankedPages
 from server.toolkit.params import Category, Cursor, Limit, StoreId
 from server.toolkit.periods import resolve_period
@@ -44,7 +44,7 @@ STOCK_COUNTS = QUERIES.query("stock_counts", _Counts)
 @tool(
     title="Low stock and what to order",
     annotations=READ_ONLY,
-    meta=needs("retail:read"),
+    meta=needs("retail:read") | drawn_as("low_stock"),
     tags={"inventory", "products"},
 )
 async def list_low_stock(

@@ -12,7 +12,7 @@ from pydantic import Field
 from server.errors import InvalidInputError, NotAllowedError
 from server.principal import COST_ROLES
 from server.store_scope import StoreScope, StoreScopes, store_scopes
-from server.toolkit.annotations import READ_ONLY, needs
+from server.toolkit.annotations import READ_ONLY, drawn_as, needs
 from server.toolkit.cursors import RankedPages
 from server.toolkit.params import Category, Cursor, EndDate, Period, StartDate, StoreId
 from server.toolkit.periods import resolve_period
@@ -26,7 +26,7 @@ from server.tools.sales.params import CompareEndDate, CompareStartDate, CompareT
 from server.tools.sales.sums import Filters, Sums, read_sums
 
 
-@tool(title="Sales summary", annotations=READ_ONLY, meta=needs("retail:read"), tags={"sales"})
+@tool(title="Sales summary", annotations=READ_ONLY, meta=needs("retail:read") | drawn_as("sales"), tags={"sales"})
 async def summarize_sales(
     period: Period = None,
     start_date: StartDate = None,

@@ -72,7 +72,8 @@ def product_hit(data: StoreData, product: Row) -> Row:
         "short_description": shortened(product["product_description"], 300),
         "score": None,
         "similarity": None,
-        "matched_words": False,
+        "word_score": None,
+        "matched_words": [],
         "exact_match": False,
     }
 
