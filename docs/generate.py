@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from fastmcp.tools import FunctionTool
 
 from server import tools
 from server.config import ENV_PREFIX, Settings
+from server.toolkit.schemas import concise
 from server.tools.sales.metrics import DEFINITIONS
 
 ROOT = Path(__file__).parent.parent
@@ -23,6 +25,12 @@ def tool_table() -> str:
         tool = FunctionTool.from_function(function)
         rows.append(f"| `{tool.name}` | {str(tool.description).splitlines()[0]} |")
     return "\n".join(rows)
+
+
+def definition_size() -> int:
+    """Characters of what a model is told of all tools in every conversation: names, descriptions, input schemas."""
+    listed = [FunctionTool.from_function(function) for function in tools.discover()]
+    return sum(len(json.dumps([tool.name, tool.description, concise(tool.parameters)])) for tool in listed)
 
 
 def metric_table() -> str:
@@ -76,6 +84,7 @@ def main() -> None:
                 sys.exit(f"{path.name} is not what the code says. Run: make format")
         else:
             path.write_text(text, encoding="utf-8")
+    print(f"{len(tools.discover())} tools, defined in {definition_size():,} characters")  # noqa: T201
 
 
 if __name__ == "__main__":

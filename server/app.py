@@ -45,6 +45,7 @@ from server.pictures import PICTURES
 from server.prompts import PROMPTS
 from server.resources import RESOURCES
 from server.signing_key import SigningKey
+from server.toolkit.schemas import concise
 
 Transport = Literal["http", "stdio"]
 
@@ -175,12 +176,16 @@ async def build(
                 cache_ttl=60,
                 cache_scope="private",
             )
-            for resource in served((*RESOURCES, *PICTURES)):
+            for resource in served(RESOURCES):
                 server.add_resource(resource)
+            for picture in PICTURES:
+                server.add_resource(picture)
             for prompt in PROMPTS:
                 server.add_prompt(prompt)
             server.add_completion_handler(partial(complete, server))
             _add_health_routes(server, database, signing_key)
+            for tool in await server.local_provider.list_tools():
+                tool.parameters = concise(tool.parameters)
             await _share_tool_schemas(server)
             yield server
     finally:

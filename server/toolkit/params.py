@@ -19,22 +19,20 @@ StoreId = Annotated[
     ),
     Identifier(r"[a-z0-9][a-z0-9_-]{0,39}"),
 ]
-Limit = Annotated[int, Field(ge=1, le=100, description="Largest number of rows to return, 1 to 100.")]
+Limit = Annotated[int, Field(ge=1, le=100, description="Most rows to return.")]
 Cursor = Annotated[
     str | None,
     Field(
         max_length=1000,
-        description=(
-            "next_cursor of the previous page, unchanged, with the same other arguments. Leave out for the first page."
-        ),
+        description=("next_cursor of the page before, with the same other arguments; leave out for the first."),
     ),
 ]
 Period = Annotated[
     Preset | None,
     Field(
         description=(
-            "Period by name in the store's time zone, instead of start_date and end_date. this_... and last_..._days "
-            "end today; last_week, last_month, last_quarter and last_year are whole calendar ones, weeks from Monday."
+            "Instead of dates, in the store's time zone. this_... and last_..._days end today; last_week, last_month "
+            "and so on are whole ones, weeks from Monday."
         )
     ),
 ]
@@ -46,7 +44,7 @@ StartDate = Annotated[
     Field(
         ge=FIRST_DATE,
         le=LAST_DATE,
-        description="First day of the period, YYYY-MM-DD, in the store's time zone. Default: 29 days before end_date.",
+        description="First day, YYYY-MM-DD, in the store's time zone; 29 days before end_date by default.",
     ),
 ]
 EndDate = Annotated[
@@ -54,7 +52,7 @@ EndDate = Annotated[
     Field(
         ge=FIRST_DATE,
         le=LAST_DATE,
-        description="Last day of the period, inclusive, YYYY-MM-DD. Default: today in the store's time zone.",
+        description="Last day, inclusive; today by default.",
     ),
 ]
 Category = Annotated[
@@ -62,6 +60,6 @@ Category = Annotated[
     Field(
         min_length=1,
         max_length=100,
-        description="Category name as list_categories gives it; a top-level category includes its subcategories.",
+        description="Category as list_categories gives it; those below it are included.",
     ),
 ]

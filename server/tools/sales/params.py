@@ -21,15 +21,15 @@ def _as_list(value: Any) -> Any:
 ALONE = BeforeValidator(_as_list)
 
 GroupBy = Annotated[
-    list[Dimension] | None,
+    # The bound stands with the list: beside None it would come out as one of a text's length.
+    Annotated[list[Dimension], Field(max_length=2)] | None,
     ALONE,
-    Field(max_length=2, description="Break the period down by one or two of these; leave out for totals only."),
+    Field(description="Break the period down by one or two of these; leave out for totals only."),
 ]
 Metrics = Annotated[
-    list[Metric] | None,
+    Annotated[list[Metric], Field(max_length=len(Metric))] | None,
     ALONE,
     Field(
-        max_length=len(Metric),
         description=(
             "What to tell; groups are ranked by the first one. Default: net_revenue, units_sold, transactions, "
             "average_basket. cost, margin and margin_rate are for managers and analysts."

@@ -42,7 +42,7 @@ async def summarize_sales(
     ] = None,
     payment_method: Annotated[PaymentMethod | None, Field(description="Only receipts paid this way.")] = None,
     transaction_type: Annotated[TransactionType | None, Field(description="Only receipts of this kind.")] = None,
-    limit: Annotated[int, Field(ge=1, le=400, description="Largest number of groups to return, 1 to 400.")] = 50,
+    limit: Annotated[int, Field(ge=1, le=400, description="Most groups to return.")] = 50,
     cursor: Cursor = None,
     store_id: StoreId = None,
     scopes: StoreScopes = Depends(store_scopes),
