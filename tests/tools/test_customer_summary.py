@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from server.principal import Role
 from server.tools.customers.models import Segment
 from tests.support import answer, refusal
-from tests.tools import reference_customers as reference
 from tests.tools.asking import Callers, walk
 from tests.tools.conftest import SEEDS, Seeded
+from tests.tools.reference import customer_figures as reference
 from tests.tools.reference.rows import StoreData
 from tests.tools.shop import Goods, Shop
 from tests.tools.test_properties import bounded, dates
