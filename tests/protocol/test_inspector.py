@@ -1,0 +1,57 @@
+"""The Inspector's command line, as a client that this project did not write."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.protocol.npm import Programs
+from tests.support import Retailer
+from tests.transport.processes import ROOT, SERVER
+from tests.transport.serving import bearer, serving
+
+pytestmark = [pytest.mark.protocol, pytest.mark.timeout(600)]
+
+Target = tuple[str, ...]
+each_era = pytest.mark.parametrize("era", ["modern", "legacy"])
+
+SEARCH = ("--tool-name", "search_products", "--tool-args-json", json.dumps({"query": "paint", "limit": 1}))
+
+
+async def inspect(programs: Programs, directory: Path, target: Target, *command: str) -> dict[str, Any]:
+    """What the Inspector got from a server."""
+    answer = directory / "answer.json"
+    code, told = await programs.run(
+        *("mcp-inspector", "--cli", *target, *command, "--output", str(answer)),
+        # Not the one of whoever runs the tests.
+        MCP_CATALOG_PATH=str(directory / "catalog.json"),
+    )
+    assert code == 0, told
+    return json.loads(answer.read_text(encoding="utf-8"))
+
+
+async def check(programs: Programs, directory: Path, target: Target) -> None:
+    """Tools whose schemas every client can use, and an answer of one."""
+    listed = await inspect(programs, directory, target, "--method", "tools/list", "--strict")
+    assert len(listed["tools"]) >= 11
+    found = await inspect(programs, directory, target, "--method", "tools/call", *SEARCH)
+    answer = found["structuredContent"]
+    assert (answer["store_id"], len(answer["rows"])) == ("seattle", 1)
+
+
+@each_era
+async def test_it_works_over_http(era: str, tmp_path: Path, demo: Retailer, programs: Programs) -> None:
+    header = f"Authorization: {bearer(await demo.token('seattle'))}"
+    async with serving(demo) as served:
+        await check(programs, tmp_path, ("--server-url", served.url, "--header", header, "--protocol-era", era))
+
+
+@each_era
+async def test_it_works_over_stdio(era: str, tmp_path: Path, demo: Retailer, programs: Programs) -> None:
+    variables = demo.server_environment | {"RETAIL_TOKEN": await demo.token("seattle"), "PYTHONPATH": str(ROOT)}
+    given = [part for name, value in variables.items() for part in ("-e", f"{name}={value}")]
+    await check(programs, tmp_path, (sys.executable, *SERVER, "stdio", *given, "--protocol-era", era))
