@@ -22,8 +22,8 @@ each_era = pytest.mark.parametrize("era", ["modern", "legacy"])
 SEARCH = ("--tool-name", "search_products", "--tool-args-json", json.dumps({"query": "paint", "limit": 1}))
 
 
-async def inspect(programs: Programs, directory: Path, target: Target, *command: str) -> dict[str, Any]:
-    """What the Inspector got from a server."""
+async def inspect(programs: Programs, directory: Path, target: Target, *command: str) -> tuple[dict[str, Any], str]:
+    """What the Inspector got from a server, and what it says of it."""
     answer = directory / "answer.json"
     code, told = await programs.run(
         *("mcp-inspector", "--cli", *target, *command, "--output", str(answer)),
@@ -31,14 +31,16 @@ async def inspect(programs: Programs, directory: Path, target: Target, *command:
         MCP_CATALOG_PATH=str(directory / "catalog.json"),
     )
     assert code == 0, told
-    return json.loads(answer.read_text(encoding="utf-8"))
+    return json.loads(answer.read_text(encoding="utf-8")), told
 
 
 async def check(programs: Programs, directory: Path, target: Target) -> None:
     """Tools whose schemas every client can use, and an answer of one."""
-    listed = await inspect(programs, directory, target, "--method", "tools/list", "--strict")
+    listed, told = await inspect(programs, directory, target, "--method", "tools/list", "--strict")
     assert len(listed["tools"]) >= 11
-    found = await inspect(programs, directory, target, "--method", "tools/call", *SEARCH)
+    # It fails on errors alone.
+    assert "Warning: tool" not in told, told
+    found, _ = await inspect(programs, directory, target, "--method", "tools/call", *SEARCH)
     answer = found["structuredContent"]
     assert (answer["store_id"], len(answer["rows"])) == ("seattle", 1)
 
