@@ -6,12 +6,13 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-security check format bench clean
+.PHONY: help run test test-security test-protocol check format bench clean
 
 help:
 	@echo "make run     serve the demo retailer at http://127.0.0.1:8000/mcp"
 	@echo "make test    run the test suite (make test ARGS='-k audit')"
 	@echo "make test-security  the long randomised attacks on the isolation of stores"
+	@echo "make test-protocol  the official conformance suite and the Inspector; needs npx"
 	@echo "make check   formatting, lint, types, import rules, generated docs"
 	@echo "make format  rewrite files as make check wants them"
 	@echo "make bench   measure (see bench/README.md)"
@@ -25,6 +26,11 @@ test: $(INSTALLED)
 
 test-security: $(INSTALLED)
 	$(BIN)/python -m pytest -m chaos tests/security $(ARGS)
+
+test-protocol: $(INSTALLED)
+	@command -v npx >/dev/null || \
+		{ echo "npx is needed: it comes with Node.js and npm, of any version that is still maintained."; exit 1; }
+	$(BIN)/python -m pytest -m protocol tests/protocol $(ARGS)
 
 check: $(INSTALLED)
 	$(BIN)/ruff format --check .

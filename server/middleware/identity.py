@@ -100,7 +100,8 @@ class CallIdentity(Middleware):
         """Read what the caller may read."""
         server, uri = _server(context), str(context.message.uri)
         found = await server.get_resource(uri) or await server.get_resource_template(uri)
-        await _require(context, found, "Resource not found.")
+        # The specification wants the address back, outside of the message.
+        await _require(context, found, "Resource not found.", {"uri": uri})
         return await call_next(context)
 
     async def on_get_prompt(
@@ -145,7 +146,9 @@ async def _within_scopes(
     return [component for component in await call_next(context) if allowed(component)]
 
 
-async def _require(context: MiddlewareContext[Any], component: _Offered | None, refusal: str) -> None:
+async def _require(
+    context: MiddlewareContext[Any], component: _Offered | None, refusal: str, data: dict[str, str] | None = None
+) -> None:
     allowed = _allows(await _scopes(context.fastmcp_context))
     if component is None or not allowed(component):
-        raise MCPError(code=mcp_types.INVALID_PARAMS, message=refusal)
+        raise MCPError(code=mcp_types.INVALID_PARAMS, message=refusal, data=data)

@@ -116,7 +116,8 @@ class UntrustedEntries:
         return core_schema.no_info_after_validator_function(self.clean, handler(source))
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return {**handler(schema), LABEL: True}
+        # JsonValue is an empty schema, which not every client takes to allow everything.
+        return {**handler(schema), "additionalProperties": True, LABEL: True}
 
 
 @dataclass(frozen=True, slots=True)

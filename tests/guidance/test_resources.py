@@ -42,6 +42,15 @@ async def test_not_yours_and_not_there_are_one_refusal(demo: Retailer, store_id:
     assert str(refused.value) == "No such store among yours. Your stores: seattle."
 
 
+async def test_what_there_is_not_is_refused_with_its_address(demo: Retailer) -> None:
+    async with demo.client("seattle") as client:
+        with pytest.raises(MCPError) as refused:
+            await client.read_resource("retail://no-such-thing")
+
+    assert (refused.value.error.code, refused.value.error.message) == (-32602, "Resource not found.")
+    assert refused.value.error.data == {"uri": "retail://no-such-thing"}
+
+
 async def test_reading_is_entered_in_the_audit_log_as_the_tools_call(retailer: Retailer) -> None:
     await retailer.execute("insert into retail.stores (store_id, store_name) values ('seattle', 'Seattle')")
     async with retailer.client("seattle") as client:

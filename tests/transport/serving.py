@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -12,6 +12,7 @@ from typing import Any, Literal
 import httpx2
 from fastmcp import Client, FastMCP
 from fastmcp.client.transports import StreamableHttpTransport
+from starlette.types import ASGIApp
 
 from server.http import MCP_PATH, HttpServer, http_app, listening_socket
 from tests.support import Retailer, chosen
@@ -121,13 +122,21 @@ def failure(response: httpx2.Response) -> str:
 
 
 @asynccontextmanager
-async def serving(retailer: Retailer, **settings: Any) -> AsyncIterator[Served]:
-    """Serve a retailer over HTTP on the loopback interface."""
+async def serving(
+    retailer: Retailer, *, around: Callable[[ASGIApp], ASGIApp] = lambda app: app, **settings: Any
+) -> AsyncIterator[Served]:
+    """Serve a retailer over HTTP on the loopback interface.
+
+    Args:
+        retailer: What to serve.
+        around: Wraps the application, to stand in for what is before it.
+        settings: Those that differ from a test's usual ones.
+    """
     configured = chosen(port=0, **settings)
     async with retailer.server("http", **settings) as app:
         with listening_socket(configured) as listener:
             ready = asyncio.Event()
-            runner = _Server(http_app(app, configured), configured, ready.set)
+            runner = _Server(around(http_app(app, configured)), configured, ready.set)
             task = asyncio.create_task(runner.serve(sockets=[listener]))
             await ready.wait()
             try:
