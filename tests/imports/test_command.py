@@ -41,7 +41,7 @@ def test_catalogue_is_loaded_and_summed_up(configured: Retailer, tmp_path: Path,
     assert "Ignored columns: 'image', '[red]x'." in told.err
     assert (
         "catalogue.json into tacoma: opened store tacoma, 2 inserted, 0 updated, 0 unchanged, 0 discontinued, "
-        "0 rejected and 3 new categories in "
+        "3 new categories, 0 rejected in "
     ) in told.err
     assert value(configured, "select count(*) from retail.product_embeddings") == 2
     assert value(configured, "select store_name from retail.stores") == "Tacoma Mall"
@@ -73,7 +73,7 @@ def test_rejected_rows_end_the_command_unless_skipped(configured: Retailer, tmp_
 
     assert exit_code(file, *store, "--skip-rejected", "--rejects", str(tmp_path / "faults.csv")) == 0
     told = capsys.readouterr().err
-    assert "1 inserted, 0 updated, 0 unchanged, 0 discontinued, 2 rejected" in told
+    assert "1 inserted, 0 updated, 0 unchanged, 0 discontinued, 2 new categories, 2 rejected" in told
     assert f"Rejected rows are listed in {tmp_path / 'faults.csv'}" in told
     assert "Row 2 (line 1), price: '-1' is negative." in told
     assert "No product was discontinued for being missing" in told

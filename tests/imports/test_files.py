@@ -8,16 +8,18 @@ from typing import Any
 
 import pytest
 
-from seed.imports.errors import CatalogueFileError
-from seed.imports.rows import SourceRow
-from seed.imports.source import open_catalogue
+from seed.imports.errors import ImportFileError
+from seed.imports.layouts import AUTO, Layouts
+from seed.imports.products.product import PRODUCTS
+from seed.imports.reading.rows import SourceRow
+from seed.imports.reading.source import open_source
 from tests.imports.catalogues import CATALOGUE, write_json, write_text
 
 HEADER = "name,sku,price,description"
 
 
 def rows_of(file: Path) -> list[SourceRow]:
-    return list(open_catalogue(file).rows())
+    return list(open_source(file, "products").rows(Layouts(PRODUCTS, (), AUTO, {})))
 
 
 def values_of(file: Path) -> list[Any]:
@@ -25,7 +27,7 @@ def values_of(file: Path) -> list[Any]:
 
 
 def fault_of(file: Path) -> str:
-    with pytest.raises(CatalogueFileError) as refused:
+    with pytest.raises(ImportFileError) as refused:
         rows_of(file)
     return str(refused.value)
 
@@ -36,10 +38,10 @@ def test_json_is_an_array_or_an_object_with_one(tmp_path: Path, content: Any) ->
 
 
 def test_keys_beside_the_products_are_named(tmp_path: Path) -> None:
-    catalogue = open_catalogue(write_json(tmp_path, {"version": 2, "products": CATALOGUE, "count": 3}))
+    source = open_source(write_json(tmp_path, {"version": 2, "products": CATALOGUE, "count": 3}), "products")
 
-    assert len(list(catalogue.rows())) == 3
-    assert list(catalogue.ignored) == ["version", "count"]
+    assert len(list(source.rows(Layouts(PRODUCTS, (), AUTO, {})))) == 3
+    assert list(source.ignored) == ["version", "count"]
 
 
 def test_json_rows_know_their_lines_and_their_text(tmp_path: Path) -> None:
