@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -78,7 +79,9 @@ class RejectFile:
                 f"{self.path} exists and is no list of rejected rows, so it was not overwritten. "
                 "Nothing was changed. Name another place with --rejects PATH."
             )
-        self._file = self.path.open("w", encoding=_ENCODING, errors="backslashreplace", newline="")
+        self._file = open(  # noqa: SIM115
+            self.path, "w", encoding=_ENCODING, errors="backslashreplace", newline="", opener=_private
+        )
         self._writer = csv.writer(self._file)
         self._writer.writerow(HEADER)
 
@@ -87,6 +90,11 @@ class RejectFile:
         with self.path.open("rb") as file:
             head = file.read(len(start) + 3)
         return not head or head.removeprefix("\ufeff".encode()).startswith(start)
+
+
+def _private(path: str, flags: int) -> int:
+    """Rejected rows are customers' data, too."""
+    return os.open(path, flags, 0o600)
 
 
 def listed(names: Iterable[str], limit: int = 20) -> str:
