@@ -150,6 +150,9 @@ async def test_format_is_what_the_operator_says(retailer: Retailer, tmp_path: Pa
         await load(retailer, write_text(tmp_path, "name,sku,price\nHammer,H-1,28\n"), layout="shopify")
     with pytest.raises(ImportFileError, match="Name one: name or product_name or title"):
         await load(retailer, write_text(tmp_path, "Handle,Variant SKU\na,b\n"), layout="own")
+    # Columns that Shopify has as well do not make a file one of its exports.
+    own = await load(retailer, write_text(tmp_path, "handle,title,sku,price\nx,Hammer,H-1,28\n"))
+    assert own.ignored == ["handle"]
     with pytest.raises(OptionError, match="no format 'magento'"):
         await load(retailer, write_text(tmp_path, PRODUCTS), layout="magento")
 

@@ -28,7 +28,7 @@ _VOCABULARY: Final = Vocabulary(
         "handle", "title", "body", "vendor", "category", "type", "tags", "status", "sku", "grams",
         "barcode", "stock", "price", "cost", *(f"option{n}_{part}" for n in _OPTIONS for part in ("name", "value")),
     ),
-    required=("handle", "title", "sku", "price"),
+    required=("handle", "title", "vendor", "option1_name", "sku", "price"),
     aliases={
         "handle": ("url_handle",),
         "body": ("body_(html)", "description"),
