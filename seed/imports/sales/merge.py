@@ -19,9 +19,10 @@ _CREATE_RECEIPTS = QUERIES.statement("create_staged_receipts")
 _CREATE_LINES = QUERIES.statement("create_staged_lines")
 _INDEX_RECEIPTS = QUERIES.statement("index_staged_receipts")
 _INDEX_LINES = QUERIES.statement("index_staged_lines")
-_ENTER_STOCK = QUERIES.statement("enter_stock_of_history")
 _INSERT_RECEIPTS = QUERIES.statement("insert_receipts")
+_KEEP_STOCK_TRIGGER_OUT = QUERIES.statement("keep_stock_trigger_out")
 _INSERT_LINES = QUERIES.statement("insert_lines")
+_ENTER_STOCK = QUERIES.statement("enter_stock")
 _OUTCOME = QUERIES.statement("outcome")
 _RECORD = QUERIES.statement("record_import")
 _ANALYZE = QUERIES.statement("analyze_sales")
@@ -105,10 +106,10 @@ async def stage(connection: Any, receipts: Iterable[Receipt]) -> None:
 
 async def merge(connection: Any, store: Store, options: SalesOptions) -> MergedSales:
     """Enter the staged receipts that are new."""
-    # Before the lines, so that no stock is ever below what it will be.
-    kept = await connection.fetchval(_ENTER_STOCK, store.store_id, options.stock)
     await connection.execute(_INSERT_RECEIPTS, store.store_id)
+    await connection.execute(_KEEP_STOCK_TRIGGER_OUT)
     await connection.execute(_INSERT_LINES, store.store_id, options.cost_from_catalogue)
+    kept = await connection.fetchval(_ENTER_STOCK, store.store_id, options.stock)
     merged = MergedSales(**await connection.fetchrow(_OUTCOME), stock_kept=kept)
     if merged.changed:
         await connection.execute(_RECORD, store.store_id, json.dumps(asdict(merged)))

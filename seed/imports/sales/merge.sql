@@ -54,35 +54,6 @@ create index on staged_lines (receipt_number);
 create unique index on staged_lines (item_id);
 analyze staged_lines;
 
--- name: enter_stock_of_history
--- $1 store, $2 'auto', 'move' or 'keep'. Returns how many lines move no stock in the end.
--- The trigger enters every line in the stock ledger. A line that is older than the last count of its product is
--- in that count already: what such lines take away was there at their beginning, and is entered as having
--- been. Of a product that was never counted, and of all where stock is to be kept, the stock as it is counts
--- as of now.
-with line as (
-  select l.product_id, l.direction * l.quantity as units, r.transaction_date, counted.at as counted_at
-  from staged_lines l
-  join staged_receipts r on r.receipt_number = l.receipt_number and r.is_new
-  left join (
-    select m.product_id, max(m.moved_at) as at
-    from retail.stock_movements m
-    where m.store_id = $1 and m.reason in ('opening', 'adjustment')
-    group by m.product_id
-  ) counted on counted.product_id = l.product_id
-  where $2::text = 'keep' or $2 = 'auto' and coalesce(r.transaction_date <= counted.at, true)
-),
-entered as (
-  insert into retail.stock_movements (store_id, product_id, moved_at, quantity, reason)
-  select
-    $1, l.product_id, case when $2 = 'keep' or min(l.counted_at) is null then now() else min(l.transaction_date) end,
-    sum(l.units), 'opening'
-  from line l
-  group by l.product_id
-  having sum(l.units) <> 0
-)
-select count(*) from line;
-
 -- name: insert_receipts
 -- $1 store. In the order of the file.
 insert into retail.sales_transactions (
@@ -112,6 +83,53 @@ from staged_lines l
 join staged_receipts r on r.receipt_number = l.receipt_number and r.is_new
 join retail.products p on p.store_id = $1 and p.product_id = l.product_id
 order by l.place;
+
+-- name: keep_stock_trigger_out
+-- For the transaction: the trigger that enters lines in the stock ledger leaves that to enter_stock.
+select set_config('retail.stock_is_entered', 'yes', true);
+
+-- name: enter_stock
+-- $1 store, $2 'auto', 'move' or 'keep'. Returns how many lines move no stock in the end.
+-- Every line goes into the stock ledger. One that is older than the last count of its product is in that count
+-- already: what such lines took away was there at their beginning, and is entered as having been. Of a product
+-- that was never counted, and of all where stock is to be kept, the stock as it is counts as of now. In one
+-- statement, because current_stock follows each by its sum, and so stays untouched where that is 0.
+with line as (
+  select
+    l.item_id, l.product_id, l.direction, -l.direction * l.quantity as units, r.transaction_date,
+    counted.at as counted_at, l.place,
+    $2::text = 'keep' or $2 = 'auto' and coalesce(r.transaction_date <= counted.at, true) as is_in_count
+  from staged_lines l
+  join staged_receipts r on r.receipt_number = l.receipt_number and r.is_new
+  left join (
+    select m.product_id, max(m.moved_at) as at
+    from retail.stock_movements m
+    where m.store_id = $1 and m.reason in ('opening', 'adjustment')
+    group by m.product_id
+  ) counted on counted.product_id = l.product_id
+),
+entered as (
+  insert into retail.stock_movements (store_id, product_id, moved_at, quantity, reason, item_id)
+  (
+    select
+      $1, l.product_id,
+      case when $2 = 'keep' or min(l.counted_at) is null then now() else min(l.transaction_date) end,
+      -sum(l.units), 'opening', null::uuid
+    from line l
+    where l.is_in_count
+    group by l.product_id
+    having sum(l.units) <> 0
+    order by min(l.place)
+  )
+  union all
+  (
+    select
+      $1, l.product_id, l.transaction_date, l.units, case l.direction when 1 then 'sale' else 'return' end, l.item_id
+    from line l
+    order by l.place
+  )
+)
+select count(*) from line l where l.is_in_count;
 
 -- name: outcome
 -- What became of the receipts of the file.
