@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from seed.imports.values import MAX_LEVELS
+from seed.imports.fields.values import MAX_LEVELS
 from server.errors import InvalidInputError
 
 OWN: Final = Path(__file__).parent.parent / "tests" / "relevance"

@@ -13,7 +13,8 @@ from bench.relevance_search import Model
 from bench.relevance_sets import JudgedSet, SetProduct
 from seed.demo import load_demo
 from seed.embed import embed_products
-from seed.imports.job import ImportOptions, import_products
+from seed.imports.job import ImportOptions
+from seed.imports.products.job import import_products
 from seed.imports.stores import TargetStore
 from seed.options import DemoOptions
 from server.admin.connection import admin_connection

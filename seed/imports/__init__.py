@@ -1,1 +1,1 @@
-"""Somebody else's data: a product catalogue from a JSON or CSV file into one store."""
+"""Somebody else's data: products, customers and sales from files into one store."""

@@ -1,67 +1,96 @@
-"""Command line: `python -m seed import products FILE --store S`."""
+"""Command line: `python -m seed import products|customers|sales FILE --store S`."""
 
 from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Annotated
 
-from cyclopts import App, Parameter
+from cyclopts import App
 
-from seed.console import bar, console, embed_with_progress
-from seed.imports.job import ImportOptions, ImportReport, import_products
-from seed.imports.rejects import listed
-from seed.imports.stores import TargetStore
+from seed.console import bar, embed_with_progress
+from seed.imports.customers.job import CustomerImport
+from seed.imports.job import ImportOptions, import_file
+from seed.imports.kind import Kind, Outcome
+from seed.imports.options import CommonOptions, Flag
+from seed.imports.products.job import ProductImport
+from seed.imports.sales.job import SalesImport
+from seed.imports.sales.merge import SalesOptions, Stock
+from seed.imports.telling import say, tell
 from server.config import Settings, load_settings
 from server.deployment import Deployment, open_deployment, prepare_embedded
 from server.embeddings.models import Embedders
 from server.errors import EmbeddingUnavailableError
 
-Flag = Annotated[bool, Parameter(negative=())]
-
 app = App(name="import", help="Load your own data into a store.")
 
 
 @app.command
-def products(
-    file: Path,
-    /,
-    *,
-    store: str,
-    create_store: Flag = False,
-    name: str | None = None,
-    currency: str | None = None,
-    time_zone: str | None = None,
-    partial: Flag = False,
-    skip_rejected: Flag = False,
-    rejects: Path | None = None,
-    embed: bool = True,
-) -> None:
-    """Load a product catalogue, JSON or CSV, into one store; docs/importing.md describes the file.
+def products(file: Path, /, *, common: CommonOptions, partial: Flag = False, embed: bool = True) -> None:
+    """Load a product catalogue into one store; docs/importing.md describes the file.
 
     Products are recognised by their SKU: new ones are inserted, changed ones updated, those that the
     file does not name discontinued. If a row is rejected, nothing is loaded.
 
     Args:
-        file: The catalogue.
-        store: Id of the store.
-        create_store: Open the store if there is none.
-        name: Name of the new store; made from its id when not given.
-        currency: ISO 4217 code of the new store's amounts; USD when not given.
-        time_zone: IANA time zone of the new store; America/Los_Angeles when not given.
+        file: The catalogue: CSV, JSON or JSON lines.
+        common: Options of every import.
         partial: The file is a part of the range: products that it does not name stay as they are.
-        skip_rejected: Load the rows that are in order although others are rejected.
-        rejects: Where to list rejected rows; FILE.rejected.csv when not given.
-        embed: Make the embeddings of the store's products afterwards.
+        embed: Make the embeddings of the store's products afterwards; a running server makes them otherwise.
     """
-    target = TargetStore(store, create_store, name, currency, time_zone)
-    options = ImportOptions(target, partial=partial, skip_rejected=skip_rejected, rejects=rejects)
+    _import(file, ProductImport(partial), common.import_options(), embed=embed)
+
+
+@app.command
+def customers(file: Path, /, *, common: CommonOptions, missing_name: str | None = None) -> None:
+    """Load customers into one store; docs/importing.md describes the file.
+
+    Customers are recognised by their e-mail address: new ones are inserted, changed ones updated, all others
+    stay as they are. If a row is rejected, nothing is loaded.
+
+    Args:
+        file: The customers: CSV, JSON or JSON lines.
+        common: Options of every import.
+        missing_name: Stands for a first or last name that is empty; without it such a row is rejected.
+    """
+    _import(file, CustomerImport(missing_name), common.import_options())
+
+
+@app.command
+def sales(
+    file: Path,
+    /,
+    *,
+    common: CommonOptions,
+    stock: Stock = "auto",
+    cost_from_catalogue: Flag = False,
+    unknown_customers: Flag = False,
+) -> None:
+    """Load receipts with their lines into one store; docs/importing.md describes the file.
+
+    Receipts are recognised by their number. New ones are inserted; one that is known and the same is left
+    alone, one that is known and differs is rejected. If a row is rejected, nothing is loaded.
+
+    Args:
+        file: The receipts: CSV with a row per line, JSON or JSON lines.
+        common: Options of every import.
+        stock: Which receipts move stock: auto for those after the last count of a product, move for all,
+            keep for none.
+        cost_from_catalogue: Take the product's present cost for a line without one.
+        unknown_customers: Enter receipts of customers whom the store does not know without a customer.
+    """
+    options = SalesOptions(stock, cost_from_catalogue, unknown_customers)
+    _import(file, SalesImport(options), common.import_options())
+
+
+def _import(file: Path, kind: Kind[Outcome], options: ImportOptions, *, embed: bool = False) -> None:
     settings = load_settings()
     with open_deployment(settings) as deployment:
-        asyncio.run(_run(deployment, settings, file, options, embed=embed))
+        asyncio.run(_run(deployment, settings, file, kind, options, embed=embed and not options.dry_run))
 
 
-async def _run(deployment: Deployment, settings: Settings, file: Path, options: ImportOptions, *, embed: bool) -> None:
+async def _run(
+    deployment: Deployment, settings: Settings, file: Path, kind: Kind[Outcome], options: ImportOptions, *, embed: bool
+) -> None:
     # Before anything is loaded, for a setting that it lacks.
     embedders = Embedders(settings) if embed else None
     if deployment.embedded:
@@ -69,8 +98,8 @@ async def _run(deployment: Deployment, settings: Settings, file: Path, options: 
     admin_url = deployment.require_admin_url()
     try:
         with bar("Import", None) as show:
-            report = await import_products(admin_url, file, options, report=show)
-        _tell(file, options, report)
+            report = await import_file(admin_url, file, kind, options, report=show)
+        tell(file, options, report)
         if embedders is not None:
             await _embed(admin_url, embedders, options.target.store_id)
     finally:
@@ -78,34 +107,8 @@ async def _run(deployment: Deployment, settings: Settings, file: Path, options: 
             await embedders.close()
 
 
-def _tell(file: Path, options: ImportOptions, report: ImportReport) -> None:
-    merged, store_id = report.merged, options.target.store_id
-    if report.ignored:
-        _print(f"Ignored columns: {listed(report.ignored)}.")
-    if report.rejected:
-        _print(f"Rejected rows are listed in {report.reject_file}. The first faults:")
-        for example in report.examples:
-            _print(f"  {example}")
-    if report.kept_missing:
-        _print("No product was discontinued for being missing: a rejected row without a SKU may be about it.")
-    if merged.missing:
-        _print(f"{merged.missing:,} discontinued products are not in the file; --partial would have kept them.")
-    opened = f"opened store {store_id}, " if report.store_opened else ""
-    back = f" ({merged.reactivated:,} of them back in the range)" if merged.reactivated else ""
-    new_categories = f" and {merged.categories:,} new categories" if merged.categories else ""
-    _print(
-        f"{file.name} into {store_id}: {opened}{merged.inserted:,} inserted, {merged.updated:,} updated{back}, "
-        f"{merged.unchanged:,} unchanged, {merged.discontinued:,} discontinued, {report.rejected:,} rejected"
-        f"{new_categories} in {report.seconds:.1f} s."
-    )
-
-
 async def _embed(admin_url: str, embedders: Embedders, store_id: str) -> None:
     try:
         await embed_with_progress(admin_url, embedders, store_id=store_id)
     except EmbeddingUnavailableError as error:
-        _print(f"{error} The import stands; make the embeddings with: python -m seed embed --store {store_id}")
-
-
-def _print(line: str) -> None:
-    console.print(line, markup=False, soft_wrap=True)
+        say(f"{error} The import stands; make the embeddings with: python -m seed embed --store {store_id}")

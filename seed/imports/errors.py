@@ -5,7 +5,7 @@ from __future__ import annotations
 from seed.errors import SeedError
 
 
-class CatalogueFileError(SeedError):
+class ImportFileError(SeedError):
     """The file as a whole cannot be read: wrong place, format or encoding, or nothing in it."""
 
 

@@ -3,41 +3,22 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final, Self
 
 from seed.imports.errors import RejectFileError
-from seed.imports.rows import SourceRow
-from seed.imports.texts import shown
+from seed.imports.faults import Fault
+from seed.imports.fields.texts import shown
+from seed.imports.reading.rows import SourceRow
 
 EXAMPLES: Final = 5
 HEADER: Final = ("row", "line", "field", "problem", "correction", "raw")
 # With the mark by which spreadsheet programs recognise UTF-8.
 _ENCODING: Final = "utf-8-sig"
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """What is wrong with a row.
-
-    Attributes:
-        field: The field that it is about; empty when the row is out of shape.
-        problem: What is wrong.
-        correction: What to write instead.
-    """
-
-    field: str
-    problem: str
-    correction: str
-
-    def described(self, row: SourceRow) -> str:
-        """One line for people."""
-        about = f", {self.field}" if self.field else ""
-        return f"Row {row.number} (line {row.line}){about}: {self.problem}. {self.correction}"
 
 
 class RejectFile:
@@ -48,11 +29,11 @@ class RejectFile:
         examples: The first faults, described.
     """
 
-    def __init__(self, path: Path, catalogue: Path) -> None:
+    def __init__(self, path: Path, source: Path) -> None:
         self.path = path
         self.rows = 0
         self.examples: list[str] = []
-        self._catalogue = catalogue
+        self._source = source
         self._file: IO[str] | None = None
         self._writer: Any = None
 
@@ -93,12 +74,14 @@ class RejectFile:
                 self.path.unlink()
 
     def _open(self) -> None:
-        if self.path.exists() and (self.path.samefile(self._catalogue) or not self._is_ours()):
+        if self.path.exists() and (self.path.samefile(self._source) or not self._is_ours()):
             raise RejectFileError(
                 f"{self.path} exists and is no list of rejected rows, so it was not overwritten. "
                 "Nothing was changed. Name another place with --rejects PATH."
             )
-        self._file = self.path.open("w", encoding=_ENCODING, errors="backslashreplace", newline="")
+        self._file = open(  # noqa: SIM115
+            self.path, "w", encoding=_ENCODING, errors="backslashreplace", newline="", opener=_private
+        )
         self._writer = csv.writer(self._file)
         self._writer.writerow(HEADER)
 
@@ -107,6 +90,11 @@ class RejectFile:
         with self.path.open("rb") as file:
             head = file.read(len(start) + 3)
         return not head or head.removeprefix("\ufeff".encode()).startswith(start)
+
+
+def _private(path: str, flags: int) -> int:
+    """Rejected rows are customers' data, too."""
+    return os.open(path, flags, 0o600)
 
 
 def listed(names: Iterable[str], limit: int = 20) -> str:

@@ -1,4 +1,4 @@
-"""The store that a catalogue goes into."""
+"""The store that a file goes into."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ TIME_ZONE: Final = "America/Los_Angeles"
 QUERIES = QueryFile("seed.imports", "stores.sql")
 _FIND = QUERIES.statement("find_store")
 _OPEN_STORES = QUERIES.statement("open_store_ids")
+_LOCK = QUERIES.statement("lock_imports")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +30,31 @@ class TargetStore:
     time_zone: str | None = None
 
 
-async def currency_of(connection: Any, target: TargetStore) -> tuple[str, bool]:
+@dataclass(frozen=True, slots=True)
+class Store:
+    """The store as it is.
+
+    Attributes:
+        store_id: Its id.
+        currency: ISO 4217 code of its amounts.
+        time_zone: IANA time zone in which it counts its days.
+    """
+
+    store_id: str
+    currency: str
+    time_zone: str
+
+
+async def wait_for_turn(connection: Any) -> None:
+    """Wait until no other import runs; lasts for the transaction."""
+    await connection.execute(_LOCK)
+
+
+async def find_or_open(connection: Any, target: TargetStore) -> tuple[Store, bool]:
     """Make sure that the store is open, opening it where that is wanted.
 
     Returns:
-        Its currency, and whether it is new.
+        The store, and whether it is new.
 
     Raises:
         NotFoundError: There is no such store, or it is closed.
@@ -47,10 +68,10 @@ async def currency_of(connection: Any, target: TargetStore) -> tuple[str, bool]:
                 f"There is no store {target.store_id!r}. {await _open_stores(connection)} "
                 "Name one of them, or add --create-store to open it."
             )
-        currency = target.currency or CURRENCY
+        opened = Store(target.store_id, target.currency or CURRENCY, target.time_zone or TIME_ZONE)
         name = target.name or name_from(target.store_id)
-        await add_store(connection, target.store_id, name, currency, target.time_zone or TIME_ZONE)
-        return currency, True
+        await add_store(connection, opened.store_id, name, opened.currency, opened.time_zone)
+        return opened, True
     if not store["is_active"]:
         raise NotFoundError(f"The store {target.store_id} is closed. {await _open_stores(connection)}")
     for option, wanted, has in (
@@ -63,7 +84,7 @@ async def currency_of(connection: Any, target: TargetStore) -> tuple[str, bool]:
                 f"The store {target.store_id} exists with {has!r}, not {wanted!r}; an import does not change it. "
                 f"Leave {option} out."
             )
-    return str(store["currency"]), False
+    return Store(target.store_id, store["currency"], store["time_zone"]), False
 
 
 def name_from(store_id: str) -> str:

@@ -7,7 +7,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from seed.imports.job import ImportOptions, ImportReport, import_products
+from seed.imports.job import ImportOptions, ImportReport, import_file
+from seed.imports.kind import Kind, OutcomeT_co
+from seed.imports.products.job import import_products
+from seed.imports.products.merge import Merged
 from seed.imports.rejects import HEADER
 from seed.imports.stores import TargetStore
 from tests.support import Retailer
@@ -51,11 +54,18 @@ def options(*, store: str = STORE, **others: Any) -> ImportOptions:
     return ImportOptions(TargetStore(store, create=True), **others)
 
 
-async def load(retailer: Retailer, file: Path, **others: Any) -> ImportReport:
-    return await import_products(retailer.admin_url, file, options(**others))
+async def load(retailer: Retailer, file: Path, *, partial: bool = False, **others: Any) -> ImportReport[Merged]:
+    return await import_products(retailer.admin_url, file, options(**others), partial=partial)
 
 
-async def load_products(retailer: Retailer, directory: Path, *products: Any, **others: Any) -> ImportReport:
+async def load_kind(
+    retailer: Retailer, file: Path, kind: Kind[OutcomeT_co], *, store: str = STORE, **others: Any
+) -> ImportReport[OutcomeT_co]:
+    """Import any kind of records; the store is opened if need be."""
+    return await import_file(retailer.admin_url, file, kind, options(store=store, **others))
+
+
+async def load_products(retailer: Retailer, directory: Path, *products: Any, **others: Any) -> ImportReport[Merged]:
     return await load(retailer, write_json(directory, list(products)), **others)
 
 
@@ -67,7 +77,7 @@ def rejects_of(file: Path) -> list[dict[str, str]]:
     return found
 
 
-def counts(report: ImportReport) -> tuple[int, int, int, int]:
+def counts(report: ImportReport[Merged]) -> tuple[int, int, int, int]:
     """Inserted, updated, unchanged, discontinued."""
     merged = report.merged
     return merged.inserted, merged.updated, merged.unchanged, merged.discontinued

@@ -8,16 +8,18 @@ from typing import Any
 
 import pytest
 
-from seed.imports.errors import CatalogueFileError
-from seed.imports.rows import SourceRow
-from seed.imports.source import open_catalogue
+from seed.imports.errors import ImportFileError
+from seed.imports.layouts import AUTO, Layouts
+from seed.imports.products.product import PRODUCTS
+from seed.imports.reading.rows import SourceRow
+from seed.imports.reading.source import open_source
 from tests.imports.catalogues import CATALOGUE, write_json, write_text
 
 HEADER = "name,sku,price,description"
 
 
 def rows_of(file: Path) -> list[SourceRow]:
-    return list(open_catalogue(file).rows())
+    return list(open_source(file, "products").rows(Layouts(PRODUCTS, (), AUTO, {})))
 
 
 def values_of(file: Path) -> list[Any]:
@@ -25,7 +27,7 @@ def values_of(file: Path) -> list[Any]:
 
 
 def fault_of(file: Path) -> str:
-    with pytest.raises(CatalogueFileError) as refused:
+    with pytest.raises(ImportFileError) as refused:
         rows_of(file)
     return str(refused.value)
 
@@ -36,10 +38,10 @@ def test_json_is_an_array_or_an_object_with_one(tmp_path: Path, content: Any) ->
 
 
 def test_keys_beside_the_products_are_named(tmp_path: Path) -> None:
-    catalogue = open_catalogue(write_json(tmp_path, {"version": 2, "products": CATALOGUE, "count": 3}))
+    source = open_source(write_json(tmp_path, {"version": 2, "products": CATALOGUE, "count": 3}), "products")
 
-    assert len(list(catalogue.rows())) == 3
-    assert list(catalogue.ignored) == ["version", "count"]
+    assert len(list(source.rows(Layouts(PRODUCTS, (), AUTO, {})))) == 3
+    assert list(source.ignored) == ["version", "count"]
 
 
 def test_json_rows_know_their_lines_and_their_text(tmp_path: Path) -> None:
@@ -87,7 +89,7 @@ def test_json_of_another_shape_is_refused(tmp_path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["plain", "byte order mark"])
-@pytest.mark.parametrize("delimiter", [",", ";"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 @pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["unix", "windows"])
 def test_csv_in_every_usual_writing(tmp_path: Path, mark: bytes, delimiter: str, end: str) -> None:
     lines = [["name", "sku", "price", "description"], ["Hammer", "H-1", "28", ""], ["Säge", "S-1", "13.50", "fine"]]
@@ -144,6 +146,45 @@ def test_row_with_too_many_or_too_few_cells_is_a_fault_of_the_row(tmp_path: Path
 )
 def test_unusable_csv_is_refused(tmp_path: Path, text: str | bytes, message: str) -> None:
     assert message in fault_of(write_text(tmp_path, text))
+
+
+def test_json_lines_are_told_by_name_or_beginning(tmp_path: Path) -> None:
+    text = "\n".join(json.dumps(product) for product in CATALOGUE)
+
+    for name, content in (("a.jsonl", text), ("a.ndjson", text), ("a", f"{text}\n"), ("a.txt", f"\ufeff{text}")):
+        assert values_of(write_text(tmp_path, content, name)) == CATALOGUE
+    assert values_of(write_text(tmp_path, json.dumps({"products": CATALOGUE}), "a")) == CATALOGUE
+
+
+def test_broken_json_line_is_a_fault_of_its_row(tmp_path: Path) -> None:
+    file = write_text(tmp_path, '{"sku": "A"}\n\n{"sku": \n[1]\n{"sku": "B", "sku": "C"}\n', "a.jsonl")
+
+    found = rows_of(file)
+
+    assert [(row.number, row.line, row.problem and row.problem[0], row.raw) for row in found] == [
+        (1, 1, None, '{"sku": "A"}'),
+        (2, 3, "is not JSON", '"{\\"sku\\":"'),
+        (3, 4, "is not an object", "[1]"),
+        (4, 5, None, '{"sku": "B", "sku": "C"}'),
+    ]
+    assert "Line 2 of the file is not UTF-8" in fault_of(write_text(tmp_path, b'{"a": 1}\n{"a": "\xe4"}', "a.jsonl"))
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
+def test_rows_to_come_are_estimated_while_a_file_is_read(tmp_path: Path, name: str) -> None:
+    line = '{"name": "x", "sku": "y", "price": 1}\n' if name == "a.jsonl" else "x,y,1\n"
+    source = open_source(
+        write_text(tmp_path, ("" if name == "a.jsonl" else "name,sku,price\n") + line * 1000, name), ""
+    )
+    assert source.estimated_rows(0) is None
+    rows = source.rows(Layouts(PRODUCTS, (), AUTO, {}))
+    for _ in range(500):
+        next(rows)
+
+    estimated = source.estimated_rows(500)
+
+    assert estimated is not None
+    assert 990 <= estimated <= 1010
 
 
 def test_json_that_is_not_utf_8_is_refused_with_its_line(tmp_path: Path) -> None:

@@ -10,8 +10,7 @@ import pytest
 from pydantic import ValidationError
 from pydantic_core import PydanticCustomError
 
-from seed.imports.columns import ALIASES, by_field, field_of, names_of
-from seed.imports.product import COLUMNS, ImportedProduct
+from seed.imports.products.product import COLUMNS, PRODUCTS, ImportedProduct
 from tests.support import Retailer
 
 DOCUMENTATION = Path(__file__).parents[2] / "docs/importing.md"
@@ -34,27 +33,27 @@ def fault(currency: str = "USD", **values: Any) -> str:
 @pytest.mark.parametrize("field", ImportedProduct.model_fields)
 def test_every_name_of_a_field_is_understood_and_documented(field: str) -> None:
     documentation = DOCUMENTATION.read_text(encoding="utf-8")
-    for name in names_of(field):
-        assert field_of(name) == field
+    for name in PRODUCTS.names_of(field):
+        assert PRODUCTS.field_of(name) == field
         assert f"`{name}`" in documentation
 
 
 @pytest.mark.parametrize("name", ["Product Name", "product-name", " PRODUCT_NAME ", "Title"])
 def test_case_and_separators_of_a_name_do_not_matter(name: str) -> None:
-    assert field_of(name) == "name"
+    assert PRODUCTS.field_of(name) == "name"
 
 
 def test_unknown_names_are_told() -> None:
-    assert by_field({"name": "Hammer", "Colour": "red", "image_url": "x"}) == (
+    assert PRODUCTS.by_field({"name": "Hammer", "Colour": "red", "image_url": "x"}) == (
         {"name": "Hammer", "color": "red"},
         ["image_url"],
     )
 
 
 def test_two_names_of_a_field_may_agree_but_not_differ() -> None:
-    assert by_field({"stock": 5, "quantity": 5, "stock_level": None})[0] == {"stock_level": 5}
+    assert PRODUCTS.by_field({"stock": 5, "quantity": 5, "stock_level": None})[0] == {"stock_level": 5}
     with pytest.raises(PydanticCustomError, match="stock_level stands twice"):
-        by_field({"stock": 5, "quantity": 6})
+        PRODUCTS.by_field({"stock": 5, "quantity": 6})
 
 
 @pytest.mark.parametrize(
@@ -296,5 +295,5 @@ async def test_defaults_are_those_of_the_schema(retailer: Retailer) -> None:
 
 
 def test_aliases_belong_to_one_field_each() -> None:
-    names = [*ImportedProduct.model_fields, *(alias for aliases in ALIASES.values() for alias in aliases)]
+    names = [*ImportedProduct.model_fields, *(alias for aliases in PRODUCTS.aliases.values() for alias in aliases)]
     assert sorted(set(names)) == sorted(names)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from seed.imports.errors import CatalogueFileError, RejectedRowsError, RejectFileError
+from seed.imports.errors import ImportFileError, RejectedRowsError, RejectFileError
 from tests.imports.catalogues import (
     CATALOGUE,
     HAMMER,
@@ -161,7 +161,7 @@ async def test_rejected_row_without_a_sku_keeps_all_products(retailer: Retailer,
     report = await load_products(retailer, tmp_path, HAMMER, {**SAW, "sku": ""}, skip_rejected=True)
 
     assert counts(report) == (0, 0, 1, 0)
-    assert report.kept_missing
+    assert report.merged.kept_missing
 
 
 async def test_nothing_in_order_is_nothing_to_load(retailer: Retailer, tmp_path: Path) -> None:
@@ -177,7 +177,7 @@ async def test_nothing_in_order_is_nothing_to_load(retailer: Retailer, tmp_path:
 async def test_file_without_products_changes_nothing(retailer: Retailer, tmp_path: Path, content: str) -> None:
     await load_products(retailer, tmp_path, *CATALOGUE)
 
-    with pytest.raises(CatalogueFileError, match="names no products"):
+    with pytest.raises(ImportFileError, match="names no products"):
         await load(retailer, write_text(tmp_path, content))
 
     assert await retailer.value("select count(*) from retail.products where is_active") == 3
@@ -186,7 +186,7 @@ async def test_file_without_products_changes_nothing(retailer: Retailer, tmp_pat
 async def test_file_that_breaks_off_changes_nothing(retailer: Retailer, tmp_path: Path) -> None:
     before = await traces(retailer)
 
-    with pytest.raises(CatalogueFileError, match="line 1"):
+    with pytest.raises(ImportFileError, match="line 1"):
         await load(retailer, write_text(tmp_path, json.dumps([HAMMER, SAW])[:-1], "catalogue.json"))
 
     assert await traces(retailer) == before

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from seed.errors import DatabaseError, OptionError, RoleError
-from seed.imports.job import ImportOptions, import_products
+from seed.imports.job import ImportOptions
+from seed.imports.products.job import import_products
 from seed.imports.stores import TargetStore, name_from
 from server.admin.connection import admin_connection
 from server.admin.stores import close_store

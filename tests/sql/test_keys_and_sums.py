@@ -166,6 +166,26 @@ async def test_line_enters_the_ledger_with_its_receipts_date(operator: Any, two_
     assert (movement["quantity"], movement["reason"], movement["moved_at"]) == (-3, "sale", sold_at)
 
 
+async def test_only_who_is_bound_by_no_policy_may_leave_the_ledger_out(
+    operator: Any, mcp: Any, two_stores: TwoStores
+) -> None:
+    """An import of history enters the ledger itself; a till that says so is not believed."""
+    movements = "select count(*) from retail.stock_movements where item_id = $1"
+    entered = "select set_config('retail.stock_is_entered', 'yes', true)"
+    async with rolled_back(operator):
+        await operator.execute(entered)
+        product_id = await insert_product(operator, "seattle", stock=50)
+        sale = await insert_sale(operator, "seattle", product_id, quantity=7)
+        assert await operator.fetchval(movements, sale.item_id) == 0
+
+    async with inside(mcp, two_stores):
+        await mcp.execute(entered)
+        product_id = await insert_product(mcp, "seattle")
+        sale = await insert_sale(mcp, "seattle", product_id, quantity=7)
+        assert await mcp.fetchval(movements, sale.item_id) == 1
+        assert await mcp.fetchval(STOCK, product_id) == -7
+
+
 async def test_lifetime_value_is_the_sum_of_the_transactions(operator: Any, two_stores: TwoStores) -> None:
     async with rolled_back(operator):
         customer_id = await insert_customer(operator, "seattle")

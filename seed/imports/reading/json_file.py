@@ -1,4 +1,4 @@
-"""Rows of a JSON file: an array of objects, or an object that has such an array as `products`."""
+"""Rows of a JSON file: an array of objects, or an object that has such an array by the name of the records."""
 
 from __future__ import annotations
 
@@ -8,54 +8,56 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
-from seed.imports.errors import CatalogueFileError
-from seed.imports.json_text import DECODER
-from seed.imports.rows import SourceRow
+from seed.imports.errors import ImportFileError
+from seed.imports.reading.json_text import DECODER
+from seed.imports.reading.rows import SourceRow
 
 _SPACE: Final = re.compile(r"[ \t\n\r]*")
-_SHAPE: Final = 'An array of products is expected: [{...}, {...}], or {"products": [{...}, {...}]}.'
-_PRODUCTS: Final = "products"
 
 
-def json_rows(data: bytes, ignored: Counter[str]) -> Iterator[SourceRow]:
-    """Yield the products one by one; keys beside `products` are counted in `ignored`.
+def json_rows(data: bytes, noun: str, ignored: Counter[str]) -> Iterator[SourceRow]:
+    """Yield the records one by one; keys beside `noun`, as which they may be wrapped, are counted in `ignored`.
 
     Raises:
-        CatalogueFileError: It is not UTF-8, not JSON, or has another shape; names line and column.
+        ImportFileError: It is not UTF-8, not JSON, or has another shape; names line and column.
     """
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise CatalogueFileError(f"Line {line} of the file is not UTF-8. Save it in that encoding.") from None
+        raise ImportFileError(f"Line {line} of the file is not UTF-8. Save it in that encoding.") from None
     scanner = _Scanner(text)
     if scanner.takes("["):
         yield from _array(scanner)
     elif scanner.takes("{"):
-        yield from _wrapper(scanner, ignored)
+        yield from _wrapper(scanner, noun, ignored)
     else:
-        raise CatalogueFileError(_SHAPE)
+        raise ImportFileError(_shape(noun))
     if not scanner.at_end():
         raise scanner.error("the file goes on after its end")
 
 
-def _wrapper(scanner: _Scanner, ignored: Counter[str]) -> Iterator[SourceRow]:
+def _shape(noun: str) -> str:
+    return f'An array of {noun} is expected: [{{...}}, {{...}}], or {{"{noun}": [{{...}}, {{...}}]}}.'
+
+
+def _wrapper(scanner: _Scanner, noun: str, ignored: Counter[str]) -> Iterator[SourceRow]:
     found = False
     while not scanner.takes("}"):
         key = scanner.value()[0]
         if not isinstance(key, str) or not scanner.takes(":"):
             raise scanner.error("a key in quotation marks and a colon are expected")
-        if key != _PRODUCTS:
+        if key != noun:
             scanner.value()
             ignored[key] += 1
         elif found or not scanner.takes("["):
-            raise CatalogueFileError(_SHAPE)
+            raise ImportFileError(_shape(noun))
         else:
             found = True
             yield from _array(scanner)
         scanner.separator("}")
     if not found:
-        raise CatalogueFileError(f"The file holds an object without {_PRODUCTS!r}. {_SHAPE}")
+        raise ImportFileError(f"The file holds an object without {noun!r}. {_shape(noun)}")
 
 
 def _array(scanner: _Scanner) -> Iterator[SourceRow]:
@@ -64,7 +66,7 @@ def _array(scanner: _Scanner) -> Iterator[SourceRow]:
         number += 1
         line = scanner.line()
         value, text = scanner.value()
-        problem = None if isinstance(value, dict) else ("is not an object", "Write the product as {...}.")
+        problem = None if isinstance(value, dict) else ("is not an object", "Write it as {...}.")
         yield SourceRow(number, line, value, text, problem)
         scanner.separator("]")
 
@@ -120,10 +122,10 @@ class _Scanner:
         self._counted = self._position
         return self._line
 
-    def error(self, problem: str) -> CatalogueFileError:
+    def error(self, problem: str) -> ImportFileError:
         line = self._text.count("\n", 0, self._position) + 1
         column = self._position - self._text.rfind("\n", 0, self._position)
-        return CatalogueFileError(f"The file is not valid JSON: line {line}, column {column}: {problem}.")
+        return ImportFileError(f"The file is not valid JSON: line {line}, column {column}: {problem}.")
 
     def _skip_space(self) -> None:
         found = _SPACE.match(self._text, self._position)

@@ -9,7 +9,7 @@ from server.db.queries import QueryFile
 
 Path = tuple[str, ...]
 
-QUERIES = QueryFile("seed.imports", "categories.sql")
+QUERIES = QueryFile("seed.imports.products", "categories.sql")
 _FIND_OR_CREATE = QUERIES.statement("find_or_create_categories")
 
 

@@ -1,4 +1,4 @@
-"""Rows of a CSV file: a header, then a row per product, with commas or semicolons between the cells."""
+"""Rows of a CSV file: a header, then a row per record, with commas, semicolons or tabs between the cells."""
 
 from __future__ import annotations
 
@@ -6,26 +6,40 @@ import codecs
 import csv
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Final, Protocol
 
-from seed.imports.columns import REQUIRED, field_of, names_of, normalised
-from seed.imports.errors import CatalogueFileError
-from seed.imports.rows import SourceRow
+from seed.imports.errors import ImportFileError
+from seed.imports.fields.vocabulary import normalised
+from seed.imports.reading.rows import SourceRow
 
-_DELIMITERS: Final = (",", ";")
+_DELIMITERS: Final = (",", ";", "\t")
 
 
-def csv_rows(lines: Iterable[bytes]) -> Iterator[SourceRow]:
+class Header(Protocol):
+    """Says what the columns mean."""
+
+    def knows(self, column: str) -> bool:
+        """Whether a column means anything."""
+
+    def choose(self, header: list[str]) -> None:
+        """Take the header; raises ImportFileError where it is of no use."""
+
+
+def csv_rows(lines: Iterable[bytes], columns: Header) -> Iterator[SourceRow]:
     """Yield the rows one by one; rows without any text are passed over.
 
     Raises:
-        CatalogueFileError: It is not UTF-8, the header is unusable, or quotation marks do not match.
+        ImportFileError: It is not UTF-8, the header is unusable, or quotation marks do not match.
     """
     decoded = _decoded(lines)
     first = next((line for line in decoded if line.strip()), "")
-    delimiter = max(_DELIMITERS, key=lambda delimiter: _header_worth(first, delimiter))
+    delimiter = max(_DELIMITERS, key=lambda delimiter: _header_worth(first, delimiter, columns))
     table = _Table(_again(first, decoded), delimiter)
-    header = _header(table, delimiter)
+    header = _header(table)
+    try:
+        columns.choose(header)
+    except ImportFileError as error:
+        raise ImportFileError(f"{error} (Read with {delimiter!r} between the cells.)") from None
     number = 0
     for line, cells in table:
         if any(cell.strip() for cell in cells):
@@ -41,24 +55,18 @@ def _row(number: int, line: int, header: list[str], cells: list[str], delimiter:
     return SourceRow(number, line, cells, problem=(problem, correction))
 
 
-def _header(table: _Table, delimiter: str) -> list[str]:
+def _header(table: _Table) -> list[str]:
     _, cells = next(iter(table), (0, []))
     header = [cell.strip() or f"column {place}" for place, cell in enumerate(cells, start=1)]
     repeated = [name for name, times in Counter(map(normalised, header)).items() if times > 1]
     if repeated:
-        raise CatalogueFileError(f"The header names {', '.join(repeated)} twice. Rename or remove one of the columns.")
-    fields = {field_of(name) for name in header}
-    if missing := [name for name in REQUIRED if name not in fields]:
-        wanted = "; ".join(" or ".join(names_of(name)) for name in missing)
-        raise CatalogueFileError(
-            f"The header lacks a column (read with {delimiter!r} between the cells). Name one: {wanted}."
-        )
+        raise ImportFileError(f"The header names {', '.join(repeated)} twice. Rename or remove one of the columns.")
     return header
 
 
-def _header_worth(line: str, delimiter: str) -> tuple[int, int]:
+def _header_worth(line: str, delimiter: str, columns: Header) -> tuple[int, int]:
     cells = next(csv.reader([line], delimiter=delimiter), [])
-    return sum(field_of(cell) is not None for cell in cells), len(cells)
+    return sum(columns.knows(cell) for cell in cells), len(cells)
 
 
 def _decoded(lines: Iterable[bytes]) -> Iterator[str]:
@@ -66,9 +74,7 @@ def _decoded(lines: Iterable[bytes]) -> Iterator[str]:
         try:
             yield (line.removeprefix(codecs.BOM_UTF8) if number == 1 else line).decode()
         except UnicodeDecodeError:
-            raise CatalogueFileError(
-                f"Line {number} of the file is not UTF-8. Save the table as 'CSV UTF-8'."
-            ) from None
+            raise ImportFileError(f"Line {number} of the file is not UTF-8. Save the table as 'CSV UTF-8'.") from None
 
 
 def _again(first: str, others: Iterator[str]) -> Iterator[str]:
@@ -88,7 +94,7 @@ class _Table:
             try:
                 cells = next(self._reader, None)
             except csv.Error as error:
-                raise CatalogueFileError(
+                raise ImportFileError(
                     f"The row that begins in line {line} cannot be read ({error}). Put cells with quotation marks "
                     'or line ends between quotation marks, and write a quotation mark inside as "".'
                 ) from None

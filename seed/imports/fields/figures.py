@@ -12,7 +12,7 @@ from typing import Final
 from pydantic import ValidationInfo
 from pydantic_core import PydanticCustomError
 
-from seed.imports.texts import clean, fault, shown
+from seed.imports.fields.texts import clean, fault, shown
 
 MAX_INTEGER: Final = 1_000_000_000
 MAX_AMOUNT: Final = Decimal("99999999.99")
@@ -52,6 +52,16 @@ def amount(value: object, info: ValidationInfo) -> Decimal | None:
     if number != number.quantize(CENT):
         raise fault(f"{shown(value)} has more than two decimals", "Round it to two decimals, for example 28.50.")
     return number.quantize(CENT)
+
+
+def plain_amount(value: object) -> Decimal:
+    """A number as machines write it, an empty one being 0."""
+    written = "" if value is None else str(value).strip()
+    if not written:
+        return Decimal("0.00")
+    if not _MEASURE.fullmatch(written):
+        raise _no_amount(value)
+    return Decimal(written)
 
 
 def _amount_from_text(text: str, currency: str) -> Decimal:
@@ -109,6 +119,22 @@ def whole(value: object) -> int | None:
     if number != int(number):
         raise _no_whole(value)
     return int(number)
+
+
+def units(value: object) -> int | None:
+    """A number of units other than 0; negative for goods that came back."""
+    is_back = isinstance(value, str) and clean(value).strip().startswith("-")
+    if is_back:
+        assert isinstance(value, str)
+        found = whole(clean(value).strip()[1:])
+        found = None if found is None else -found
+    elif isinstance(value, int | Decimal) and not isinstance(value, bool) and value < 0:
+        found = -(whole(-value) or 0)
+    else:
+        found = whole(value)
+    if found == 0:
+        raise fault("is 0", "Write how many units; leave the line out where there are none.")
+    return found
 
 
 def _no_whole(value: object) -> PydanticCustomError:

@@ -7,12 +7,11 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from seed.imports.categories import category_ids
-from seed.imports.product import COLUMNS, ImportedProduct
+from seed.imports.products.categories import category_ids
+from seed.imports.products.product import COLUMNS, ImportedProduct
 from server.db.queries import QueryFile
 
-QUERIES = QueryFile("seed.imports", "merge.sql")
-_LOCK = QUERIES.statement("lock_imports")
+QUERIES = QueryFile("seed.imports.products", "merge.sql")
 _CREATE_STAGING = QUERIES.statement("create_staging")
 _INDEX_STAGING = QUERIES.statement("index_staging")
 _PATHS = QUERIES.statement("staged_paths")
@@ -42,6 +41,7 @@ class Merged:
         missing: Those of them that the file does not name.
         reactivated: Are back in the range; counted in `updated` as well.
         categories: New categories.
+        kept_missing: Whether rejected rows without a legible SKU kept it from telling what is missing.
     """
 
     inserted: int
@@ -51,21 +51,35 @@ class Merged:
     missing: int
     reactivated: int
     categories: int
+    kept_missing: bool = False
 
     @property
     def changed(self) -> int:
         """Number of products that are not as they were."""
         return self.inserted + self.updated + self.discontinued
 
+    def summary(self) -> str:
+        """The counts, for the end of the import."""
+        back = f" ({self.reactivated:,} of them back in the range)" if self.reactivated else ""
+        new = f", {self.categories:,} new categories" if self.categories else ""
+        return (
+            f"{self.inserted:,} inserted, {self.updated:,} updated{back}, {self.unchanged:,} unchanged, "
+            f"{self.discontinued:,} discontinued{new}"
+        )
 
-async def prepare(connection: Any) -> None:
-    """Wait for the turn of this import and make the staging table; both last for the transaction."""
-    await connection.execute(_LOCK)
-    await connection.execute(_CREATE_STAGING)
+    def notes(self) -> list[str]:
+        """What a person should know beside the counts."""
+        found = []
+        if self.kept_missing:
+            found.append("No product was discontinued for being missing: a rejected row without a SKU may be about it.")
+        if self.missing:
+            found.append(f"{self.missing:,} discontinued products are not in the file; --partial would have kept them.")
+        return found
 
 
 async def stage(connection: Any, products: Iterable[tuple[int, ImportedProduct]]) -> None:
-    """Copy products with their row numbers into the staging table, as they come."""
+    """Copy products with their row numbers into the staging table, which lasts for the transaction."""
+    await connection.execute(_CREATE_STAGING)
     await connection.copy_records_to_table(
         "staged_products",
         schema_name="pg_temp",

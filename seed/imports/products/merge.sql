@@ -1,7 +1,3 @@
--- name: lock_imports
--- One import at a time: categories are shared by all stores. The end of the transaction releases it.
-select pg_advisory_xact_lock(hashtext('retail product import'));
-
 -- name: create_staging
 -- The products of the file, in the types of retail.products, and what is found out about them.
 create temporary table staged_products (

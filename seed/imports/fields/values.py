@@ -12,8 +12,8 @@ from typing import Final
 
 from pydantic_core import PydanticCustomError
 
-from seed.imports.json_text import DECODER, RepeatedKeys
-from seed.imports.texts import clean, fault, shown, text
+from seed.imports.fields.texts import clean, fault, shown, text
+from seed.imports.reading.json_text import DECODER, RepeatedKeys
 
 MAX_LEVELS: Final = 6
 MAX_TAGS: Final = 50

@@ -2,40 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
 from typing import Annotated, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationInfo
 
-from seed.imports import values
-from seed.imports.figures import amount, measure, whole
-from seed.imports.texts import fault, text
+from seed.imports.fields import values
+from seed.imports.fields.figures import amount, measure, whole
+from seed.imports.fields.needs import needed, otherwise
+from seed.imports.fields.texts import text
+from seed.imports.fields.vocabulary import Vocabulary
 
 Text50 = Annotated[str | None, BeforeValidator(partial(text, limit=50))]
 Text100 = Annotated[str | None, BeforeValidator(partial(text, limit=100))]
+Rating = Annotated[Decimal, otherwise(partial(measure, largest=Decimal(5), step=Decimal("0.01")), Decimal(0))]
 Amount = Annotated[Decimal | None, BeforeValidator(amount)]
 
 
-def _needed(value: object) -> object:
-    if value is None:
-        raise fault("is empty", "Fill it in.")
-    return value
-
-
-def _or(read: Callable[[object], object], otherwise: object) -> BeforeValidator:
-    """Read a value, an empty one being the schema's default."""
-
-    def validate(value: object) -> object:
-        found = read(value)
-        return otherwise if found is None else found
-
-    return BeforeValidator(validate)
-
-
 def _price(value: object, info: ValidationInfo) -> object:
-    return _needed(amount(value, info))
+    return needed(amount(value, info))
 
 
 class ImportedProduct(BaseModel):
@@ -43,14 +29,14 @@ class ImportedProduct(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: Annotated[str, BeforeValidator(lambda value: _needed(text(value, 200)))]
-    sku: Annotated[str, BeforeValidator(lambda value: _needed(text(value, 50)))]
+    name: Annotated[str, BeforeValidator(lambda value: needed(text(value, 200)))]
+    sku: Annotated[str, BeforeValidator(lambda value: needed(text(value, 50)))]
     price: Annotated[Decimal, BeforeValidator(_price)]
     description: Annotated[str | None, BeforeValidator(partial(text, limit=10_000, trim=False))] = None
     categories: Annotated[tuple[str, ...] | None, BeforeValidator(values.levels)] = None
     stock_level: Annotated[int | None, BeforeValidator(whole)] = None
     brand: Text100 = None
-    tags: Annotated[tuple[str, ...], _or(values.tags, ())] = ()
+    tags: Annotated[tuple[str, ...], otherwise(values.tags, ())] = ()
     model: Text100 = None
     color: Text50 = None
     size: Text50 = None
@@ -59,19 +45,19 @@ class ImportedProduct(BaseModel):
     ] = None
     dimensions_cm: Text50 = None
     cost: Amount = None
-    minimum_stock: Annotated[int, _or(whole, 0)] = 0
-    maximum_stock: Annotated[int, _or(whole, 1000)] = 1000
-    reorder_point: Annotated[int, _or(whole, 10)] = 10
-    lead_time_days: Annotated[int, _or(whole, 7)] = 7
+    minimum_stock: Annotated[int, otherwise(whole, 0)] = 0
+    maximum_stock: Annotated[int, otherwise(whole, 1000)] = 1000
+    reorder_point: Annotated[int, otherwise(whole, 10)] = 10
+    lead_time_days: Annotated[int, otherwise(whole, 7)] = 7
     supplier_name: Text100 = None
     supplier_sku: Text50 = None
-    rating_average: Annotated[Decimal, _or(partial(measure, largest=Decimal(5), step=Decimal("0.01")), Decimal(0))] = (
-        Decimal(0)
-    )
-    rating_count: Annotated[int, _or(whole, 0)] = 0
-    is_featured: Annotated[bool, _or(values.truth, False)] = False
-    metadata: Annotated[str, _or(values.metadata, "{}")] = "{}"
-    discontinued: Annotated[bool, _or(values.truth, False)] = False
+    rating_average: Annotated[
+        Decimal, otherwise(partial(measure, largest=Decimal(5), step=Decimal("0.01")), Decimal(0))
+    ] = Decimal(0)
+    rating_count: Annotated[int, otherwise(whole, 0)] = 0
+    is_featured: Annotated[bool, otherwise(values.truth, False)] = False
+    metadata: Annotated[str, otherwise(values.metadata, "{}")] = "{}"
+    discontinued: Annotated[bool, otherwise(values.truth, False)] = False
 
 
 # Fields that one product table column takes as they are, in the order in which they are staged.
@@ -99,3 +85,18 @@ COLUMNS: Final = {
     "is_featured": "is_featured",
     "metadata": "metadata",
 }
+
+PRODUCTS: Final = Vocabulary.of(
+    ImportedProduct,
+    aliases={
+        "name": ("product_name", "title"),
+        "sku": ("product_sku",),
+        "price": ("unit_price",),
+        "description": ("product_description",),
+        "categories": ("category",),
+        "stock_level": ("stock", "quantity", "stock_quantity", "current_stock"),
+        "color": ("colour",),
+        "rating_average": ("rating",),
+        "rating_count": ("review_count",),
+    },
+)

@@ -1,4 +1,4 @@
-"""A row of a catalogue file as it stands there."""
+"""A row of a file as it stands there."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class SourceRow:
-    """What the file says of one product.
+    """What the file says of one record, or of one line of it.
 
     Attributes:
         number: Its place among the rows with data, from 1.

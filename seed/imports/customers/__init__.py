@@ -1,0 +1,1 @@
+"""Customers, recognised by their e-mail address."""

@@ -1,0 +1,115 @@
+"""The import of customers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Final
+
+from pydantic_core import PydanticCustomError
+
+from seed.imports.checking import Checker
+from seed.imports.customers.customer import CUSTOMERS, ImportedCustomer
+from seed.imports.faults import FieldRow
+from seed.imports.fields.contacts import email
+from seed.imports.fields.vocabulary import Vocabulary
+from seed.imports.kind import Faults
+from seed.imports.layouts import ForeignLayout
+from seed.imports.shopify.customers import SHOPIFY_CUSTOMERS
+from seed.imports.stores import Store
+from server.db.queries import QueryFile
+
+QUERIES = QueryFile("seed.imports.customers", "merge.sql")
+_CREATE_STAGING = QUERIES.statement("create_staging")
+_INDEX_STAGING = QUERIES.statement("index_staging")
+_COMPLETE = QUERIES.statement("complete_staging")
+_UPDATE = QUERIES.statement("update_customers")
+_INSERT = QUERIES.statement("insert_customers")
+_OUTCOME = QUERIES.statement("outcome")
+_RECORD = QUERIES.statement("record_import")
+_ANALYZE = QUERIES.statement("analyze_customers")
+
+# In the file and in the table by the same name, in the order in which they are staged.
+_COLUMNS: Final = tuple(ImportedCustomer.model_fields)
+
+
+@dataclass(frozen=True, slots=True)
+class MergedCustomers:
+    """What became of the customers."""
+
+    inserted: int
+    updated: int
+    unchanged: int
+
+    @property
+    def changed(self) -> int:
+        """Number of customers that are not as they were."""
+        return self.inserted + self.updated
+
+    def summary(self) -> str:
+        """The counts, for the end of the import."""
+        return f"{self.inserted:,} inserted, {self.updated:,} updated, {self.unchanged:,} unchanged"
+
+    def notes(self) -> list[str]:
+        """Nothing beside the counts."""
+        return []
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerImport:
+    """Customers, recognised by their e-mail address; those that the file does not name stay as they are.
+
+    Attributes:
+        missing_name: Stands for a first or last name that is empty; without it such a row is rejected.
+    """
+
+    noun: ClassVar[str] = "customers"
+    vocabulary: ClassVar[Vocabulary] = CUSTOMERS
+    foreign: ClassVar[tuple[ForeignLayout, ...]] = (SHOPIFY_CUSTOMERS,)
+
+    missing_name: str | None = None
+
+    @property
+    def context(self) -> dict[str, object]:
+        """What stands for an empty name."""
+        return {"missing_name": self.missing_name}
+
+    async def stage(self, connection: Any, store: Store, checker: Checker, rows: Iterable[FieldRow]) -> None:
+        """Copy the customers that are in order into a temporary table."""
+        await connection.execute(_CREATE_STAGING)
+        await connection.copy_records_to_table(
+            "staged_customers",
+            schema_name="pg_temp",
+            columns=("row_number", "given", *_COLUMNS),
+            records=(
+                (number, list(customer.model_fields_set), *(getattr(customer, column) for column in _COLUMNS))
+                for number, customer in checker.records(rows, ImportedCustomer, "email", _email)
+            ),
+        )
+        await connection.execute(_INDEX_STAGING)
+
+    async def unfit(self, connection: Any, store: Store, checker: Checker) -> Faults:
+        """None: a customer who is in order fits any store."""
+        return {}
+
+    async def merge(self, connection: Any, store: Store, checker: Checker) -> MergedCustomers:
+        """Bring the store's customers in step."""
+        await connection.execute(_COMPLETE, store.store_id)
+        await connection.execute(_UPDATE, store.store_id)
+        await connection.execute(_INSERT, store.store_id, store.time_zone)
+        merged = MergedCustomers(**await connection.fetchrow(_OUTCOME))
+        if merged.changed:
+            await connection.execute(_RECORD, store.store_id, json.dumps(asdict(merged)))
+        return merged
+
+    async def refresh_statistics(self, connection: Any) -> None:
+        """Tell the planner about the new rows."""
+        await connection.execute(_ANALYZE)
+
+
+def _email(values: dict[str, object]) -> str | None:
+    try:
+        return email(values.get("email"))
+    except PydanticCustomError:
+        return None

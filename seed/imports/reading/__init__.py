@@ -1,0 +1,1 @@
+"""Files as they stand: CSV, JSON and JSON lines become rows with numbers and lines."""

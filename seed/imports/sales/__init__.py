@@ -1,0 +1,1 @@
+"""Receipts with their lines, recognised by the receipt number."""

@@ -1,0 +1,211 @@
+-- name: resolve_products
+-- $1 store.
+update staged_lines l
+set product_id = p.product_id
+from retail.products p
+where p.store_id = $1 and p.sku = l.sku;
+
+-- name: resolve_customers
+-- $1 store.
+update staged_receipts r
+set customer_id = c.customer_id
+from retail.customers c
+where c.store_id = $1 and c.email = r.customer_email;
+
+-- name: resolve_receipts
+-- $1 store. A receipt that the store has is not new.
+update staged_receipts r
+set transaction_id = t.transaction_id, is_new = false
+from retail.sales_transactions t
+where t.store_id = $1 and t.receipt_number = r.receipt_number;
+
+-- name: unfit_receipts
+-- $1 store, $2 whether unknown customers are allowed, $3 numbers of receipts of which rows were rejected (text[]).
+-- Returns what is wrong with which row: kind of fault and what it is about.
+-- Texts of a known receipt are not compared: erasing a customer empties them. Nor is the customer who was erased.
+with line as (
+  select
+    l.receipt_number,
+    array_agg(
+      (l.product_id, l.direction, l.quantity, l.unit_price, l.discount_amount, l.tax_amount)::text
+      order by (l.product_id, l.direction, l.quantity, l.unit_price, l.discount_amount, l.tax_amount)::text
+    ) as lines
+  from staged_lines l
+  join staged_receipts r on r.receipt_number = l.receipt_number and not r.is_new
+  group by l.receipt_number
+),
+known_line as (
+  select
+    r.receipt_number,
+    array_agg(
+      (i.product_id, i.direction, i.quantity, i.unit_price, i.discount_amount, i.tax_amount)::text
+      order by (i.product_id, i.direction, i.quantity, i.unit_price, i.discount_amount, i.tax_amount)::text
+    ) as lines
+  from staged_receipts r
+  join retail.sales_transaction_items i on i.store_id = $1 and i.transaction_id = r.transaction_id
+  where not r.is_new
+  group by r.receipt_number
+),
+compared as (
+  select
+    r.receipt_number,
+    r.rows[1] as row_number,
+    array_to_string(array[
+      case when t.transaction_date <> r.transaction_date then 'transaction_date' end,
+      case when t.transaction_type <> r.transaction_type then 'transaction_type' end,
+      case
+        when t.customer_id is distinct from r.customer_id and c.erased_at is null
+          and not ($2::boolean and r.customer_id is null)
+        then 'customer_email'
+      end,
+      case when t.payment_method is distinct from r.payment_method then 'payment_method' end,
+      case when t.cashier_id is distinct from r.cashier_id then 'cashier_id' end,
+      case when t.register_id is distinct from r.register_id then 'register_id' end,
+      case when o.receipt_number is distinct from r.original_receipt then 'original_receipt' end,
+      case when k.lines is distinct from l.lines then 'lines' end
+    ], ', ') as fields
+  from staged_receipts r
+  join retail.sales_transactions t on t.store_id = $1 and t.transaction_id = r.transaction_id
+  left join retail.customers c on c.store_id = $1 and c.customer_id = t.customer_id
+  left join retail.sales_transactions o on o.store_id = $1 and o.transaction_id = t.original_transaction_id
+  left join line l on l.receipt_number = r.receipt_number
+  left join known_line k on k.receipt_number = r.receipt_number
+  where not r.is_new
+)
+select l.receipt_number, l.row_number, 'unknown_product' as fault, l.sku as about
+from staged_lines l
+where l.product_id is null
+union all
+select r.receipt_number, r.rows[1], 'unknown_customer', r.customer_email
+from staged_receipts r
+where r.is_new and r.customer_email is not null and r.customer_id is null and not $2
+union all
+select r.receipt_number, r.rows[1], 'scattered', null
+from staged_receipts r
+where r.receipt_number = any($3::text[])
+union all
+select c.receipt_number, c.row_number, 'differs', c.fields
+from compared c
+where c.fields <> ''
+order by row_number, fault, about;
+
+-- name: resolve_originals
+-- $1 store. Only a sale can be returned; it may be known or in the same file.
+update staged_receipts r
+set original_transaction_id = sale.transaction_id
+from (
+  select t.receipt_number, t.transaction_id
+  from retail.sales_transactions t
+  where t.store_id = $1 and t.transaction_type = 'sale'
+  union all
+  select n.receipt_number, n.transaction_id
+  from staged_receipts n
+  where n.is_new and n.transaction_type = 'sale'
+) sale
+where r.is_new and sale.receipt_number = r.original_receipt;
+
+-- name: unfit_originals
+-- $1 store. As unfit_receipts, about the sale that a return or an exchange names.
+select r.receipt_number, r.rows[1] as row_number, 'unknown_original' as fault, r.original_receipt as about
+from staged_receipts r
+where r.is_new and r.original_receipt is not null and r.original_transaction_id is null
+union all
+select r.receipt_number, r.rows[1], 'before_original', r.original_receipt
+from staged_receipts r
+left join retail.sales_transactions t on t.store_id = $1 and t.transaction_id = r.original_transaction_id
+left join staged_receipts n on n.transaction_id = r.original_transaction_id and n.is_new
+where r.is_new and r.transaction_date < coalesce(t.transaction_date, n.transaction_date)
+order by row_number, fault;
+
+-- name: match_returned_lines
+-- $1 store. The first returned line of a product goes with the first line that sold it, the largest ones first.
+with returned as (
+  select
+    l.item_id, r.original_transaction_id, l.product_id,
+    row_number() over (
+      partition by r.original_transaction_id, l.product_id order by l.quantity desc, l.place
+    ) as rank
+  from staged_lines l
+  join staged_receipts r on r.receipt_number = l.receipt_number and r.is_new
+  where l.direction = -1
+),
+sold as (
+  select
+    s.transaction_id, s.product_id, s.item_id,
+    row_number() over (partition by s.transaction_id, s.product_id order by s.quantity desc, s.item_id) as rank,
+    count(*) over (partition by s.transaction_id, s.product_id) as lines
+  from (
+    select i.transaction_id, i.product_id, i.item_id, i.quantity
+    from retail.sales_transaction_items i
+    where i.store_id = $1 and i.direction = 1
+      and i.transaction_id in (select r.original_transaction_id from returned r)
+    union all
+    select r.transaction_id, l.product_id, l.item_id, l.quantity
+    from staged_lines l
+    join staged_receipts r on r.receipt_number = l.receipt_number and r.is_new
+    where l.direction = 1 and r.transaction_type = 'sale'
+  ) s
+)
+update staged_lines l
+set original_item_id = s.item_id
+from returned r
+join sold s
+  on s.transaction_id = r.original_transaction_id and s.product_id = r.product_id
+  and s.rank = 1 + (r.rank - 1) % s.lines
+where l.item_id = r.item_id;
+
+-- name: unfit_returned_lines
+-- $1 store. As unfit_receipts, about lines that bring back what was not sold, or more of it than was sold and not
+-- yet brought back.
+with back as (
+  select l.receipt_number, l.row_number, l.sku, l.product_id, l.quantity, l.original_item_id, r.original_transaction_id
+  from staged_lines l
+  join staged_receipts r on r.receipt_number = l.receipt_number and r.is_new
+  where l.direction = -1
+),
+unit as (
+  -- Sold, by known and by new receipts.
+  select i.transaction_id, i.product_id, i.quantity
+  from retail.sales_transaction_items i
+  where i.store_id = $1 and i.direction = 1
+    and i.transaction_id in (select b.original_transaction_id from back b)
+  union all
+  select r.transaction_id, l.product_id, l.quantity
+  from staged_lines l
+  join staged_receipts r on r.receipt_number = l.receipt_number and r.is_new
+  where l.direction = 1 and r.transaction_type = 'sale'
+  union all
+  -- Brought back.
+  select t.original_transaction_id, i.product_id, -i.quantity
+  from retail.sales_transactions t
+  join retail.sales_transaction_items i on i.store_id = $1 and i.transaction_id = t.transaction_id and i.direction = -1
+  where t.store_id = $1 and t.original_transaction_id in (select b.original_transaction_id from back b)
+  union all
+  select b.original_transaction_id, b.product_id, -b.quantity
+  from back b
+),
+overdrawn as (
+  select u.transaction_id, u.product_id
+  from unit u
+  group by u.transaction_id, u.product_id
+  having sum(u.quantity) < 0
+)
+select b.receipt_number, b.row_number, 'never_sold' as fault, b.sku as about
+from back b
+where b.original_item_id is null
+union all
+select b.receipt_number, b.row_number, 'sold_fewer', b.sku
+from back b
+join overdrawn o on o.transaction_id = b.original_transaction_id and o.product_id = b.product_id
+where b.original_item_id is not null
+order by row_number, fault, about;
+
+-- name: take_out_receipts
+-- $1 receipt numbers (text[]). Returns the rows of each.
+delete from staged_receipts r
+where r.receipt_number = any($1::text[])
+returning r.receipt_number, r.rows;
+
+-- name: take_out_lines
+-- $1 receipt numbers (text[]).
+delete from staged_lines l where l.receipt_number = any($1::text[]);

@@ -1,0 +1,1 @@
+"""What Shopify exports, turned into our own fields."""

@@ -1,0 +1,178 @@
+"""Exports of Shopify: what becomes of products with variants, of customers, and of orders."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seed.errors import OptionError
+from seed.imports.customers.job import CustomerImport
+from seed.imports.errors import ImportFileError, RejectedRowsError
+from seed.imports.shopify.orders import shares
+from seed.imports.shopify.texts import plain
+from tests.imports.catalogues import counts, load, load_kind, rejects_of, write_json, write_text
+from tests.imports.receipts import lines, load_sales
+from tests.imports.shopify_files import CUSTOMERS, ORDERS, PRODUCTS, PRODUCTS_NOW
+from tests.support import Retailer
+
+
+async def open_shop(retailer: Retailer, directory: Path) -> None:
+    await load(retailer, write_text(directory, PRODUCTS))
+    await load_kind(retailer, write_text(directory, CUSTOMERS), CustomerImport())
+
+
+async def product(retailer: Retailer, sku: str) -> dict[str, Any]:
+    (found,) = await retailer.fetch(
+        "select p.*, t.names from retail.products p left join retail.category_tree t using (category_id)"
+        " where sku = $1",
+        sku,
+    )
+    return found
+
+
+async def test_each_variant_is_a_product(retailer: Retailer, tmp_path: Path) -> None:
+    report = await load(retailer, write_text(tmp_path, PRODUCTS))
+
+    assert counts(report) == (3, 0, 0, 0)
+    assert report.notices == {
+        "variants were sold beyond their stock, which was taken for 0": 1,
+        "rows with a further picture of a product were passed over": 1,
+    }
+    small, medium, mug = [await product(retailer, sku) for sku in ("WS-S", "WS-M", "MUG-1")]
+    assert small["product_name"] == "Work Shirt - S / Blue"
+    assert small["product_description"] == "Heavy cotton & linen.\nTwo pockets"
+    assert small["names"] == ["apparel & accessories", "clothing", "shirts"]
+    assert (small["brand"], small["size"], small["color"], small["tags"]) == (
+        "Ironside", "S", "Blue", ["work", "cotton"],
+    )  # fmt: skip
+    assert (small["price"], small["cost"], small["weight_kg"], small["current_stock"]) == (
+        Decimal("39.90"), Decimal("14.50"), Decimal("0.350"), 12,
+    )  # fmt: skip
+    assert json.loads(small["metadata"]) == {
+        "shopify_handle": "work-shirt",
+        "barcode": "4006381333931",
+        "options": {"Size": "S", "Color": "Blue"},
+    }
+    assert (medium["product_name"], medium["brand"], medium["current_stock"]) == ("Work Shirt - M / Red", "Ironside", 0)
+    assert (mug["product_name"], mug["names"], mug["is_active"]) == ("Mug", ["kitchen"], False)
+
+    assert counts(await load(retailer, write_text(tmp_path, PRODUCTS))) == (0, 0, 3, 0)
+    now = await load(retailer, write_text(tmp_path, PRODUCTS_NOW), partial=True)
+    assert counts(now) == (0, 1, 0, 0)
+    mug = await product(retailer, "MUG-1")
+    assert (mug["price"], mug["cost"], mug["weight_kg"], mug["current_stock"], mug["is_active"]) == (
+        Decimal("8.50"), Decimal("3.00"), Decimal("0.250"), 7, True,
+    )  # fmt: skip
+
+
+async def test_variant_without_a_sku_is_rejected_or_takes_another_column(retailer: Retailer, tmp_path: Path) -> None:
+    file = write_text(tmp_path, PRODUCTS.replace("'MUG-1", ""))
+    with pytest.raises(RejectedRowsError, match=r"Row 4 .*sku: is empty"):
+        await load(retailer, file)
+
+    mug = PRODUCTS.splitlines()[0] + "\n" + PRODUCTS.splitlines()[4].replace("'MUG-1", "")
+    await load(retailer, write_text(tmp_path, mug), mapping={"Handle": "sku"})
+    assert (await product(retailer, "mug"))["product_name"] == "Mug"
+
+
+async def test_customers_of_shopify(retailer: Retailer, tmp_path: Path) -> None:
+    await load_kind(retailer, write_text(tmp_path, CUSTOMERS), CustomerImport())
+
+    found = await retailer.fetch("select first_name, email, phone from retail.customers order by email")
+    assert [tuple(row.values()) for row in found] == [
+        ("Ann", "ann@example.com", "+12065550100"),
+        ("Bob", "bob@example.com", "206-555-0101"),
+    ]
+
+
+async def test_orders_become_receipts(retailer: Retailer, tmp_path: Path) -> None:
+    await open_shop(retailer, tmp_path)
+
+    report = await load_sales(retailer, write_text(tmp_path, ORDERS))
+
+    assert (report.merged.inserted, report.merged.lines) == (3, 4)
+    passed, refunded = report.notices.items()
+    assert passed[0].startswith("orders were refunded") and passed[1] == 1
+    assert refunded == ("orders that are not paid, or cancelled, were passed over", 2)
+    # Ten off 98.79 spread by amount, 7.11 tax by what is paid; prices of #1005 hold their tax.
+    d = Decimal
+    assert await lines(retailer) == [
+        ("#1001", 1, "WS-S", 2, d("39.90"), d("8.08"), d("5.74"), d("71.72"), None),
+        ("#1001", 1, "WS-M", 1, d("18.99"), d("1.92"), d("1.37"), d("17.07"), None),
+        ("#1002", 1, "MUG-1", 1, d("8.00"), d("1.00"), d("0.00"), d("7.00"), None),
+        ("#1005", 1, "MUG-1", 3, d("8.00"), d("0.00"), d("0.00"), d("24.00"), None),
+    ]
+    receipts = await retailer.fetch(
+        "select t.total_amount, c.email, t.payment_method, t.cashier_id, t.register_id, t.notes, t.metadata"
+        " from retail.sales_transactions t left join retail.customers c using (store_id, customer_id)"
+        " order by t.receipt_number"
+    )
+    assert [(str(row["total_amount"]), row["email"], row["payment_method"]) for row in receipts] == [
+        ("95.90", "ann@example.com", "credit_card"),
+        ("7.00", None, "digital_wallet"),
+        ("24.00", None, "cash"),
+    ]
+    assert [(row["cashier_id"], row["register_id"], row["notes"]) for row in receipts] == [
+        (None, "Downtown", "Ring twice"),
+        ("Kim", None, None),
+        (None, None, None),
+    ]
+    assert json.loads(receipts[0]["metadata"]) == {"payment_method": "Shopify Payments", "shipping": "5.00"}
+    assert json.loads(receipts[2]["metadata"])["tax_included"] == "4.00"
+    assert (await load_sales(retailer, write_text(tmp_path, ORDERS))).merged.unchanged == 3
+
+
+async def test_order_that_does_not_add_up_is_rejected(retailer: Retailer, tmp_path: Path) -> None:
+    await open_shop(retailer, tmp_path)
+    text = ORDERS.replace("7.11,100.90", "7.11,101.90").replace(",24.00,0.00,4.00,24.00,", ",23.00,0.00,4.00,23.00,")
+    text = text.replace("USD,7.00", "EUR,7.00")
+
+    with pytest.raises(RejectedRowsError):
+        await load_sales(retailer, write_text(tmp_path, text))
+
+    rejects = rejects_of(tmp_path / "catalogue.csv.rejected.csv")
+    assert [(reject["row"], reject["field"]) for reject in rejects] == [
+        ("1", "total"), ("2", ""), ("3", "currency"), ("6", "subtotal"),
+    ]  # fmt: skip
+    assert json.loads(rejects[0]["raw"])["Lineitem sku"] == "WS-S"
+
+
+async def test_format_is_what_the_operator_says(retailer: Retailer, tmp_path: Path) -> None:
+    with pytest.raises(ImportFileError, match="The file is JSON"):
+        await load(retailer, write_json(tmp_path, [{"sku": "A"}]), layout="shopify")
+    with pytest.raises(ImportFileError, match=r"The header lacks a column\. Name one: handle or url_handle"):
+        await load(retailer, write_text(tmp_path, "name,sku,price\nHammer,H-1,28\n"), layout="shopify")
+    with pytest.raises(ImportFileError, match="Name one: name or product_name or title"):
+        await load(retailer, write_text(tmp_path, "Handle,Variant SKU\na,b\n"), layout="own")
+    # Columns that Shopify has as well do not make a file one of its exports.
+    own = await load(retailer, write_text(tmp_path, "handle,title,sku,price\nx,Hammer,H-1,28\n"))
+    assert own.ignored == ["handle"]
+    with pytest.raises(OptionError, match="no format 'magento'"):
+        await load(retailer, write_text(tmp_path, PRODUCTS), layout="magento")
+
+
+@given(
+    st.integers(0, 10**7).map(lambda cents: Decimal(cents) / 100),
+    st.lists(st.integers(0, 10**7).map(lambda cents: Decimal(cents) / 100), min_size=1, max_size=20),
+)
+def test_shares_add_up_and_are_fair(amount: Decimal, weights: list[Decimal]) -> None:
+    parts = shares(amount, weights)
+
+    assert sum(parts) == amount
+    whole = sum(weights)
+    for part, weight in zip(parts, weights, strict=True):
+        assert part == part.quantize(Decimal("0.01"))
+        fair = amount * weight / whole if whole else amount / len(weights)
+        assert abs(part - fair) < Decimal("0.01")
+
+
+def test_descriptions_lose_their_tags() -> None:
+    assert plain("a &lt; b") == "a < b"
+    assert plain("5 > 3") == "5 > 3"
+    assert plain("<p>One</p>\n<p>Two<br>Three</p><script>x()</script>") == "One\nTwo\nThree"
