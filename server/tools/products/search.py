@@ -227,6 +227,7 @@ class Search:
         self, store: StoreScope, asked: QueryText | None, vector: Vector | None, *, must_know: Sequence[str] = ()
     ) -> list[_FoundRow]:
         """One page, at least one row; without products where the store does not know some of the words that it must."""
+        await store.db.plan_once()
         text, phrases, codes = (asked.text, asked.phrases, asked.codes) if asked else (None, (), ())
         return await store.db.all(
             SEARCH_PRODUCTS,
