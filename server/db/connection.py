@@ -88,14 +88,6 @@ class StoreConnection:
     def __init__(self, connection: Any) -> None:
         self._connection = connection
 
-    async def plan_once(self) -> None:
-        """For the rest of this transaction take plans that fit any arguments, made once per connection.
-
-        For statements that take longer to plan than to run and would be planned no better for the arguments.
-        """
-        with translated_errors("plan_once"):
-            await self._connection.execute("set local plan_cache_mode = force_generic_plan")
-
     async def all(self, query: Query[Row], *arguments: object) -> list[Row]:
         """Run a query and return every row as its model.
 

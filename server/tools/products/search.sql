@@ -9,7 +9,6 @@
 -- The page: $17 'name' | 'price_low_to_high' | 'price_high_to_low' | 'rating' | 'newest' | 'best_selling' or null (best
 -- match first, else name), $18 whether facets are counted, $19 limit, $20 offset (int).
 -- Always one row at least: without a hit its product columns are null.
--- No plan for particular arguments is better than another, so the caller has it planned once.
 --
 -- One exact pass over the products that pass the filters; no index over all stores is asked for neighbours, because it
 -- would answer before row level security filters. A product without a vector of this model still matches by its words.
@@ -338,5 +337,22 @@ cross join (
 ) found
 left join page on true
 left join retail.products p on p.product_id = page.product_id
-left join retail.category_tree category on category.category_id = p.category_id
+-- Up from ten categories; retail.category_tree would be made of all.
+left join lateral (
+  with recursive above as (
+    select c.parent_category_id, c.category_name, c.category_name as top_category_name, 1 as level
+    from retail.product_categories c
+    where c.category_id = p.category_id
+    union all
+    select c.parent_category_id, above.category_name, c.category_name, above.level + 1
+    from retail.product_categories c
+    join above on c.category_id = above.parent_category_id
+  )
+  select a.category_name, a.top_category_name, a.level from above a where a.parent_category_id is null
+) category on true
 order by page.is_exact desc, page.sort_number, page.sort_score desc, page.sort_name, page.product_id;
+
+-- name: plan_once
+-- For the rest of the transaction: a plan that fits any arguments, made once per connection. search_products takes
+-- longer to plan than to run in a small store, and is planned no better for particular arguments.
+set local plan_cache_mode = force_generic_plan;
