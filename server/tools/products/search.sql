@@ -76,7 +76,7 @@ nearest as materialized (
   select n.product_id, n.similarity
   from asked a
   cross join lateral retail.nearest_products($1, $2, 500) n
-  where a.by_index
+  where a.by_index and (select u.words is null from unknown u)
 ),
 -- The one source of similarities. "offset 0" makes it one pass over the vectors instead of a look-up per product.
 likeness as (
@@ -84,6 +84,7 @@ likeness as (
   from retail.product_embeddings e
   where $1 is not null
     and not (select a.by_index from asked a)
+    and (select u.words is null from unknown u)
     and e.embedding_model = $2
     and e.dimensions = vector_dims($1)
   union all
@@ -337,7 +338,7 @@ cross join (
 ) found
 left join page on true
 left join retail.products p on p.product_id = page.product_id
--- Up from ten categories; retail.category_tree would be made of all.
+-- From the categories of these rows upwards; retail.category_tree would be made of every category there is.
 left join lateral (
   with recursive above as (
     select c.parent_category_id, c.category_name, c.category_name as top_category_name, 1 as level
@@ -353,6 +354,6 @@ left join lateral (
 order by page.is_exact desc, page.sort_number, page.sort_score desc, page.sort_name, page.product_id;
 
 -- name: plan_once
--- For the rest of the transaction: a plan that fits any arguments, made once per connection. search_products takes
--- longer to plan than to run in a small store, and is planned no better for particular arguments.
+-- For the rest of the transaction: a plan that fits any arguments, made once per connection. In a small store
+-- search_products takes about as long to plan as to run, and is planned no better for particular arguments.
 set local plan_cache_mode = force_generic_plan;
