@@ -72,7 +72,12 @@ class _FoundRow(Result):
         return ProductHit.model_validate(self.model_dump(include=set(ProductHit.model_fields)))
 
 
+class _Nothing(Result):
+    """No columns."""
+
+
 QUERIES = QueryFile("server.tools.products", "search.sql")
+PLAN_ONCE = QUERIES.query("plan_once", _Nothing)
 SEARCH_PRODUCTS = QUERIES.query("search_products", _FoundRow)
 
 Price = Annotated[Decimal | None, Field(ge=0, le=10_000_000, description="In the store's currency, before tax.")]
@@ -227,6 +232,7 @@ class Search:
         self, store: StoreScope, asked: QueryText | None, vector: Vector | None, *, must_know: Sequence[str] = ()
     ) -> list[_FoundRow]:
         """One page, at least one row; without products where the store does not know some of the words that it must."""
+        await store.db.all(PLAN_ONCE)
         text, phrases, codes = (asked.text, asked.phrases, asked.codes) if asked else (None, (), ())
         return await store.db.all(
             SEARCH_PRODUCTS,

@@ -37,8 +37,27 @@ asked as materialized (
       and $17::text is null
       and exists (
         select from retail.stores s where s.indexed_model = $2::text and s.indexed_dimensions = vector_dims($1)
-      ) as by_index
+      ) as by_index,
+    v.lacks_vectors,
+    case
+      when $4 is null then null
+      when $7 in ('hybrid', 'rrf') and ($1 is null or v.lacks_vectors) then 'keyword'
+      else $7
+    end as mode
   from plainto_tsquery('pg_catalog.english', retail.search_text($4)) t
+  cross join (
+    select
+      $1::vector is not null
+        -- Ordered, so that the first row of an index answers; without that all stores' rows are read.
+        and (
+          select e.product_id
+          from retail.product_embeddings e
+          where e.embedding_model = $2::text and e.dimensions = vector_dims($1)
+          order by e.product_id
+          limit 1
+        ) is null
+        and exists (select from retail.products p where p.is_active) as lacks_vectors
+  ) v
 ),
 words as materialized (
   select w.word, w.place, q.query
@@ -54,21 +73,22 @@ unknown as materialized (
   )
 ),
 nearest as materialized (
-  select n.store_id, n.product_id, n.similarity
+  select n.product_id, n.similarity
   from asked a
   cross join lateral retail.nearest_products($1, $2, 500) n
-  where a.by_index
+  where a.by_index and (select u.words is null from unknown u)
 ),
 -- The one source of similarities. "offset 0" makes it one pass over the vectors instead of a look-up per product.
 likeness as (
-  select e.store_id, e.product_id, 1 - (e.embedding <=> $1) as similarity
+  select e.product_id, 1 - (e.embedding <=> $1) as similarity
   from retail.product_embeddings e
   where $1 is not null
     and not (select a.by_index from asked a)
+    and (select u.words is null from unknown u)
     and e.embedding_model = $2
     and e.dimensions = vector_dims($1)
   union all
-  select n.store_id, n.product_id, n.similarity from nearest n
+  select n.product_id, n.similarity from nearest n
   offset 0
 ),
 sold as materialized (
@@ -78,11 +98,9 @@ sold as materialized (
   where $17 = 'best_selling' and t.transaction_date >= now() - interval '90 days'
   group by i.product_id
 ),
-scored as materialized (
+passing as (
   select
-    p.store_id,
     p.product_id,
-    l.similarity,
     -- 0 without a word in common.
     nullif(ts_rank('{0.1, 0.2, 0.4, 1.0}', p.search_document, a.words, 0), 0) as word_rank,
     coalesce(
@@ -98,10 +116,13 @@ scored as materialized (
       when 'newest' then -extract(epoch from p.created_at)
       when 'best_selling' then -coalesce(s.units, 0)
     end as sort_number,
-    case when $17 = 'name' or a.text is null then p.product_name end as sort_name
+    case when $17 = 'name' or a.text is null then p.product_name end as sort_name,
+    case when $18::boolean then p.brand end as brand,
+    case when $18 then p.category_id end as category_id,
+    case when $18 then p.price end as price,
+    case when $18 and p.rating_count > 0 then p.rating_average end as rating
   from retail.products p
   cross join asked a
-  left join likeness l on l.store_id = p.store_id and l.product_id = p.product_id
   left join sold s on s.product_id = p.product_id
   where p.is_active
     and (select u.words is null from unknown u)
@@ -127,30 +148,19 @@ scored as materialized (
         and (a.phrases is null or p.search_document @@ a.phrases)
       then true
     end
+  -- So that a row is narrow before it is joined.
+  offset 0
 ),
-basis as materialized (
-  select
-    count(s.product_id) as scored_products,
-    case
-      when $4 is null then null
-      when $7 in ('hybrid', 'rrf') and ($1 is null or v.lacks_vectors) then 'keyword'
-      else $7
-    end as mode,
-    v.lacks_vectors
+-- As a full join, which is never a nested loop, whatever the planner believes of tables that were not analyzed yet.
+scored as materialized (
+  select s.*
   from (
-    -- Whether vectors of this model exist is looked up only when none was met.
-    select
-      $1 is not null
-        and not exists (select from scored s where s.similarity is not null)
-        and exists (select from retail.products p where p.is_active)
-        and not exists (
-          select
-          from retail.product_embeddings e
-          where e.embedding_model = $2 and e.dimensions = vector_dims($1)
-        ) as lacks_vectors
-  ) v
-  left join scored s on true
-  group by v.lacks_vectors
+    select p.*, l.similarity
+    from passing p
+    full join likeness l on l.product_id = p.product_id
+    offset 0
+  ) s
+  where s.product_id is not null
 ),
 places as (
   select
@@ -188,21 +198,23 @@ reach as materialized (
 ),
 compared as (
   select
-    s.store_id,
     s.product_id,
     s.word_rank,
     words.score as word_score,
     s.is_exact,
     s.sort_number,
     s.sort_name,
+    s.brand,
+    s.category_id,
+    s.price,
+    s.rating,
     case
-      when s.similarity is null and (r.is_short or words.score >= r.word_score) then (
+      when s.similarity is null
+        and ((select r.is_short from reach r) or words.score >= (select r.word_score from reach r))
+      then (
         select 1 - (e.embedding <=> $1)
         from retail.product_embeddings e
-        where e.store_id = s.store_id
-          and e.embedding_model = $2
-          and e.product_id = s.product_id
-          and e.dimensions = vector_dims($1)
+        where e.embedding_model = $2 and e.product_id = s.product_id and e.dimensions = vector_dims($1)
       )
       else s.similarity
     end as similarity
@@ -210,109 +222,95 @@ compared as (
   -- ts_rank gives a word that stands once in the name 6/pi^2 and takes the mean over the words: 1 is all words in
   -- the name, however good or poor the other products are.
   cross join lateral (select case when s.word_rank is not null then least(s.word_rank * 1.6449341, 1.0) end as score) words
-  left join reach r on true
   offset 0
 ),
 matched as materialized (
-  select
-    s.store_id,
-    s.product_id,
-    s.similarity,
-    s.word_score,
-    s.is_exact,
-    score.score,
-    s.sort_number,
-    case when $17 is null then score.score end as sort_score,
-    s.sort_name
+  select s.*, score.score, case when $17 is null then score.score end as sort_score
   from compared s
-  cross join basis b
+  cross join asked a
   left join places on places.product_id = s.product_id
   cross join lateral (
     select
       case
-        when b.mode is null then null
+        when a.mode is null then null
         when s.is_exact then 1
-        when b.mode = 'semantic' then s.similarity
-        when b.mode = 'keyword' then s.word_score
-        when b.mode = 'rrf' then
+        when a.mode = 'semantic' then s.similarity
+        when a.mode = 'keyword' then s.word_score
+        when a.mode = 'rrf' then
           (case when s.similarity >= $3 then 30.5 / (60 + places.by_meaning) else 0 end)
           + (case when s.word_rank is not null then 30.5 / (60 + places.by_words) else 0 end)
         else 0.6 * coalesce(s.similarity, 0) + 0.4 * coalesce(s.word_score, 0)
       end as score
   ) score
   where case
-    when b.mode is null or s.is_exact then true
-    when b.mode = 'keyword' then s.word_rank is not null
-    when b.mode = 'semantic' then s.similarity >= $3
+    when a.mode is null or s.is_exact then true
+    when a.mode = 'keyword' then s.word_rank is not null
+    when a.mode = 'semantic' then s.similarity >= $3
     else s.word_rank is not null or s.similarity >= $3
   end
 ),
 page as (
-  select m.*, count(*) over () as total_matches
+  select m.*
   from matched m
   order by m.is_exact desc, m.sort_number, m.sort_score desc, m.sort_name, m.product_id
   limit $19::int
   offset $20::int
-),
-faceted as materialized (
-  select p.brand, c.category_name as category, p.price, case when p.rating_count > 0 then p.rating_average end as rating
-  from matched m
-  join retail.products p on p.store_id = m.store_id and p.product_id = m.product_id
-  left join retail.product_categories c on c.category_id = p.category_id
-  where $18::boolean
-),
-facets as (
-  select json_build_object(
-    'brands', (
-      select coalesce(json_agg(f), '[]')
-      from (
-        select f.brand as value, count(*) as products from faceted f where f.brand is not null
-        group by f.brand order by count(*) desc, f.brand limit 20
-      ) f
-    ),
-    'categories', (
-      select coalesce(json_agg(f), '[]')
-      from (
-        select f.category as value, count(*) as products from faceted f where f.category is not null
-        group by f.category order by count(*) desc, f.category limit 20
-      ) f
-    ),
-    -- Bands of 1, 2, 5, 10, 20, 50 and so on, which fit any currency.
-    'price_bands', (
-      select coalesce(json_agg(f order by f.min_price), '[]')
-      from (
-        select band.least::text as min_price, band.next::text as below_price, count(*) as products
-        from faceted f
-        cross join lateral (select case when f.price >= 1 then 10 ^ floor(log(f.price)) else 1 end as unit) u
-        cross join lateral (
-          select
-            case when f.price < 1 then 0 when f.price >= 5 * u.unit then 5 * u.unit
-              when f.price >= 2 * u.unit then 2 * u.unit else u.unit end::numeric(12, 0) as least,
-            case when f.price < 1 then 1 when f.price >= 5 * u.unit then 10 * u.unit
-              when f.price >= 2 * u.unit then 5 * u.unit else 2 * u.unit end::numeric(12, 0) as next
-        ) band
-        group by band.least, band.next
-      ) f
-    ),
-    'ratings', (
-      select coalesce(json_agg(f order by f.min_rating desc), '[]')
-      from (
-        select least.rating as min_rating, count(*) as products
-        from (values (4.5), (4.0), (3.0), (2.0)) least (rating)
-        join faceted f on f.rating >= least.rating
-        group by least.rating
-      ) f
-    )
-  ) as facets
-  where $18
 )
 select
-  b.mode as mode_used,
-  b.lacks_vectors,
+  a.mode as mode_used,
+  a.lacks_vectors,
   u.words as unknown_words,
-  coalesce(page.total_matches, 0) as total_matches,
-  b.scored_products - coalesce(page.total_matches, 0) as unrelated_products,
-  f.facets,
+  found.total_matches,
+  found.scored_products - found.total_matches as unrelated_products,
+  case
+    when $18 then json_build_object(
+      'brands', (
+        select coalesce(json_agg(f), '[]')
+        from (
+          select m.brand as value, count(*) as products from matched m where m.brand is not null
+          group by m.brand order by count(*) desc, m.brand limit 20
+        ) f
+      ),
+      'categories', (
+        select coalesce(json_agg(f), '[]')
+        from (
+          select c.category_name as value, sum(m.products)::bigint as products
+          from (select m.category_id, count(*) as products from matched m group by m.category_id) m
+          join retail.product_categories c on c.category_id = m.category_id
+          group by c.category_name order by sum(m.products) desc, c.category_name limit 20
+        ) f
+      ),
+      -- Bands of 1, 2, 5, 10, 20, 50 and so on, which fit any currency.
+      'price_bands', (
+        select coalesce(json_agg(f order by f.min_price), '[]')
+        from (
+          select bounds.at[m.band]::text as min_price, bounds.at[m.band + 1]::text as below_price, m.products
+          from (
+            select array_agg(b.bound order by b.bound) as at
+            from (
+              select 0::numeric(12, 0)
+              union all
+              select (step * 10::numeric ^ n)::numeric(12, 0)
+              from generate_series(0, 9) n
+              cross join unnest('{1,2,5}'::numeric[]) step
+            ) b (bound)
+          ) bounds
+          cross join lateral (
+            select width_bucket(m.price, bounds.at) as band, count(*) as products from matched m group by band
+          ) m
+        ) f
+      ),
+      'ratings', (
+        select coalesce(json_agg(f order by f.min_rating desc), '[]')
+        from (
+          select least.rating as min_rating, sum(m.products)::bigint as products
+          from (values (4.5), (4.0), (3.0), (2.0)) least (rating)
+          join (select m.rating, count(*) as products from matched m group by m.rating) m on m.rating >= least.rating
+          group by least.rating
+        ) f
+      )
+    )
+  end as facets,
   p.product_id,
   p.sku,
   p.product_name,
@@ -333,10 +331,29 @@ select
   case when $4 is not null then round(coalesce(page.word_score, 0)::numeric, 3) end as word_score,
   array(select w.word from words w where p.search_document @@ w.query order by w.place) as matched_words,
   page.is_exact as exact_match
-from basis b
+from asked a
 cross join unknown u
-left join facets f on true
+cross join (
+  select (select count(*) from scored) as scored_products, (select count(*) from matched) as total_matches
+) found
 left join page on true
-left join retail.products p on p.store_id = page.store_id and p.product_id = page.product_id
-left join retail.category_tree category on category.category_id = p.category_id
+left join retail.products p on p.product_id = page.product_id
+-- From the categories of these rows upwards; retail.category_tree would be made of every category there is.
+left join lateral (
+  with recursive above as (
+    select c.parent_category_id, c.category_name, c.category_name as top_category_name, 1 as level
+    from retail.product_categories c
+    where c.category_id = p.category_id
+    union all
+    select c.parent_category_id, above.category_name, c.category_name, above.level + 1
+    from retail.product_categories c
+    join above on c.category_id = above.parent_category_id
+  )
+  select a.category_name, a.top_category_name, a.level from above a where a.parent_category_id is null
+) category on true
 order by page.is_exact desc, page.sort_number, page.sort_score desc, page.sort_name, page.product_id;
+
+-- name: plan_once
+-- For the rest of the transaction: a plan that fits any arguments, made once per connection. In a small store
+-- search_products takes about as long to plan as to run, and is planned no better for particular arguments.
+set local plan_cache_mode = force_generic_plan;
