@@ -119,17 +119,17 @@ async def ask_analytics(
     async with admin_connection(retailer.admin_url) as connection:
         customer_id = await connection.fetchval(_A_CUSTOMER, STORE)
     a_customer = Question("best customer", "get_customer", None, {"customer_id": customer_id})
-    for question in (*_QUESTIONS, a_customer):
-        asked = dict(question.arguments)
-        if question.days is not None:
-            asked |= {"start_date": str(last - timedelta(days=question.days - 1)), "end_date": str(last)}
-        (statements,) = await record(retailer, token, question.tool, [asked])
-        # What an answer says is the tests' to check; a store of this size has one to each question.
-        case = Case(question.name, question.tool, [Call(asked, statements)], lambda answer: len(answer) > 1)
-        async with (
-            asyncpg_target(retailer, token, 1) as baseline,
-            http_target(unbounded(retailer), token, 1, directory) as server,
-        ):
+    async with (
+        asyncpg_target(retailer, token, 1) as baseline,
+        http_target(unbounded(retailer), token, 1, directory) as server,
+    ):
+        for question in (*_QUESTIONS, a_customer):
+            asked = dict(question.arguments)
+            if question.days is not None:
+                asked |= {"start_date": str(last - timedelta(days=question.days - 1)), "end_date": str(last)}
+            (statements,) = await record(retailer, token, question.tool, [asked])
+            # What an answer says is the tests' to check; a store of this size has one to each question.
+            case = Case(question.name, question.tool, [Call(asked, statements)], lambda answer: len(answer) > 1)
             for target in (baseline, server):
                 await warm_up(target, case, 1)
             rounds = []
@@ -137,7 +137,7 @@ async def ask_analytics(
                 tell(f"Round {number + 1} of {options.rounds}: {question.name}")
                 seconds = options.seconds_per_case / options.rounds
                 rounds.append((await measure(baseline, case, 1, seconds), await measure(server, case, 1, seconds)))
-        found.append(_figure(question.name, options.analytic_transactions, rounds))
+            found.append(_figure(question.name, options.analytic_transactions, rounds))
     return found
 
 
