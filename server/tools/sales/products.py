@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastmcp.dependencies import Depends
 from fastmcp.tools import tool
@@ -16,9 +15,10 @@ from server.store_scope import StoreScopes, store_scopes
 from server.toolkit.annotations import READ_ONLY, needs
 from server.toolkit.cursors import RankedPages
 from server.toolkit.params import Category, Cursor, EndDate, Limit, Period, StartDate, StoreId
-from server.toolkit.periods import months_later, previous_days, resolve_period
+from server.toolkit.periods import previous_days, resolve_period
 from server.toolkit.results import PeriodUsed
 from server.tools.sales.models import ProductRank, ProductRanking, RankBy, RankOrder
+from server.tools.sales.spans import spans_of
 
 
 class _RankedRow(ProductRank):
@@ -103,21 +103,13 @@ async def list_top_products(
     )
 
 
-def _spans(now: PeriodUsed, before: PeriodUsed) -> tuple[list[bool], list[str], list[date], list[date]]:
-    """Both periods as parallel lists of whole months, whose sums are kept, and of the days around them."""
-    spans = [(period is now, *span) for period in (now, before) for span in _parts(period.start_date, period.end_date)]
-    is_now, dimensions, first, last = zip(*spans, strict=True)
-    return list(is_now), list(dimensions), list(first), list(last)
-
-
-def _parts(first: date, last: date) -> list[tuple[str, date, date]]:
-    month = first if first.day == 1 else months_later(first.replace(day=1), 1)
-    next_month = (last + timedelta(days=1)).replace(day=1)
-    if month >= next_month:
-        return [("product", first, last)]
-    parts = [("product_month", month, next_month - timedelta(days=1))]
-    if first < month:
-        parts.append(("product", first, month - timedelta(days=1)))
-    if next_month <= last:
-        parts.append(("product", next_month, last))
-    return parts
+def _spans(now: PeriodUsed, before: PeriodUsed) -> tuple[list[Any], ...]:
+    """Both periods in spans, as parallel lists."""
+    spans = [(period is now, span) for period in (now, before) for span in spans_of(period.start_date, period.end_date)]
+    return (
+        [is_now for is_now, _ in spans],
+        ["product_month" if span.by_month else "product" for _, span in spans],
+        [span.first for _, span in spans],
+        [span.last for _, span in spans],
+        [span.sign for _, span in spans],
+    )
