@@ -1,4 +1,4 @@
-"""Writes what code and tests already say into README.md, sales.md and .env.example: python -m docs.generate [--check]."""
+"""Writes what code and tests say into README.md, sales.md and .env.example: python -m docs.generate [--check]."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ import pytest
 from fastmcp import Client
 from mcp import MCPError
 
+from docs.generate import ROOT
 from server.admin.connection import admin_connection
 from server.principal import Role
 from tests.evaluation.questions import ROWS, Question, at, questions, same
@@ -147,6 +148,17 @@ async def test_at_least_sixty_questions_need_every_tool_and_every_role(desk: Des
     assert {question.tool for question in answered} == offered
     assert {question.role for question in QUESTIONS} == {"manager", "support", "analyst", "auditor"}
     assert len([question for question in QUESTIONS if question.in_short]) == 10
+
+
+def test_what_is_written_about_the_file_is_true_of_it() -> None:
+    refused = sum(bool(question.refusal) for question in QUESTIONS)
+    written = {
+        "README.md": f"They are ten of the {len(QUESTIONS)} in",
+        "CHANGELOG.md": f"- {len(QUESTIONS)} questions in users' words",
+        "docs/evaluation.md": f"{len(QUESTIONS) - refused} have figures, {refused} must be refused",
+    }
+    for name, words in written.items():
+        assert words in (ROOT / name).read_text(encoding="utf-8"), name
 
 
 @pytest.mark.parametrize(
