@@ -1,10 +1,11 @@
-"""Writes what the code already says into README.md, sales.md and .env.example: python -m docs.generate [--check]."""
+"""Writes what code and tests say into README.md, sales.md and .env.example: python -m docs.generate [--check]."""
 
 from __future__ import annotations
 
 import json
 import re
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,6 +38,17 @@ def metric_table() -> str:
     """One row per metric of sales."""
     rows = ["| metric | unit | what it is |", "|---|---|---|"]
     rows += [f"| `{metric.name}` | {metric.unit} | {metric.definition} |" for metric in DEFINITIONS.values()]
+    return "\n".join(rows)
+
+
+def question_table() -> str:
+    """The questions of the evaluation file that have their answer in a sentence, with the answers that tests check."""
+    entries = tomllib.loads((ROOT / "tests/evaluation/questions.toml").read_text(encoding="utf-8"))["question"]
+    rows = ["| question | tool | answer |", "|---|---|---|"]
+    for entry in entries:
+        if "in_short" in entry:
+            told = entry["in_short"].format(*entry["answer"].values())
+            rows.append(f"| {entry['ask']} | `{entry['tool']}` | {told} |")
     return "\n".join(rows)
 
 
@@ -75,6 +87,7 @@ def main() -> None:
     """Write the files, or with --check fail when one is not up to date."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     readme = between_markers(readme, "tools", tool_table())
+    readme = between_markers(readme, "questions", question_table())
     readme = between_markers(readme, "settings", settings_table())
     sales = between_markers((ROOT / "docs/sales.md").read_text(encoding="utf-8"), "metrics", metric_table())
     generated = {ROOT / "README.md": readme, ROOT / "docs/sales.md": sales, ROOT / ".env.example": env_example()}

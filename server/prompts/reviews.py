@@ -33,7 +33,7 @@ def monthly_close(store_id: StoreName = None) -> str:
     """Figures of the last calendar month for the books and for head office."""
     store = {"store_id": store_id}
     month = {"period": "last_month"} | store
-    before, year_ago = month | {"compare_to": "previous_period"}, month | {"compare_to": "last_year"}
+    before, year_ago = month | {"compare_to": "previous_period"}, month | {"compare_to": "same_period_last_year"}
     return recipe(
         "Prepare the close of the last calendar month of the store.",
         [

@@ -75,7 +75,7 @@ def groups(
             second_key=key[1] if len(key) > 1 else None,
             label=", ".join(sums.labels[part] for part in key if part in sums.labels) or None,
             share_percent=share(sums.groups.get(key, _NOTHING), whole, first),
-            rank=None if is_ordered else rank[key],
+            rank=rank[key],
             rank_change=(
                 None if is_ordered or not is_compared or key not in rank_before else rank_before[key] - rank[key]
             ),

@@ -94,10 +94,10 @@ class SalesGroup(ComparedFigures):
     second_key: NameText | None = _if_any("The same of the second dimension.")
     label: NameText | None = _if_any("Name of the product, weekday or store in these keys.")
     share_percent: float | None = _if_any("Share of the total in the first metric, where it adds up.")
-    rank: int | None = _if_any(
-        "Place by the first metric, 1 is the most; not of dimensions with an order of their own."
+    rank: int = Field(
+        description="Place among all groups by the first metric, 1 is the most; equal ones share a place."
     )
-    rank_change: int | None = _if_any("Places gained since the comparison period; negative when lost.")
+    rank_change: int | None = _if_any("Places gained since the comparison period; negative when lost; not of time.")
 
 
 class SalesSummary(Answer):

@@ -280,10 +280,9 @@ def _rows(
         all_of_it = METRICS[metric](whole)
         if metric not in NOT_ADDITIVE and values[key] is not None and all_of_it:
             row["share_percent"] = percent(values[key] or Decimal(0), all_of_it)
-        if not is_ordered:
-            row["rank"] = _rank(values, key)
-            if is_compared and key in before:
-                row["rank_change"] = _rank(before, key) - row["rank"]
+        row["rank"] = _rank(values, key)
+        if not is_ordered and is_compared and key in before:
+            row["rank_change"] = _rank(before, key) - row["rank"]
         ordered = [part for part, dimension in zip(key, group_by, strict=True) if dimension in ORDERED]
         rows.append((ordered, _rank(values, key), row))
     return [row for _, _, row in sorted(rows, key=lambda place: place[:2])]
