@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import secrets
 import shutil
 import tempfile
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+import psutil
 import pytest
 from docker.errors import DockerException
 
@@ -22,6 +24,7 @@ from server.db.embedded import embedded_server
 
 IMAGE = "pgvector/pgvector:pg18"
 PASSWORD = "only-for-tests"
+_ROOM_BYTES = 6 << 30
 LOGINS = ("mcp_user", "mcp_auth", "mcp_audit", "mcp_embed", "mcp_sql")
 
 
@@ -109,12 +112,23 @@ def named_cluster(url: str) -> Cluster:
 @contextmanager
 def _embedded_cluster() -> Iterator[Cluster]:
     # Short, for the socket's path, and reachable for the server's own user when root runs the tests.
-    directory = Path(tempfile.mkdtemp(prefix="retail-test-"))
+    directory = Path(tempfile.mkdtemp(prefix="retail-test-", dir=_memory()))
     try:
         with embedded_server(directory) as server:
             yield Cluster(server.dsn("postgres", "postgres"), None)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def _memory() -> str | None:
+    """A file system in memory with room for the databases of a run; None where there is none.
+
+    Most tests have a database of their own, and making one is writing a thousand files.
+    """
+    directory = Path("/dev/shm")
+    if not os.access(directory, os.W_OK) or psutil.disk_usage(str(directory)).free < _ROOM_BYTES:
+        return None
+    return str(directory)
 
 
 def _docker_answers() -> bool:

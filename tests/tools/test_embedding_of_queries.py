@@ -54,7 +54,7 @@ async def test_a_changed_product_is_found_by_its_new_words_at_once(shop: Shop) -
     for mode, answered in found.items():
         assert answered["search_mode_used"] == mode
         assert answered["rows"][0]["sku"] == "A"
-        assert answered["rows"][0]["matched_words"] is True
+        assert answered["rows"][0]["matched_words"] == ["junction", "box"]
     assert old_words["rows"] == []
     assert (context["products_not_searchable_by_meaning"], context["products_searchable_by_older_texts"]) == (0, 1)
 

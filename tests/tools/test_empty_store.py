@@ -56,9 +56,17 @@ async def client(cluster: Cluster, template: str) -> AsyncIterator[Client[Any]]:
 
 async def test_every_tool_is_asked_here(client: Client[Any]) -> None:
     asked = {*ABSENT, *(tool for tool, _ in LISTS), "get_store_context", "compare_stores"}
-    asked |= {"list_categories", "get_products", "summarize_customers", "summarize_inventory"}
+    asked |= {"list_categories", "get_products", "summarize_customers", "summarize_inventory", "get_schema", "run_query"}
 
     assert asked == {tool.name for tool in await client.list_tools()}
+
+
+async def test_sql_finds_nothing(client: Client[Any]) -> None:
+    tables = (await answer(client, "get_schema"))["tables"]
+    found = await answer(client, "run_query", sql="select count(*) as receipts, sum(net_revenue) as net from sales")
+
+    assert tables
+    assert found["rows"] == [[0, None]]
 
 
 @pytest.mark.parametrize(("tool", "asked"), LISTS, ids=str)
