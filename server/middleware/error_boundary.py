@@ -70,7 +70,9 @@ def _describe(tool: str, error: ValidationError) -> str:
 def _describe_fault(fault: Any) -> str:
     if fault["type"] in ("unexpected_keyword_argument", "unexpected_positional_argument"):
         return "there is an argument that this tool does not have (see its input schema)"
-    name = ".".join(str(part) for part in fault["loc"])
+    # Below the argument's own name only positions are told: names there may be the caller's, as keys are.
+    argument, *below = fault["loc"]
+    name = ".".join([str(argument), *(str(part) for part in below if isinstance(part, int))])
     if fault["type"] in ("missing_argument", "missing"):
         return f"{name} is required"
     # Pydantic's texts name the constraint; the rejected value is a separate field, left out above. What a parser
