@@ -135,6 +135,9 @@ class AdHocDatabase(Database):
     def _options(self) -> dict[str, Any]:
         return {
             **super()._options(),
+            # The login has few connections for all servers together, and most of the time nobody asks.
+            "min_size": 0,
+            "max_inactive_connection_lifetime": 20.0,
             "connection_class": _Connection,
             "init": None,
             "reset": _forget_everything,

@@ -122,11 +122,25 @@ async def test_every_parameter_of_a_query_is_explained(source: str, query: Query
         assert re.search(rf"\${number}\b", comment), f"${number}"
 
 
+def tables_made_beside(file: QueryFile) -> list[str]:
+    """Temporary tables that another file of the same package makes, for all of them to work on."""
+    package = file.source.partition("/")[0]
+    return [
+        sql
+        for other in FILES
+        if other is not file and other.source.startswith(f"{package}/")
+        for sql in other.statements.values()
+        if "create temporary table" in sql
+    ]
+
+
 @pytest.mark.parametrize("file", [file for file in FILES if file.statements], ids=lambda file: file.source)
 async def test_an_operators_statements_fit_the_database(file: QueryFile, superuser: Any) -> None:
     transaction = superuser.transaction()
     await transaction.start()
     try:
+        for table in tables_made_beside(file):
+            await superuser.execute(table)
         for name, sql in file.statements.items():
             for statement in re.split(r";\s*$", sql, flags=re.MULTILINE):
                 if not statement.strip():

@@ -53,7 +53,7 @@ async def run(
 async def test_a_set_is_imported_searched_and_judged(cluster: Cluster, shop: Path, tmp_path: Path) -> None:
     results = await run(cluster, shop, tmp_path)
 
-    assert [run.mode for run in results.runs] == ["hybrid", "semantic", "keyword"]
+    assert [run.mode for run in results.runs] == ["hybrid", "semantic", "keyword", "rrf"]
     assert results.sets == [{"name": "shop", "asked": 3, "queries": 3, "products": 5, "rejected": 1}]
     for one in results.runs:
         by_query = one.qualities

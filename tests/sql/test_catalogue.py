@@ -200,7 +200,7 @@ async def test_every_tenant_table_is_guarded_by_the_one_policy(catalogue: Any) -
         """
     )
 
-    assert len(tables) == 8
+    assert len(tables) == 9
     unguarded = [row for row in tables if tuple(row)[1:] != (True, True, ["own_store"], [True])]
     assert unguarded == []
 
@@ -525,11 +525,11 @@ async def test_everything_has_a_comment(catalogue: Any, sql: str) -> None:
     assert await column(catalogue, sql) == []
 
 
-async def test_every_view_is_a_security_barrier_or_for_operators_or_of_shared_data(catalogue: Any) -> None:
+async def test_every_view_is_a_barrier_or_the_callers_or_for_operators_or_of_shared_data(catalogue: Any) -> None:
     plain = await column(
         catalogue,
         """select relname::text from pg_class where relnamespace = 'retail'::regnamespace and relkind = 'v'
-           and not coalesce(reloptions, '{}') @> '{security_barrier=true}'""",
+           and not coalesce(reloptions, '{}') && '{security_barrier=true,security_invoker=true}'""",
     )
 
     assert set(plain) == {"table_stats", "index_usage", "slow_queries", "category_tree", "vector_indexes"}

@@ -56,7 +56,14 @@ async def client(cluster: Cluster, template: str) -> AsyncIterator[Client[Any]]:
 
 async def test_every_tool_is_asked_here(client: Client[Any]) -> None:
     asked = {*ABSENT, *(tool for tool, _ in LISTS), "get_store_context", "compare_stores"}
-    asked |= {"list_categories", "get_products", "summarize_customers", "summarize_inventory", "get_schema", "run_query"}
+    asked |= {
+        "list_categories",
+        "get_products",
+        "summarize_customers",
+        "summarize_inventory",
+        "get_schema",
+        "run_query",
+    }
 
     assert asked == {tool.name for tool in await client.list_tools()}
 

@@ -83,7 +83,11 @@ async def test_no_answer_of_any_tool_has_a_personal_value_that_is_hidden_from_th
     neighbours: Neighbours, role: Role
 ) -> None:
     client = await neighbours.acting("seattle", role=role)
+    offered = {tool.name for tool in await client.list_tools()}
     for tool, asked in calls_about(neighbours.seattle):
+        if tool not in offered:
+            # tests/security/test_scopes.py: then it cannot be called either.
+            continue
         text = (await whole_text(client, tool, **asked)).lower()
 
         assert [value for value in HIDDEN[role] if value in text] == [], (tool, asked)
