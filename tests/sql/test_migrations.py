@@ -146,7 +146,7 @@ async def test_plain_psql_runs_every_file_twice(empty: Retailer) -> None:
         _, errors = await process.communicate()
         assert process.returncode == 0, errors.decode()
 
-    assert await empty.value("select count(*) from pg_policies where schemaname = 'retail'") == 8
+    assert await empty.value("select count(*) from pg_policies where schemaname = 'retail'") == 9
 
 
 async def test_second_run_of_every_file_changes_nothing_in_the_catalogue(empty: Retailer) -> None:

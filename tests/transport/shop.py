@@ -66,9 +66,9 @@ async def eventually(condition: Callable[[], Awaitable[Found]], seconds: float =
 
 @asynccontextmanager
 async def locked_receipts(retailer: Retailer) -> AsyncIterator[None]:
-    """Let every query on receipts wait while the block runs."""
+    """Let every query on receipts, and on their sums, wait while the block runs."""
     async with admin_connection(retailer.admin_url) as connection, connection.transaction():
-        await connection.execute("lock table retail.sales_transactions in access exclusive mode")
+        await connection.execute("lock table retail.sales_transactions, retail.daily_sales in access exclusive mode")
         yield
 
 
