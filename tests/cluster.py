@@ -114,6 +114,11 @@ def _embedded_cluster() -> Iterator[Cluster]:
     # Short, for the socket's path, and reachable for the server's own user when root runs the tests.
     directory = Path(tempfile.mkdtemp(prefix="retail-test-", dir=_memory()))
     try:
+        # Started once to be made: a run has more servers open at a time than the default has connections for.
+        with embedded_server(directory):
+            pass
+        with (directory / "postgres" / "postgresql.conf").open("a") as configuration:
+            configuration.write("max_connections = 400\n")
         with embedded_server(directory) as server:
             yield Cluster(server.dsn("postgres", "postgres"), None)
     finally:

@@ -41,7 +41,7 @@ async def test_both_eras_list_the_same_tools(http: Served, seattle: str) -> None
         async with http.client(seattle, mode=mode) as client:
             lists.append([tool.model_dump(mode="json") for tool in await client.list_tools()])
     assert lists[0] == lists[1]
-    assert len(lists[0]) == 11
+    assert len(lists[0]) == 19
 
 
 async def test_the_server_introduces_itself(http: Served, seattle: str) -> None:
@@ -228,7 +228,7 @@ async def test_no_session_is_kept(two_stores: Retailer, http: Served, seattle: s
         assert "mcp-session-id" not in hello.headers
         for served in (other, http, other):
             listed = await served.post("tools/list", era="legacy", authorization=authorization)
-            assert len(message(listed)["result"]["tools"]) == 11
+            assert len(message(listed)["result"]["tools"]) == 19
             called = await served.call("summarize_sales", era="legacy", authorization=authorization)
             assert structured(called)["store_id"] == "seattle"
 

@@ -138,7 +138,7 @@ async def test_standard_output_belongs_to_the_protocol(tmp_path: Path, two_store
     assert rest == b""
     assert code == 0
     assert replies[1]["result"]["serverInfo"]["name"] == "Zava Retail"
-    assert len(replies[2]["result"]["tools"]) == 11
+    assert len(replies[2]["result"]["tools"]) == 19
     assert replies[3]["result"]["structuredContent"]["store_id"] == "seattle"
     assert replies[4]["error"]["code"] == -32602
     assert replies[5]["result"]["isError"]
