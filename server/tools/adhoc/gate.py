@@ -100,7 +100,7 @@ class _Gate:
     def check(self) -> None:
         first = next((token for token in self._tokens if not token.is_mark("(")), _END)
         if not first.is_word(*QUERY_STARTS):
-            raise _refusal(max(first.at, 1), "only one query is taken, which begins with SELECT or WITH")
+            raise _refusal(max(first.at, 1), "one query is taken, which must begin with SELECT or WITH")
         depth = 0
         for number, token in enumerate(self._tokens):
             if self._in_array:
