@@ -32,6 +32,10 @@ _CLAIM = _QUERIES.statement("claim")
 _LET_GO = _QUERIES.statement("let_go")
 _BYPASSES = _QUERIES.statement("bypasses_policies")
 
+_WRONG_LOGIN = (
+    "This database login may not embed products. Use mcp_embed in RETAIL_EMBED_DATABASE_URL, or in "
+    "RETAIL_ADMIN_DATABASE_URL a superuser or the role that ran the migrations."
+)
 # Undefined function, schema.
 _OLD_SCHEMA = frozenset({"42883", "3F000"})
 # Beyond the longest statement that sql/0010 lets mcp_embed run.
@@ -179,6 +183,8 @@ async def vector_database(dsn: str) -> AsyncIterator[VectorDatabase]:
             await register_vector(connection)
         except ValueError:
             raise ConfigurationError("The database has no schema of ours yet. Run: python -m server migrate") from None
+        except asyncpg.InsufficientPrivilegeError:
+            raise ConfigurationError(_WRONG_LOGIN) from None
         yield VectorDatabase(connection)
     finally:
         await connection.close(timeout=5)
@@ -191,10 +197,7 @@ def _job_errors() -> Iterator[None]:
             yield
     except DatabaseError as error:
         if error.sqlstate == NO_CONTEXT:
-            raise ConfigurationError(
-                "This database login may not embed products. Use mcp_embed in RETAIL_EMBED_DATABASE_URL, or in "
-                "RETAIL_ADMIN_DATABASE_URL a superuser or the role that ran the migrations."
-            ) from None
+            raise ConfigurationError(_WRONG_LOGIN) from None
         if error.sqlstate in _OLD_SCHEMA:
             raise ConfigurationError("The database schema is not current. Run: python -m server migrate") from None
         raise
