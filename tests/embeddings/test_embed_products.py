@@ -295,7 +295,8 @@ async def test_role_that_sees_no_row_is_refused_instead_of_finding_nothing_to_do
     # Roles belong to the cluster, which other tests share.
     role = f"reader_{uuid4().hex}"
     await shop.execute(
-        f"create role {role}; grant usage on schema retail to {role}; grant retail_builtins to {role} with inherit true; "
+        f"create role {role}; grant usage on schema retail to {role}; "
+        f"grant retail_builtins to {role} with inherit true; "
         f"grant select, delete on all tables in schema retail to {role}"
     )
     separator = "&" if "?" in admin_dsn else "?"
