@@ -532,7 +532,7 @@ async def test_every_view_is_a_barrier_or_the_callers_or_for_operators_or_of_sha
            and not coalesce(reloptions, '{}') && '{security_barrier=true,security_invoker=true}'""",
     )
 
-    assert set(plain) == {"table_stats", "index_usage", "slow_queries", "category_tree", "vector_indexes"}
+    assert set(plain) == {"table_stats", "index_usage", "slow_queries", "vector_indexes"}
 
 
 @each_login
