@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, WithJsonSchema
 
 from server.toolkit.results import Answer, Currency, HasMore, Result
 from server.toolkit.untrusted import NameText, ShortText, UntrustedRows
 
 # Longer texts are for get_products; a table of them would fill the answer.
 _LONGEST_VALUE = 500
-Rows = Annotated[list[list[JsonValue]], UntrustedRows(_LONGEST_VALUE)]
+# Said in full: a schema without a keyword is taken for a mistake by clients that check.
+_KINDS = ("string", "number", "boolean", "null", "array", "object")
+Value = Annotated[JsonValue, WithJsonSchema({"anyOf": [{"type": kind} for kind in _KINDS]})]
+Rows = Annotated[list[list[Value]], UntrustedRows(_LONGEST_VALUE)]
 
 
 class QueryColumn(Result):
