@@ -23,8 +23,11 @@ from server.auth.bearer import bearer_auth
 from server.auth.identity_cache import IdentityCache
 from server.completions import complete
 from server.config import Settings
-from server.db.ad_hoc import AdHocDatabase
+from server.db.ad_hoc import SETTING, AdHocDatabase
 from server.db.pool import Database
+from server.db.pooling import Way, check_ways
+from server.db.replica import SETTING as REPLICA_SETTING
+from server.db.replica import Replica
 from server.db.startup_check import (
     check_isolation,
     check_schema_is_current,
@@ -40,6 +43,7 @@ from server.middleware.call_rate import CallRate
 from server.middleware.call_record import CallRecord
 from server.middleware.error_boundary import ErrorBoundary
 from server.middleware.identity import CallIdentity
+from server.middleware.primary_instead import PrimaryInstead
 from server.middleware.result_size import ResultSize
 from server.pictures import PICTURES
 from server.prompts import PROMPTS
@@ -52,6 +56,10 @@ Transport = Literal["http", "stdio"]
 # Look-ups are short and mostly answered from memory.
 _AUTH_POOL_SIZE = 2
 _HEADER_ANNOTATION = "x-mcp-header"
+# What a pooler in transaction mode would break.
+_WHY_TOKENS = "announcements of revoked tokens would not arrive"
+_WHY_SQL = "what a caller left in a session could not be removed before the next"
+_WHY_AUDIT = "the log's writer prepares statements"
 
 INSTRUCTIONS = """\
 Answers questions about a retailer's customers, sales, products and stock, for the stores that you may see; it changes
@@ -89,6 +97,7 @@ class Connections:
         context_key_file: File from which the server takes up a new one; None when it cannot change.
         embed_database_url: As mcp_embed, to keep embeddings up; None where another process does.
         sql_database_url: As mcp_sql, for SQL of callers; None where none is to run.
+        replica_database_url: As mcp_user on a standby, for the reads of tools; None where there is none.
     """
 
     database_url: str
@@ -98,6 +107,7 @@ class Connections:
     context_key_file: Path | None = None
     embed_database_url: str | None = None
     sql_database_url: str | None = None
+    replica_database_url: str | None = None
 
 
 @asynccontextmanager
@@ -123,6 +133,7 @@ async def build(
         pool_size=settings.pool_size,
         pool_timeout_seconds=settings.pool_timeout_seconds,
         query_timeout_seconds=settings.query_timeout_seconds,
+        statement_cache_size=settings.statement_cache_size,
     )
     identities = Database(
         connections.auth_database_url,
@@ -138,11 +149,19 @@ async def build(
             AsyncExitStack() as opened,
         ):
             authenticator = Authenticator(identities, cache)
+            for_tools = Way(connections.database_url, await database.backend())
+            for_tokens = Way(connections.auth_database_url, await identities.backend(), _WHY_TOKENS)
+            await check_ways(
+                database,
+                {"RETAIL_DATABASE_URL": for_tools, "RETAIL_AUTH_DATABASE_URL": for_tokens},
+                prepares=settings.statement_cache_size > 0,
+            )
             await check_schema_is_current(database)
             await check_isolation(database, signing_key.signer.kid)
-            await check_time_limits(database)
+            await check_time_limits(database, settings.query_timeout_seconds)
+            replica = await _opened_replica(opened, settings, connections, database)
             sql_database = await _opened_for_sql(opened, settings, connections, database)
-            call_log = await _opened_log(opened, connections.audit_database_url) if audited else None
+            call_log = await _opened_log(opened, connections, database) if audited else None
             if transport == "stdio":
                 stdio_token, auth = await _valid_stdio_token(settings, authenticator), None
             else:
@@ -157,6 +176,7 @@ async def build(
             async def shared(_: FastMCP[Any]) -> AsyncIterator[dict[str, Any]]:
                 yield {
                     "database": database,
+                    "replica": replica,
                     "sql_database": sql_database,
                     "signing_key": signing_key,
                     "authenticator": authenticator,
@@ -183,6 +203,7 @@ async def build(
                     CallIdentity(),
                     CallRate(limits.calls),
                     ResultSize(settings.max_result_bytes),
+                    *([PrimaryInstead(replica)] if replica else []),
                 ],
                 tools=functions,
                 on_duplicate="error",
@@ -207,6 +228,27 @@ async def build(
         await embedders.close()
 
 
+async def _opened_replica(
+    opened: AsyncExitStack, settings: Settings, connections: Connections, database: Database
+) -> Replica | None:
+    url = connections.replica_database_url
+    if url is None:
+        return None
+    standby = Database(
+        url,
+        setting=REPLICA_SETTING,
+        pool_size=settings.pool_size,
+        pool_timeout_seconds=settings.pool_timeout_seconds,
+        query_timeout_seconds=settings.query_timeout_seconds,
+        statement_cache_size=settings.statement_cache_size,
+        connected=False,
+    )
+    prepares = settings.statement_cache_size > 0
+    return await opened.enter_async_context(
+        Replica(database, standby, url, settings.replica_max_lag_seconds, prepares=prepares)
+    )
+
+
 async def _opened_for_sql(
     opened: AsyncExitStack, settings: Settings, connections: Connections, database: Database
 ) -> AdHocDatabase | None:
@@ -215,13 +257,18 @@ async def _opened_for_sql(
     sql_database = await opened.enter_async_context(
         AdHocDatabase(connections.sql_database_url, pool_timeout_seconds=settings.pool_timeout_seconds)
     )
+    way = Way(connections.sql_database_url, await sql_database.backend(), _WHY_SQL)
+    await check_ways(database, {SETTING: way})
     await check_sql_login(database, sql_database)
     return sql_database
 
 
-async def _opened_log(opened: AsyncExitStack, audit_database_url: str) -> CallLog:
-    await opened.enter_async_context(kept_up(audit_database_url))
-    return await opened.enter_async_context(CallLog(audit_database_url))
+async def _opened_log(opened: AsyncExitStack, connections: Connections, database: Database) -> CallLog:
+    call_log = await opened.enter_async_context(CallLog(connections.audit_database_url))
+    way = Way(connections.audit_database_url, call_log.backend, _WHY_AUDIT)
+    await check_ways(database, {"RETAIL_AUDIT_DATABASE_URL": way})
+    await opened.enter_async_context(kept_up(connections.audit_database_url))
+    return call_log
 
 
 async def _valid_stdio_token(settings: Settings, authenticator: Authenticator) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -30,6 +30,16 @@ _SSE_MESSAGES_PATH = "/messages/"
 # RFC 9728: behind it stands the path of what is protected.
 _METADATA_PATH = "/.well-known/oauth-protected-resource/"
 _RETRY_AFTER_SECONDS = 2
+_NO_LEGACY = JSONResponse(
+    {
+        "error": "not_offered",
+        "error_description": (
+            "HTTP+SSE keeps its sessions in one process and is off, as this server has several. Connect to "
+            f"{MCP_PATH} (streamable HTTP), or ask the operator for a server with RETAIL_WORKERS=1."
+        ),
+    },
+    status_code=404,
+)
 _SHUTDOWN_SECONDS = 10
 
 
@@ -41,10 +51,10 @@ class Edge:
 
     Args:
         streamable: Serves every path but those of `legacy`.
-        legacy: Serves HTTP+SSE.
+        legacy: Serves HTTP+SSE; None where a session's requests would not all come to this process.
     """
 
-    def __init__(self, streamable: StarletteWithLifespan, legacy: StarletteWithLifespan) -> None:
+    def __init__(self, streamable: StarletteWithLifespan, legacy: StarletteWithLifespan | None) -> None:
         self._streamable = streamable
         self._legacy = legacy
         self._refusals = HttpRefusals()
@@ -54,7 +64,9 @@ class Edge:
     @asynccontextmanager
     async def running(self, _: object = None) -> AsyncIterator[None]:
         """Both transports, started."""
-        async with self._streamable.lifespan(self._streamable), self._legacy.lifespan(self._legacy):
+        async with AsyncExitStack() as opened:
+            for app in filter(None, (self._streamable, self._legacy)):
+                await opened.enter_async_context(app.lifespan(app))
             yield
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -67,7 +79,7 @@ class Edge:
         legacy = path.startswith((SSE_PATH, _SSE_MESSAGES_PATH)) or (
             path.startswith(_METADATA_PATH) and path.endswith(SSE_PATH)
         )
-        app = self._legacy if legacy else self._streamable
+        app = (self._legacy or _NO_LEGACY) if legacy else self._streamable
         # Starlette raises again what `answer_failure` has answered.
         with suppress(UnavailableError, UnknownIdentityError):
             await app(scope, receive, self._refusals.counting(send))
@@ -115,7 +127,8 @@ def http_app(server: FastMCP[Any], settings: Settings) -> Edge:
 
     Streamable HTTP is stateless, so that any process can answer any request; not JSON-only, because
     only a stream lets the disconnect of a client cancel its query. HTTP+SSE, which the specification
-    has deprecated, keeps its session in the process: run one, or route by client address.
+    has deprecated, keeps its session in the process: of several workers none offers it, and several servers
+    need a balancer that routes by client address.
     """
     # The same for both transports.
     limits = Limits.of(settings)
@@ -130,8 +143,8 @@ def http_app(server: FastMCP[Any], settings: Settings) -> Edge:
         guard["allowed_hosts"].append(public.netloc)
         guard["allowed_origins"].append(f"{public.scheme}://{public.netloc}")
     streamable = server.http_app(path=MCP_PATH, stateless_http=True, json_response=False, **guard)
-    legacy = server.http_app(path=SSE_PATH, transport="sse", **guard)
-    for app in (streamable, legacy):
+    legacy = server.http_app(path=SSE_PATH, transport="sse", **guard) if settings.workers == 1 else None
+    for app in filter(None, (streamable, legacy)):
         app.add_exception_handler(Exception, answer_failure)
     return Edge(streamable, legacy)
 

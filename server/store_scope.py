@@ -11,6 +11,8 @@ trips: begin, context, query, commit.
             rows = await store.db.all(QUERY, ...)
 
 does the same for several stores, one after the other in one transaction: at any moment one store is open.
+
+With a replica, the reads of a tool go there; who may enter, and as what, the primary says each time.
 """
 
 from __future__ import annotations
@@ -30,7 +32,8 @@ from server.context_token import ContextSigner
 from server.db.connection import NO_CONTEXT, ROLE_MAY_NOT_RUN_SQL, StoreConnection
 from server.db.pool import Database
 from server.db.queries import Query, QueryFile
-from server.errors import DatabaseError, InvalidInputError, NotAllowedError, NotFoundError
+from server.db.replica import Replica
+from server.errors import DatabaseError, InvalidInputError, NotAllowedError, NotFoundError, ReplicaBehindError
 from server.limits import Limits
 from server.principal import Principal, Role
 
@@ -77,6 +80,7 @@ class StoreScopes:
         default_store: Store to enter when a call names none and the principal has several.
         limits: What bounds how many calls are inside at a time; without them nothing does.
         set_context: Query that enters a store under the login of that pool.
+        replica: Where a tool's reads go while it is near enough.
     """
 
     def __init__(
@@ -87,8 +91,10 @@ class StoreScopes:
         default_store: str | None = None,
         limits: Limits | None = None,
         set_context: Query[EnteredStore] = SET_STORE_CONTEXT,
+        replica: Replica | None = None,
     ) -> None:
         self._set_context = set_context
+        self._replica = replica
         self._database = database
         self._signer = signer
         self.principal = principal
@@ -133,7 +139,8 @@ class StoreScopes:
             BusyError, DatabaseUnavailableError: See `Database.transaction`.
         """
         chosen = self.choose(store_id)
-        async with self._place_in(chosen), self._database.transaction(write=write) as connection:
+        database = self._database if write else self._for_reading()
+        async with self._place_in(chosen), database.transaction(write=write) as connection:
             store = await self._entered(connection, chosen)
             with self._metered():
                 yield store
@@ -169,7 +176,7 @@ class StoreScopes:
         Args:
             store_ids: What `choose_several` gave.
         """
-        async with self._place_in(*store_ids), self._database.transaction() as connection:
+        async with self._place_in(*store_ids), self._for_reading().transaction() as connection:
 
             async def each() -> AsyncIterator[StoreScope]:
                 for store_id in store_ids:
@@ -183,8 +190,12 @@ class StoreScopes:
         token = self._signer.sign(
             self.principal.principal_id, store_id, credential=self.principal.credential, masked=self.principal.masked
         )
+        call = current_call.get(None)
         try:
-            entered = await connection.one(self._set_context, token)
+            if call is not None and call.reads_replica:
+                entered = await self._entered_on_replica(connection, token)
+            else:
+                entered = await connection.one(self._set_context, token)
         except DatabaseError as error:
             if error.sqlstate == ROLE_MAY_NOT_RUN_SQL:
                 raise _not_allowed(store_id, "the one you have") from None
@@ -193,13 +204,38 @@ class StoreScopes:
             # What is remembered of the principal may be older than what the database has just said.
             others = [access.store_id for access in self.principal.stores if access.store_id != store_id]
             raise NotFoundError(f"No such store among yours. Your stores: {', '.join(others) or 'none'}.") from None
-        if call := current_call.get(None):
+        if call is not None:
             call.store_id, call.role = entered.store_id, entered.role
             call.entered[entered.store_id] = entered.role
             # The tool was let through for a role in one of the stores; this store's role decides.
             if call.needs not in self.principal.scopes_as(entered.role):
                 raise _not_allowed(entered.store_id, entered.role)
         return StoreScope(connection, **dict(entered))
+
+    def _for_reading(self) -> Database:
+        """Where the reads of the call in progress go; outside of a tool nobody would ask the primary instead."""
+        call, replica = current_call.get(None), self._replica
+        if call is None or replica is None or not (call.may_read_replica and replica.is_usable):
+            return self._database
+        call.reads_replica = True
+        return replica.database
+
+    async def _entered_on_replica(self, connection: StoreConnection, token: str) -> EnteredStore:
+        """Set the context on a replica as the primary sets it now; raises like the query there.
+
+        Raises:
+            ReplicaBehindError: The replica would let somebody else in, or in another role.
+        """
+        (allowed,) = await self._database.fetch(self._set_context, token)
+        try:
+            entered = await connection.one(self._set_context, token)
+        except DatabaseError as error:
+            if error.sqlstate != NO_CONTEXT:
+                raise
+            raise ReplicaBehindError from None
+        if entered.role != allowed.role:
+            raise ReplicaBehindError
+        return entered
 
     def _place_in(self, *store_ids: str) -> AbstractAsyncContextManager[None]:
         if self._limits is None:
@@ -220,7 +256,13 @@ def _not_allowed(store_id: str, role: str) -> NotAllowedError:
     )
 
 
-def scopes_on(principal: Principal, context: Context, database: str, set_context: Query[EnteredStore]) -> StoreScopes:
+def scopes_on(
+    principal: Principal,
+    context: Context,
+    database: str,
+    set_context: Query[EnteredStore],
+    replica: Replica | None = None,
+) -> StoreScopes:
     """A principal's way into its stores within a request, under the login of one of the server's pools."""
     server = context.lifespan_context
     # No request, no header: the setting is for stdio, where one person configures both.
@@ -232,12 +274,13 @@ def scopes_on(principal: Principal, context: Context, database: str, set_context
         header or server["default_store"],
         server["limits"],
         set_context,
+        replica,
     )
 
 
 def scopes_of(principal: Principal, context: Context) -> StoreScopes:
     """The same under the login of the tools."""
-    return scopes_on(principal, context, "database", SET_STORE_CONTEXT)
+    return scopes_on(principal, context, "database", SET_STORE_CONTEXT, context.lifespan_context["replica"])
 
 
 def store_scopes(context: Context = CurrentContext()) -> StoreScopes:

@@ -103,6 +103,12 @@ class CallLog:
         if cancelled is not None:
             raise cancelled
 
+    @property
+    def backend(self) -> int:
+        """Process of the session that entries are written in, as the connection was told of it."""
+        process: int = self._connection.get_server_pid()
+        return process
+
     def admit(self) -> None:
         """Set room aside for the entry of a call that begins; `leave` gives it back, for `append` to take.
 

@@ -9,28 +9,39 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import ExitStack
-from typing import Any
+from functools import partial
+from typing import Annotated, Any
 
 import uvloop
+from cyclopts import Parameter
+from cyclopts.validators import Number
 from fastmcp.client.transports import StreamableHttpTransport
 from fastmcp.server import create_proxy
 from fastmcp.server.providers.proxy import ProxyClient
 
 from server.app import Connections, build
-from server.config import Settings, load_settings
+from server.cli.running import tell
+from server.config import MOST_WORKERS, Settings, load_settings
 from server.demo import DemoToken, prepare_demo, print_welcome
 from server.deployment import Deployment, open_deployment
 from server.errors import ConfigurationError
 from server.http import MCP_PATH, HttpServer, http_app, listening_socket
+from server.workers import Workers, at_parents_end
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-def http() -> None:
-    """Serve streamable HTTP, by default from the embedded database with demo data."""
+def http(*, workers: Annotated[int | None, Parameter(validator=Number(gte=1, lte=MOST_WORKERS))] = None) -> None:
+    """Serve streamable HTTP, by default from the embedded database with demo data.
+
+    Args:
+        workers: Processes that answer on the port, instead of RETAIL_WORKERS. More than one offers no HTTP+SSE.
+    """
     settings = load_settings()
+    if workers is not None:
+        settings = settings.model_copy(update={"workers": workers})
     _configure_logging(settings)
     with listening_socket(settings) as listener, open_deployment(settings) as deployment:
         # uvicorn finishes its requests on SIGTERM and then raises the signal again; leaving by an exception
@@ -68,8 +79,35 @@ def bridge(url: str) -> None:
 
 async def _serve_http(settings: Settings, deployment: Deployment, listener: socket.socket) -> None:
     tokens = await prepare_demo(settings, deployment) if deployment.embedded else []
-    async with build(settings, connections_of(deployment), "http") as server:
-        runner = HttpServer(http_app(server, settings), settings, lambda: _announce(listener, tokens))
+    connections = connections_of(deployment)
+    announce = partial(_announce, listener, tokens)
+    if settings.workers == 1:
+        await _answer_http(settings, connections, listener, announce)
+    else:
+        work = partial(_work, settings, connections)
+        await Workers(settings.workers, work, listener, tell).run(announce)
+
+
+def _work(settings: Settings, connections: Connections, listener: socket.socket, on_ready: Callable[[], None]) -> None:
+    """What each of several processes does."""
+    _configure_logging(settings)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    _run(_answer_http(settings, connections, listener, on_ready))
+
+
+async def _answer_http(
+    settings: Settings, connections: Connections, listener: socket.socket, on_ready: Callable[[], None]
+) -> None:
+    def settle() -> None:
+        # What is here by now stays: the collector need not walk over it again and again, 80 ms each time, in which
+        # nobody is answered.
+        gc.collect()
+        gc.freeze()
+        on_ready()
+
+    async with build(settings, connections, "http") as server:
+        runner = HttpServer(http_app(server, settings), settings, settle)
+        at_parents_end(partial(setattr, runner, "should_exit", True))
         await runner.serve(sockets=[listener])
 
 
@@ -94,10 +132,6 @@ async def _serve_stdio(settings: Settings, deployment: Deployment, opened: ExitS
 
 
 def _announce(listener: socket.socket, tokens: list[DemoToken]) -> None:
-    # What is here by now stays: the collector need not walk over it again and again, 80 ms each time, in which
-    # nobody is answered.
-    gc.collect()
-    gc.freeze()
     host, port = listener.getsockname()[:2]
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}{MCP_PATH}"
     print_welcome(url, tokens)
@@ -133,6 +167,7 @@ def connections_of(deployment: Deployment) -> Connections:
         deployment.context_key_file,
         deployment.embed_database_url,
         deployment.sql_database_url,
+        deployment.replica_database_url,
     )
 
 

@@ -16,6 +16,8 @@ from server.db.queries import Query, Row
 from server.errors import BusyError, ConfigurationError
 
 CONNECT_TIMEOUT_SECONDS = 5.0
+# As many as the driver keeps by itself.
+STATEMENT_CACHE_SIZE = 100
 # sql/0010 gives a transaction of mcp_user the time of three statements, 30 s for 10 s each.
 _ROLE_STATEMENT_SECONDS = 10.0
 _STATEMENTS_PER_TRANSACTION = 3
@@ -58,6 +60,8 @@ class Database:
         pool_size: Largest number of connections.
         pool_timeout_seconds: How long a borrower waits for a free one.
         query_timeout_seconds: Time limit of one statement; left out, the login's own in sql/0010_roles.sql.
+        statement_cache_size: Prepared statements that a connection keeps; 0 for a pooler in transaction mode.
+        connected: Whether it must be there when the server starts.
     """
 
     connection_type = StoreConnection
@@ -70,12 +74,16 @@ class Database:
         pool_size: int = 8,
         pool_timeout_seconds: float = 5.0,
         query_timeout_seconds: float | None = None,
+        statement_cache_size: int = STATEMENT_CACHE_SIZE,
+        connected: bool = True,
     ) -> None:
         self._dsn = dsn
         self._setting = setting
         self._pool_size = pool_size
         self._pool_timeout = pool_timeout_seconds
         self._query_timeout = query_timeout_seconds
+        self._statement_cache_size = statement_cache_size
+        self._min_size = 1 if connected else 0
         self._pool: Any = None
 
     async def __aenter__(self) -> Self:
@@ -92,14 +100,19 @@ class Database:
     def _options(self) -> dict[str, Any]:
         """What the pool and its connections are made with."""
         return {
-            "min_size": 1,
+            "min_size": self._min_size,
             "max_size": self._pool_size,
             "timeout": CONNECT_TIMEOUT_SECONDS,
             # The server's limit ends the query; this one only covers a server that went silent.
             "command_timeout": _SILENCE_SECONDS if self._query_timeout is None else self._query_timeout + 2,
             "init": _register_types,
             "reset": _keep_session_state,
-            "server_settings": {"application_name": "retail-mcp", **_time_limits(self._query_timeout)},
+            "statement_cache_size": self._statement_cache_size,
+            "server_settings": {
+                "application_name": "retail-mcp",
+                # A session's settings are not a pooler's to pass on: there the login's own limits count.
+                **(_time_limits(self._query_timeout) if self._statement_cache_size else {}),
+            },
         }
 
     async def __aexit__(self, *exception: object) -> None:
@@ -135,6 +148,12 @@ class Database:
         """Run one query outside any store, for example to look a token up; raises like `transaction`."""
         async with self._borrowed() as connection:
             return await StoreConnection(connection).all(query, *arguments)
+
+    async def backend(self) -> int:
+        """Process of the session behind one of the connections, as that was told of it; raises like `transaction`."""
+        async with self._borrowed() as connection:
+            process: int = connection.get_server_pid()
+            return process
 
     @asynccontextmanager
     async def _borrowed(self) -> AsyncIterator[Any]:

@@ -1,0 +1,181 @@
+"""A hot standby that answers the reads of tools while it is near enough to the primary.
+
+Who may enter a store is the primary's to say, for every call (server/store_scope.py). This knows whether the standby
+can be asked at all: once a second it compares how far the two have come.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Self
+
+from pydantic import BaseModel
+
+from server.db.pool import Database
+from server.db.pooling import Way, check_ways
+from server.db.queries import QueryFile
+from server.errors import ConfigurationError, DatabaseUnavailableError, ReplicaBehindError, RetailError
+
+logger = logging.getLogger(__name__)
+
+SETTING = "RETAIL_REPLICA_DATABASE_URL"
+LOOK_SECONDS = 1.0
+# Positions of the primary that are remembered: enough to tell that a lag is above any that may be allowed.
+_POSITIONS = 4000
+
+
+class _Primary(BaseModel):
+    position: int
+    database_name: str
+    login: str
+    cluster_id: int
+
+
+class _Standby(BaseModel):
+    position: int | None
+    in_recovery: bool
+    database_name: str
+    login: str
+    cluster_id: int
+
+
+QUERIES = QueryFile("server.db", "replica.sql")
+PRIMARY_POSITION = QUERIES.query("primary_position", _Primary)
+REPLICA_POSITION = QUERIES.query("replica_position", _Standby)
+
+
+class Replica:
+    """The standby's pool, and whether it may be asked.
+
+    Args:
+        primary: The server's own pool.
+        database: The standby's, opened by this.
+        url: Where it leads.
+        most_lag_seconds: How far behind the standby may be and still be asked.
+        prepares: Whether the pool keeps prepared statements.
+        clock: Seconds that only grow.
+        sleep: Waits that many seconds.
+
+    Attributes:
+        lag_seconds: Age of the oldest change that the standby lacked when it was last looked at; None where it did
+            not answer.
+        fallbacks: Calls that the standby could not answer and the primary did.
+    """
+
+    def __init__(
+        self,
+        primary: Database,
+        database: Database,
+        url: str,
+        most_lag_seconds: float,
+        *,
+        prepares: bool,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._primary = primary
+        self.database = database
+        self._url = url
+        self._most_lag = most_lag_seconds
+        self._prepares = prepares
+        self._clock = clock
+        self._sleep = sleep
+        # When the primary was at a position that the standby had not reached yet.
+        self._ahead: deque[tuple[float, int]] = deque(maxlen=_POSITIONS)
+        self._task: asyncio.Task[None] | None = None
+        self._fault: str | None = "has not been looked at yet"
+        self.lag_seconds: float | None = None
+        self.fallbacks = 0
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether it answers, and is near enough."""
+        return self._fault is None
+
+    async def __aenter__(self) -> Self:
+        """Look at it once, and from then on every second; one that is down is no reason not to start.
+
+        Raises:
+            ConfigurationError: It is not a standby of this database under this login.
+        """
+        await self.database.__aenter__()
+        try:
+            self._found(await self._fault_of())
+        except BaseException:
+            await self.database.__aexit__()
+            raise
+        self._task = asyncio.create_task(self._watch())
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        assert self._task is not None
+        self._task.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._task
+        await self.database.__aexit__()
+
+    def failed(self, error: Exception) -> None:
+        """A call could not be answered there; after a lost connection none is tried before the next look."""
+        self.fallbacks += 1
+        if isinstance(error, DatabaseUnavailableError) and not isinstance(error, ReplicaBehindError):
+            self._found("dropped a connection")
+
+    async def _watch(self) -> None:
+        while True:
+            await self._sleep(LOOK_SECONDS)
+            try:
+                fault = await self._fault_of()
+            except ConfigurationError as error:
+                fault = f"cannot be used: {error}"
+            self._found(fault)
+
+    def _found(self, fault: str | None) -> None:
+        """Remember what is wrong, and tell the log when that changes in kind."""
+        before, self._fault = self._fault, fault
+        if fault is None and before is not None:
+            logger.info("Reads go to the replica")
+        elif fault is not None and (before is None or before.split()[:3] != fault.split()[:3]):
+            logger.warning("Reads go to the primary: the replica %s", fault)
+
+    async def _fault_of(self) -> str | None:
+        """What keeps the standby from being asked; None when nothing does."""
+        try:
+            (primary,) = await self._primary.fetch(PRIMARY_POSITION)
+        except RetailError:
+            # Without the primary nobody is let in, so that it does not matter.
+            return self._fault
+        self._ahead.append((self._clock(), primary.position))
+        try:
+            (standby,) = await self.database.fetch(REPLICA_POSITION)
+            self._check_kinship(primary, standby)
+            if self._fault is not None:
+                way = Way(self._url, await self.database.backend())
+                await check_ways(self.database, {SETTING: way}, prepares=self._prepares)
+        except ConfigurationError:
+            raise
+        except RetailError as error:
+            self.lag_seconds = None
+            return f"does not answer ({type(error).__name__})"
+        if not standby.in_recovery or standby.position is None:
+            return "is no standby any more, or never was"
+        while self._ahead and self._ahead[0][1] <= standby.position:
+            self._ahead.popleft()
+        self.lag_seconds = self._clock() - self._ahead[0][0] if self._ahead else 0.0
+        if self.lag_seconds > self._most_lag:
+            return f"is too far behind: {self.lag_seconds:.0f} s (RETAIL_REPLICA_MAX_LAG_SECONDS: {self._most_lag:g})"
+        return None
+
+    @staticmethod
+    def _check_kinship(primary: _Primary, standby: _Standby) -> None:
+        if (standby.cluster_id, standby.database_name) != (primary.cluster_id, primary.database_name):
+            raise ConfigurationError(f"{SETTING} names another database than RETAIL_DATABASE_URL, not a standby of it.")
+        if standby.login != primary.login:
+            # Its policies hold for the login that was checked on the primary, and not for each.
+            raise ConfigurationError(
+                f"{SETTING} logs in as {standby.login}. It must be the login of RETAIL_DATABASE_URL, {primary.login}."
+            )

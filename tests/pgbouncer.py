@@ -1,0 +1,151 @@
+"""PgBouncer in transaction mode before the cluster of a run: the way that mcp_user takes with --pgbouncer."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit, urlunsplit
+
+from tests.cluster import Cluster
+
+PROGRAM = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+"""Debian puts it where ordinary users do not look."""
+
+_LOGIN = "mcp_user"
+_PORTS: set[int] = set()
+_START_SECONDS = 30
+# Few sessions for many connections, so that they change hands all the time.
+_CONFIGURATION = """\
+[databases]
+* = {database}
+
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = {port}
+unix_socket_dir =
+auth_type = {auth}
+auth_file = {users}
+pool_mode = transaction
+default_pool_size = {sessions}
+max_client_conn = 400
+server_idle_timeout = 5
+ignore_startup_parameters = extra_float_digits
+"""
+
+
+@dataclass(frozen=True)
+class PooledCluster(Cluster):
+    """A cluster whose databases mcp_user reaches through a pooler.
+
+    Attributes:
+        port: Where that listens.
+    """
+
+    port: int = 0
+
+    def app_url(self, database: str) -> str:
+        """URL of a database for mcp_user."""
+        parts = urlsplit(super().app_url(database))
+        login = parts.netloc.rpartition("@")[0]
+        return urlunsplit(parts._replace(netloc=f"{login}@127.0.0.1:{self.port}", query=""))
+
+
+@contextmanager
+def pooled(cluster: Cluster, *, sessions: int = 4) -> Iterator[PooledCluster]:
+    """Put PgBouncer before a cluster.
+
+    Args:
+        cluster: What it leads to.
+        sessions: Most sessions of a database that it opens.
+    """
+    assert PROGRAM is not None
+    directory = Path(tempfile.mkdtemp(prefix="retail-pgbouncer-"))
+    try:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        (directory / "users").write_text(f'"{_LOGIN}" "{cluster.password or ""}"\n')
+        (directory / "ini").write_text(
+            _CONFIGURATION.format(
+                database=_database(cluster),
+                port=port,
+                auth="trust" if cluster.password is None else "plain",
+                users=directory / "users",
+                sessions=sessions,
+            )
+        )
+        user = _readable_by_its_user(directory)
+        if cluster.password is None:
+            _let_in(cluster, user)
+        command = [PROGRAM, "-q", *(("-u", user) if os.geteuid() == 0 else ()), str(directory / "ini")]
+        with (directory / "log").open("wb") as log:
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        try:
+            _wait_for(port, process, directory / "log")
+            _PORTS.add(port)
+            yield PooledCluster(cluster.url, cluster.password, port)
+        finally:
+            _PORTS.discard(port)
+            process.kill()
+            process.wait()
+    finally:
+        shutil.rmtree(directory)
+
+
+def is_pooled(url: str) -> bool:
+    """Whether a URL leads through a PgBouncer of this run."""
+    parts = urlsplit(url)
+    return parts.hostname == "127.0.0.1" and parts.port in _PORTS
+
+
+def _let_in(cluster: Cluster, user: str) -> None:
+    """Let PgBouncer's operating-system user log in as mcp_user on the embedded server."""
+    data = Path(parse_qs(urlsplit(cluster.url).query)["host"][0])
+    with (data / "pg_ident.conf").open("a") as file:
+        file.write(f"retail {user} {_LOGIN}\n")
+    os.kill(int((data / "postmaster.pid").read_text().split()[0]), signal.SIGHUP)
+
+
+def _user() -> str:
+    """Who runs it: root must not."""
+    return "nobody" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
+
+
+def _readable_by_its_user(directory: Path) -> str:
+    user = _user()
+    if os.geteuid() == 0:
+        shutil.chown(directory, user)
+        for file in directory.iterdir():
+            shutil.chown(file, user)
+    return user
+
+
+def _database(cluster: Cluster) -> str:
+    """Where the cluster is, as PgBouncer wants to be told."""
+    parts = urlsplit(cluster.url)
+    query = parse_qs(parts.query)
+    host, port = query.get("host", [parts.hostname])[0], query.get("port", [parts.port or 5432])[0]
+    return f"host={host} port={port}"
+
+
+def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.05)
+        else:
+            return
