@@ -4,6 +4,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
+# The isolation of stores once more, with PgBouncer in transaction mode between the tools and the database.
+THROUGH_POOLER := $(addprefix tests/,$(addsuffix .py,$(addprefix security/test_, \
+	tampering forgery_and_replay oracles oracles_of_tools chaos) sql/test_row_level_security tools/test_tenancy))
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-security test-protocol check format bench clean
@@ -25,7 +28,8 @@ test: $(INSTALLED)
 	$(BIN)/python -m pytest $(ARGS)
 
 test-security: $(INSTALLED)
-	$(BIN)/python -m pytest -m chaos tests/security $(ARGS)
+	$(BIN)/python -m pytest -m chaos tests/security tests/scaling $(ARGS)
+	$(BIN)/python -m pytest -m 'chaos or not chaos' --pgbouncer $(THROUGH_POOLER) $(ARGS)
 
 test-protocol: $(INSTALLED)
 	@command -v npx >/dev/null || \

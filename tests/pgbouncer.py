@@ -16,12 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
-from tests.cluster import Cluster
+from tests.cluster import LOGINS, Cluster
 
 PROGRAM = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 """Debian puts it where ordinary users do not look."""
 
-_LOGIN = "mcp_user"
 _PORTS: set[int] = set()
 _START_SECONDS = 30
 # Few sessions for many connections, so that they change hands all the time.
@@ -39,7 +38,7 @@ pool_mode = transaction
 default_pool_size = {sessions}
 max_client_conn = 400
 server_idle_timeout = 5
-ignore_startup_parameters = extra_float_digits
+ignore_startup_parameters = {ignored}
 """
 
 
@@ -61,12 +60,13 @@ class PooledCluster(Cluster):
 
 
 @contextmanager
-def pooled(cluster: Cluster, *, sessions: int = 4) -> Iterator[PooledCluster]:
+def pooled(cluster: Cluster, *, sessions: int = 4, ignored: str = "extra_float_digits") -> Iterator[PooledCluster]:
     """Put PgBouncer before a cluster.
 
     Args:
         cluster: What it leads to.
         sessions: Most sessions of a database that it opens.
+        ignored: Settings of a session that it takes and forgets; others it refuses.
     """
     assert PROGRAM is not None
     directory = Path(tempfile.mkdtemp(prefix="retail-pgbouncer-"))
@@ -74,7 +74,8 @@ def pooled(cluster: Cluster, *, sessions: int = 4) -> Iterator[PooledCluster]:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        (directory / "users").write_text(f'"{_LOGIN}" "{cluster.password or ""}"\n')
+        users = "".join(f'"{login}" "{cluster.password or ""}"\n' for login in LOGINS)
+        (directory / "users").write_text(users)
         (directory / "ini").write_text(
             _CONFIGURATION.format(
                 database=_database(cluster),
@@ -82,12 +83,16 @@ def pooled(cluster: Cluster, *, sessions: int = 4) -> Iterator[PooledCluster]:
                 auth="trust" if cluster.password is None else "plain",
                 users=directory / "users",
                 sessions=sessions,
+                ignored=ignored,
             )
         )
-        user = _readable_by_its_user(directory)
+        user = _run_as(cluster)
+        if os.geteuid() == 0:
+            for path in (directory, *directory.iterdir()):
+                shutil.chown(path, user)
         if cluster.password is None:
             _let_in(cluster, user)
-        command = [PROGRAM, "-q", *(("-u", user) if os.geteuid() == 0 else ()), str(directory / "ini")]
+        command = [PROGRAM, *(("-u", user) if os.geteuid() == 0 else ()), str(directory / "ini")]
         with (directory / "log").open("wb") as log:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
@@ -109,25 +114,23 @@ def is_pooled(url: str) -> bool:
 
 
 def _let_in(cluster: Cluster, user: str) -> None:
-    """Let PgBouncer's operating-system user log in as mcp_user on the embedded server."""
-    data = Path(parse_qs(urlsplit(cluster.url).query)["host"][0])
+    """Let PgBouncer's operating-system user log in as the server does, on the embedded database."""
+    data = _data(cluster)
     with (data / "pg_ident.conf").open("a") as file:
-        file.write(f"retail {user} {_LOGIN}\n")
+        file.writelines(f"retail {user} {login}\n" for login in LOGINS)
     os.kill(int((data / "postmaster.pid").read_text().split()[0]), signal.SIGHUP)
 
 
-def _user() -> str:
-    """Who runs it: root must not."""
-    return "nobody" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
+def _run_as(cluster: Cluster) -> str:
+    """The user that it runs under: not root, and one that reaches the socket of the embedded server."""
+    if os.geteuid() != 0:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    return "nobody" if cluster.password is not None else _data(cluster).owner()
 
 
-def _readable_by_its_user(directory: Path) -> str:
-    user = _user()
-    if os.geteuid() == 0:
-        shutil.chown(directory, user)
-        for file in directory.iterdir():
-            shutil.chown(file, user)
-    return user
+def _data(cluster: Cluster) -> Path:
+    """Directory of the embedded server."""
+    return Path(parse_qs(urlsplit(cluster.url).query)["host"][0])
 
 
 def _database(cluster: Cluster) -> str:

@@ -89,6 +89,11 @@ class Database:
     async def __aenter__(self) -> Self:
         try:
             self._pool = await asyncpg.create_pool(self._dsn, **self._options())
+        except asyncpg.ProtocolViolationError:
+            raise ConfigurationError(
+                f"{self._setting} leads through a connection pooler that takes no session's settings from the server. "
+                "Set RETAIL_STATEMENT_CACHE_SIZE=0, with which it sends none (docs/scaling.md)."
+            ) from None
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
             # The URL may hold a password and the driver's text may repeat the URL: name the kind only.
             raise ConfigurationError(
