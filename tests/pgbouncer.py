@@ -99,6 +99,7 @@ def pooled(cluster: Cluster, *, sessions: int = 4, ignored: str = "extra_float_d
             _wait_for(port, process, directory / "log")
             _PORTS.add(port)
             yield PooledCluster(cluster.url, cluster.password, port)
+            assert process.poll() is None, (directory / "log").read_text()[-2_000:]
         finally:
             _PORTS.discard(port)
             process.kill()

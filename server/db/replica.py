@@ -122,6 +122,7 @@ class Replica:
     def failed(self, error: Exception) -> None:
         """A call could not be answered there; after a lost connection none is tried before the next look."""
         self.fallbacks += 1
+        logger.info("A call that the replica could not answer goes to the primary (%s)", type(error).__name__)
         if isinstance(error, DatabaseUnavailableError) and not isinstance(error, ReplicaBehindError):
             self._found("dropped a connection")
 

@@ -7,11 +7,13 @@ import logging
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import asyncpg
 import pytest
 from fastmcp import Client
 
+from server import tools
 from server.admin.connection import admin_connection
 from server.admin.tokens import issue_token, revoke_token
 from server.errors import ConfigurationError
@@ -68,6 +70,33 @@ async def test_the_standby_answers_and_the_primary_decides_who_may_ask(followed:
             assert "No such store" in await refusal(client, "summarize_sales", store_id="redmond")
         finally:
             await followed.resume()
+
+
+async def test_the_standby_can_answer_every_tool(followed: Followed, caplog: pytest.LogCaptureFixture) -> None:
+    """None needs anything that a standby cannot do, as its call would then be run again on the primary."""
+    caplog.set_level(logging.INFO, "server.db.replica")
+    await followed.caught_up()
+    seattle = followed.world.seattle
+    arguments: dict[str, dict[str, Any]] = {
+        "get_customer": {"customer_id": str(seattle.customer_id)},
+        "get_products": {"products": ["SOLD"]},
+        "get_transaction": {"transaction": str(seattle.transaction_id)},
+        "list_similar_products": {"product": "SOLD"},
+        "run_query": {"sql": "select count(*) from sales"},
+        "search_customers": {"name": "Ada"},
+        "search_products": {"query": "product"},
+    }
+    called: set[str] = set()
+    for role in ("manager", "auditor"):
+        async with followed.retailer.client("seattle", role=role, **PATIENT) as client:
+            await followed.caught_up()
+            for name in {tool.name for tool in await client.list_tools()} - called:
+                result = await client.call_tool(name, arguments.get(name, {}), raise_on_error=False)
+                assert not result.is_error or "embedding" in str(result.content), (name, result.content)
+                called.add(name)
+    assert len(called) == len(tools.discover())
+    assert "Reads go to the replica" in caplog.text
+    assert "goes to the primary" not in caplog.text
 
 
 async def test_a_token_revoked_on_the_primary_is_refused_at_once(followed: Followed) -> None:
