@@ -14,10 +14,21 @@ from server.db.startup_check import check_sql_login
 from server.errors import ConfigurationError
 from tests.cluster import Cluster
 from tests.sql.acting import TwoStores, connected, query, rolled_back, temporary_login
+from tests.sql.test_catalogue import PERSONAL_COLUMNS
 from tests.support import Retailer
 
 ENTER = "select * from analytics.set_store_context($1)"
 VIEWS = ("stores", "customers", "products", "sales", "sale_items")
+# What the views are made of, whatever their columns are called.
+READ_COLUMNS = """
+    select distinct c.relname || '.' || a.attname as name
+    from pg_class v
+    join pg_rewrite r on r.ev_class = v.oid
+    join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid and d.refobjsubid > 0
+    join pg_class c on c.oid = d.refobjid and d.refclassid = 'pg_class'::regclass and c.oid <> v.oid
+    join pg_attribute a on a.attrelid = c.oid and a.attnum = d.refobjsubid
+    where v.relnamespace = 'analytics'::regnamespace and c.relname = any ($1)
+"""
 
 
 @pytest.fixture
@@ -34,6 +45,13 @@ async def test_views_show_the_entered_store_and_are_closed_without_one(two_store
             async with rolled_back(caller):
                 await caller.fetchrow(ENTER, two_stores.token("redmond", role=role))
                 assert {row[0] for row in await caller.fetch(f"select store_id from {view}")} == {"redmond"}
+
+
+async def test_no_view_is_made_of_a_personal_column(two_stores: TwoStores) -> None:
+    read = {row["name"] for row in await two_stores.retailer.fetch(READ_COLUMNS, list(PERSONAL_COLUMNS))}
+
+    assert {"customers.customer_id", "sales_transactions.payment_method"} <= read
+    assert read.isdisjoint(f"{table}.{column}" for table, columns in PERSONAL_COLUMNS.items() for column in columns)
 
 
 @pytest.mark.parametrize("role", ["support", "auditor"])
