@@ -84,6 +84,13 @@ async def test_nothing_else_is_open_to_it(caller: Any, sql: str) -> None:
         await caller.execute(sql)
 
 
+async def test_it_writes_nothing_even_where_a_grant_would_let_it(own_stores: TwoStores) -> None:
+    await own_stores.retailer.execute("grant create on schema analytics to mcp_sql")
+    async with connected(own_stores.retailer.login_url("mcp_sql"), statement_cache_size=0) as connection:
+        with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
+            await connection.execute("create table analytics.mine (x int)")
+
+
 async def test_nothing_of_a_session_reaches_the_next_borrower(own_stores: TwoStores) -> None:
     """Had the gate and the list of functions both failed: what such SQL can leave behind is gone."""
     retailer = own_stores.retailer
