@@ -8,12 +8,12 @@ from typing import Any
 import asyncpg
 import pytest
 
-from server.db.ad_hoc import AdHocDatabase
+from server.db.ad_hoc import AdHocConnection, AdHocDatabase
 from server.db.pool import Database
 from server.db.startup_check import check_sql_login
-from server.errors import ConfigurationError
+from server.errors import ConfigurationError, DatabaseUnavailableError, QueryTimeoutError
 from tests.cluster import Cluster
-from tests.sql.acting import TwoStores, connected, query, rolled_back, temporary_login
+from tests.sql.acting import TwoStores, connected, login_name, query, rolled_back, temporary_login
 from tests.sql.test_catalogue import PERSONAL_COLUMNS
 from tests.support import Retailer
 
@@ -110,6 +110,23 @@ async def test_nothing_of_a_session_reaches_the_next_borrower(own_stores: TwoSto
         assert await retailer.value(locks) == 0
 
 
+async def test_what_the_database_does_not_end_is_left_to_it(
+    two_stores: TwoStores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.db.ad_hoc._PATIENCE_SECONDS", 0.2)
+    endless = "select count(*) from generate_series(1, 10000) a, generate_series(1, 10000) b"
+    async with AdHocDatabase(two_stores.retailer.login_url("mcp_sql")) as database:
+        # The connection was closed, not waited for: the database's own limit is seconds away.
+        with pytest.raises(DatabaseUnavailableError):
+            async with database.transaction() as connection:
+                assert isinstance(connection, AdHocConnection)
+                with pytest.raises(QueryTimeoutError):
+                    await connection.table(endless, max_rows=1, max_columns=1)
+        async with database.transaction() as connection:
+            assert isinstance(connection, AdHocConnection)
+            assert (await connection.table("select 1 as one", max_rows=1, max_columns=1)).rows == [[1]]
+
+
 async def test_the_login_as_migrated_is_accepted(two_stores: TwoStores) -> None:
     async with (
         Database(two_stores.retailer.app_url, pool_size=1) as database,
@@ -132,6 +149,13 @@ async def test_another_login_is_refused(cluster: Cluster, own_stores: TwoStores,
         assert told in await refusal(retailer, url)
 
 
+async def test_a_login_without_limits_is_refused(cluster: Cluster, own_stores: TwoStores) -> None:
+    retailer = own_stores.retailer
+    async with temporary_login(cluster, retailer) as url:
+        await retailer.execute(f"revoke retail_builtins from {login_name(url)}")
+        assert "sets no statement_timeout" in await refusal(retailer, url, match="with alter role")
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [
@@ -145,8 +169,8 @@ async def test_a_login_with_a_grant_too_many_is_refused(own_stores: TwoStores, c
     assert told in await refusal(own_stores.retailer, own_stores.retailer.login_url("mcp_sql"))
 
 
-async def refusal(retailer: Retailer, url: str) -> str:
+async def refusal(retailer: Retailer, url: str, *, match: str = "RETAIL_SQL_DATABASE_URL") -> str:
     async with Database(retailer.app_url, pool_size=1) as database, AdHocDatabase(url) as sql_database:
-        with pytest.raises(ConfigurationError, match="RETAIL_SQL_DATABASE_URL") as refused:
+        with pytest.raises(ConfigurationError, match=match) as refused:
             await check_sql_login(database, sql_database)
     return str(refused.value)
