@@ -26,8 +26,7 @@ from server.config import Settings
 from server.db.ad_hoc import SETTING, AdHocDatabase
 from server.db.pool import Database
 from server.db.pooling import Way, check_ways
-from server.db.replica import SETTING as REPLICA_SETTING
-from server.db.replica import Replica
+from server.db.replica import Replica, opened_replica
 from server.db.startup_check import (
     check_isolation,
     check_schema_is_current,
@@ -232,21 +231,7 @@ async def _opened_replica(
     opened: AsyncExitStack, settings: Settings, connections: Connections, database: Database
 ) -> Replica | None:
     url = connections.replica_database_url
-    if url is None:
-        return None
-    standby = Database(
-        url,
-        setting=REPLICA_SETTING,
-        pool_size=settings.pool_size,
-        pool_timeout_seconds=settings.pool_timeout_seconds,
-        query_timeout_seconds=settings.query_timeout_seconds,
-        statement_cache_size=settings.statement_cache_size,
-        connected=False,
-    )
-    prepares = settings.statement_cache_size > 0
-    return await opened.enter_async_context(
-        Replica(database, standby, url, settings.replica_max_lag_seconds, prepares=prepares)
-    )
+    return None if url is None else await opened.enter_async_context(opened_replica(settings, url, database))
 
 
 async def _opened_for_sql(

@@ -30,7 +30,7 @@ Work = Callable[[socket, Callable[[], None]], None]
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _REFUSED = 2
 # Longer than a worker takes to finish its calls, to write the last entries of the audit log and to close its pools.
-_DRAIN_SECONDS = 30.0
+DRAIN_SECONDS = 30.0
 # Before a worker takes the place of one that died at its start: the first time, and at most.
 _FIRST_PAUSE_SECONDS, _LAST_PAUSE_SECONDS = 0.5, 10.0
 
@@ -45,13 +45,22 @@ class Workers:
         work: What each does; it is pickled.
         listener: The socket that they share.
         tell: Writes an error for the operator where its own process cannot start.
+        drain_seconds: How long one that is told to stop may take before it is killed.
     """
 
-    def __init__(self, count: int, work: Work, listener: socket, tell: Callable[[RetailError], None]) -> None:
+    def __init__(
+        self,
+        count: int,
+        work: Work,
+        listener: socket,
+        tell: Callable[[RetailError], None],
+        drain_seconds: float = DRAIN_SECONDS,
+    ) -> None:
         self._count = count
         self._work = work
         self._listener = listener
         self._tell = tell
+        self._drain_seconds = drain_seconds
         self._stop = asyncio.Event()
         self._running: set[SpawnProcess] = set()
 
@@ -119,9 +128,9 @@ class Workers:
     async def _drain(self, keepers: list[asyncio.Task[None]]) -> None:
         for process in self._running:
             process.terminate()
-        await asyncio.wait(keepers, timeout=_DRAIN_SECONDS)
+        await asyncio.wait(keepers, timeout=self._drain_seconds)
         for process in self._running:
-            logger.error("Worker %s did not finish in %g s and is killed", process.pid, _DRAIN_SECONDS)
+            logger.error("Worker %s did not finish in %g s and is killed", process.pid, self._drain_seconds)
             process.kill()
 
 

@@ -16,6 +16,7 @@ from typing import Self
 
 from pydantic import BaseModel
 
+from server.config import Settings
 from server.db.pool import Database
 from server.db.pooling import Way, check_ways
 from server.db.queries import QueryFile
@@ -96,6 +97,11 @@ class Replica:
     def is_usable(self) -> bool:
         """Whether it answers, and is near enough."""
         return self._fault is None
+
+    @property
+    def fault(self) -> str | None:
+        """What keeps it from being asked, to follow its name in a sentence."""
+        return self._fault
 
     async def __aenter__(self) -> Self:
         """Look at it once, and from then on every second; one that is down is no reason not to start.
@@ -180,3 +186,23 @@ class Replica:
             raise ConfigurationError(
                 f"{SETTING} logs in as {standby.login}. It must be the login of RETAIL_DATABASE_URL, {primary.login}."
             )
+
+
+def opened_replica(settings: Settings, url: str, primary: Database) -> Replica:
+    """A replica as the operator set it up, to be entered.
+
+    Args:
+        settings: The operator's choices.
+        url: Where it leads.
+        primary: The server's own pool.
+    """
+    standby = Database(
+        url,
+        setting=SETTING,
+        pool_size=settings.pool_size,
+        pool_timeout_seconds=settings.pool_timeout_seconds,
+        query_timeout_seconds=settings.query_timeout_seconds,
+        statement_cache_size=settings.statement_cache_size,
+        connected=False,
+    )
+    return Replica(primary, standby, url, settings.replica_max_lag_seconds, prepares=settings.statement_cache_size > 0)

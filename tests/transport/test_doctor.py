@@ -65,6 +65,10 @@ async def test_a_sound_installation_has_no_fault(retailer: Retailer) -> None:
         ({"RETAIL_EMBED_DATABASE_URL": ""}, "python -m seed embed"),
         ({"RETAIL_EMBEDDINGS": "openai", "RETAIL_OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}, "cannot be reached"),
         ({"RETAIL_JWT_ISSUER": "https://id.example.com"}, "RETAIL_JWT_AUDIENCE"),
+        (
+            {"RETAIL_REPLICA_DATABASE_URL": "postgresql://mcp_user:hunter2@127.0.0.1:9/none"},
+            "the replica does not answer",
+        ),
     ],
 )
 async def test_a_fault_of_the_settings_is_named_with_its_remedy(
