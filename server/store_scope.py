@@ -141,7 +141,7 @@ class StoreScopes:
         chosen = self.choose(store_id)
         database = self._database if write else self._for_reading()
         async with self._place_in(chosen), database.transaction(write=write) as connection:
-            store = await self._entered(connection, chosen)
+            store = await self._entered(connection, chosen, on_replica=database is not self._database)
             with self._metered():
                 yield store
 
@@ -176,23 +176,23 @@ class StoreScopes:
         Args:
             store_ids: What `choose_several` gave.
         """
-        async with self._place_in(*store_ids), self._for_reading().transaction() as connection:
+        database = self._for_reading()
+        async with self._place_in(*store_ids), database.transaction() as connection:
 
             async def each() -> AsyncIterator[StoreScope]:
                 for store_id in store_ids:
-                    yield await self._entered(connection, store_id)
+                    yield await self._entered(connection, store_id, on_replica=database is not self._database)
 
             with self._metered():
                 yield each()
 
-    async def _entered(self, connection: StoreConnection, store_id: str) -> StoreScope:
+    async def _entered(self, connection: StoreConnection, store_id: str, *, on_replica: bool) -> StoreScope:
         """Set the store context, which ends that of the store before."""
         token = self._signer.sign(
             self.principal.principal_id, store_id, credential=self.principal.credential, masked=self.principal.masked
         )
-        call = current_call.get(None)
         try:
-            if call is not None and call.reads_replica:
+            if on_replica:
                 entered = await self._entered_on_replica(connection, token)
             else:
                 entered = await connection.one(self._set_context, token)
@@ -204,7 +204,7 @@ class StoreScopes:
             # What is remembered of the principal may be older than what the database has just said.
             others = [access.store_id for access in self.principal.stores if access.store_id != store_id]
             raise NotFoundError(f"No such store among yours. Your stores: {', '.join(others) or 'none'}.") from None
-        if call is not None:
+        if call := current_call.get(None):
             call.store_id, call.role = entered.store_id, entered.role
             call.entered[entered.store_id] = entered.role
             # The tool was let through for a role in one of the stores; this store's role decides.

@@ -10,9 +10,8 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Self
+from typing import NamedTuple, Self
 
 from pydantic import BaseModel
 
@@ -50,6 +49,16 @@ PRIMARY_POSITION = QUERIES.query("primary_position", _Primary)
 REPLICA_POSITION = QUERIES.query("replica_position", _Standby)
 
 
+class Fault(NamedTuple):
+    """What keeps the standby from being asked, to follow its name in a sentence."""
+
+    what: str
+    details: str = ""
+
+    def __str__(self) -> str:
+        return self.what + self.details
+
+
 class Replica:
     """The standby's pool, and whether it may be asked.
 
@@ -59,10 +68,9 @@ class Replica:
         url: Where it leads.
         most_lag_seconds: How far behind the standby may be and still be asked.
         prepares: Whether the pool keeps prepared statements.
-        clock: Seconds that only grow.
-        sleep: Waits that many seconds.
 
     Attributes:
+        fault: What keeps it from being asked; None when nothing does.
         lag_seconds: Age of the oldest change that the standby lacked when it was last looked at; None where it did
             not answer.
         fallbacks: Calls that the standby could not answer and the primary did.
@@ -76,32 +84,25 @@ class Replica:
         most_lag_seconds: float,
         *,
         prepares: bool,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._primary = primary
         self.database = database
         self._url = url
         self._most_lag = most_lag_seconds
         self._prepares = prepares
-        self._clock = clock
-        self._sleep = sleep
         # When the primary was at a position that the standby had not reached yet.
         self._ahead: deque[tuple[float, int]] = deque(maxlen=_POSITIONS)
+        # What it lacked before the first look may be of any age.
+        self._has_reached_any = False
         self._task: asyncio.Task[None] | None = None
-        self._fault: str | None = "has not been looked at yet"
+        self.fault: Fault | None = Fault("has not been looked at yet")
         self.lag_seconds: float | None = None
         self.fallbacks = 0
 
     @property
     def is_usable(self) -> bool:
         """Whether it answers, and is near enough."""
-        return self._fault is None
-
-    @property
-    def fault(self) -> str | None:
-        """What keeps it from being asked, to follow its name in a sentence."""
-        return self._fault
+        return self.fault is None
 
     async def __aenter__(self) -> Self:
         """Look at it once, and from then on every second; one that is down is no reason not to start.
@@ -130,51 +131,55 @@ class Replica:
         self.fallbacks += 1
         logger.info("A call that the replica could not answer goes to the primary (%s)", type(error).__name__)
         if isinstance(error, DatabaseUnavailableError) and not isinstance(error, ReplicaBehindError):
-            self._found("dropped a connection")
+            self._found(Fault("dropped a connection"))
 
     async def _watch(self) -> None:
         while True:
-            await self._sleep(LOOK_SECONDS)
+            await asyncio.sleep(LOOK_SECONDS)
             try:
                 fault = await self._fault_of()
             except ConfigurationError as error:
-                fault = f"cannot be used: {error}"
+                fault = Fault("cannot be used", f": {error}")
             self._found(fault)
 
-    def _found(self, fault: str | None) -> None:
-        """Remember what is wrong, and tell the log when that changes in kind."""
-        before, self._fault = self._fault, fault
+    def _found(self, fault: Fault | None) -> None:
+        """Remember what is wrong, and tell the log when that is something else than before."""
+        before, self.fault = self.fault, fault
         if fault is None and before is not None:
             logger.info("Reads go to the replica")
-        elif fault is not None and (before is None or before.split()[:3] != fault.split()[:3]):
+        elif fault is not None and (before is None or before.what != fault.what):
             logger.warning("Reads go to the primary: the replica %s", fault)
 
-    async def _fault_of(self) -> str | None:
+    async def _fault_of(self) -> Fault | None:
         """What keeps the standby from being asked; None when nothing does."""
         try:
             (primary,) = await self._primary.fetch(PRIMARY_POSITION)
         except RetailError:
             # Without the primary nobody is let in, so that it does not matter.
-            return self._fault
-        self._ahead.append((self._clock(), primary.position))
+            return self.fault
+        self._ahead.append((time.monotonic(), primary.position))
         try:
             (standby,) = await self.database.fetch(REPLICA_POSITION)
             self._check_kinship(primary, standby)
-            if self._fault is not None:
+            if self.fault is not None:
                 way = Way(self._url, await self.database.backend())
                 await check_ways(self.database, {SETTING: way}, prepares=self._prepares)
         except ConfigurationError:
             raise
         except RetailError as error:
             self.lag_seconds = None
-            return f"does not answer ({type(error).__name__})"
+            return Fault("does not answer", f" ({type(error).__name__})")
         if not standby.in_recovery or standby.position is None:
-            return "is no standby any more, or never was"
+            return Fault("is no standby any more, or never was")
         while self._ahead and self._ahead[0][1] <= standby.position:
             self._ahead.popleft()
-        self.lag_seconds = self._clock() - self._ahead[0][0] if self._ahead else 0.0
+            self._has_reached_any = True
+        if not self._has_reached_any:
+            return Fault("has yet to reach where the primary was when this server started")
+        self.lag_seconds = time.monotonic() - self._ahead[0][0] if self._ahead else 0.0
         if self.lag_seconds > self._most_lag:
-            return f"is too far behind: {self.lag_seconds:.0f} s (RETAIL_REPLICA_MAX_LAG_SECONDS: {self._most_lag:g})"
+            allowed = f"RETAIL_REPLICA_MAX_LAG_SECONDS allows {self._most_lag:g}"
+            return Fault("is too far behind", f": {self.lag_seconds:.0f} s ({allowed})")
         return None
 
     @staticmethod
