@@ -22,7 +22,7 @@ PROGRAM = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 """Debian puts it where ordinary users do not look."""
 
 CONFIGURATION = ROOT / "docs" / "nginx.conf"
-_SECONDS = 60
+_SECONDS = 200
 
 
 @asynccontextmanager

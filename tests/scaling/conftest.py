@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from tests.sql.conftest import migrated
+from tests.transport.conftest import both, seattle, two_stores
 
-__all__ = ["migrated"]
+__all__ = ["both", "migrated", "seattle", "two_stores"]

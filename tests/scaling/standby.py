@@ -25,7 +25,7 @@ from tests.sql.acting import TwoStores, retailer_on, two_filled_stores
 from tests.support import CONTEXT_KEY, Retailer
 from tests.transport.shop import eventually
 
-SECONDS = 60
+SECONDS = 200
 _PORT = 5432
 
 

@@ -22,6 +22,7 @@ from tests.transport.shop import open_store
 
 pytestmark = [
     pytest.mark.chaos,
+    pytest.mark.timeout(900),
     pytest.mark.skipif(pgbouncer.PROGRAM is None, reason="PgBouncer is not installed"),
 ]
 

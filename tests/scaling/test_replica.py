@@ -23,10 +23,10 @@ from tests.sql.acting import connected, enter, inside, rolled_back
 from tests.support import answer, refusal
 from tests.transport.shop import eventually
 
-pytestmark = [pytest.mark.chaos]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(900)]
 
 PATIENT = {"replica_max_lag_seconds": 3_600}
-SECONDS = 60
+SECONDS = 200
 
 
 @pytest.fixture(scope="module")

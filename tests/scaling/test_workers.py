@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx2
 import psutil
+import pytest
 
 from server.admin.connection import admin_connection
 from server.admin.tokens import issue_token, revoke_token
@@ -24,7 +25,8 @@ from tests.transport.shop import eventually
 from tests.transport.test_stopping import address
 
 WORKERS = 2
-SECONDS = 60
+# Starting takes a few seconds of a core, of which a busy machine gives few.
+SECONDS = 200
 UNHURRIED = """
 do $$ begin
   execute format('alter role mcp_user in database %I set lock_timeout = %L', current_database(), '9s');
@@ -85,6 +87,8 @@ async def serving_with_workers(directory: Path, retailer: Retailer) -> AsyncIter
         yield served, process
 
 
+@pytest.mark.chaos
+@pytest.mark.timeout(900)
 async def test_workers_answer_alike_and_are_replaced_and_finish_their_calls(
     tmp_path: Path, two_stores: Retailer, both: str, seattle: str
 ) -> None:
@@ -149,6 +153,8 @@ async def test_workers_answer_alike_and_are_replaced_and_finish_their_calls(
         assert "Traceback" not in told.decode()
 
 
+@pytest.mark.chaos
+@pytest.mark.timeout(900)
 async def test_workers_do_not_outlive_who_watches_over_them(tmp_path: Path, two_stores: Retailer) -> None:
     async with serving_with_workers(tmp_path, two_stores) as (_, process):
         workers = workers_of(process.pid)
@@ -161,7 +167,7 @@ async def test_workers_do_not_outlive_who_watches_over_them(tmp_path: Path, two_
 async def test_what_keeps_workers_from_starting_is_said_once(tmp_path: Path, two_stores: Retailer) -> None:
     env = for_server(two_stores, RETAIL_PORT="0", RETAIL_CONTEXT_KEY=CONTEXT_KEY[::-1])
 
-    ended = await run(tmp_path, env, "--workers", str(WORKERS))
+    ended = await run(tmp_path, env, "--workers", str(WORKERS), seconds=SECONDS)
 
     assert ended.code == 2
     assert len(re.findall("does not accept the signing key", ended.err)) == 1
