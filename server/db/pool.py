@@ -18,6 +18,8 @@ from server.errors import BusyError, ConfigurationError
 CONNECT_TIMEOUT_SECONDS = 5.0
 # As many as the driver keeps by itself.
 STATEMENT_CACHE_SIZE = 100
+# What PgBouncer says of a setting of the session that it does not know.
+_REFUSED_SETTING = "startup parameter"
 # sql/0010 gives a transaction of mcp_user the time of three statements, 30 s for 10 s each.
 _ROLE_STATEMENT_SECONDS = 10.0
 _STATEMENTS_PER_TRANSACTION = 3
@@ -89,12 +91,12 @@ class Database:
     async def __aenter__(self) -> Self:
         try:
             self._pool = await asyncpg.create_pool(self._dsn, **self._options())
-        except asyncpg.ProtocolViolationError:
-            raise ConfigurationError(
-                f"{self._setting} leads through a connection pooler that takes no session's settings from the server. "
-                "Set RETAIL_STATEMENT_CACHE_SIZE=0, with which it sends none (docs/scaling.md)."
-            ) from None
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
+            if isinstance(error, asyncpg.ProtocolViolationError) and _REFUSED_SETTING in str(error):
+                raise ConfigurationError(
+                    f"{self._setting} leads through a connection pooler that takes no session's settings from the "
+                    "server. Set RETAIL_STATEMENT_CACHE_SIZE=0, with which it sends none (docs/scaling.md)."
+                ) from None
             # The URL may hold a password and the driver's text may repeat the URL: name the kind only.
             raise ConfigurationError(
                 f"The database cannot be opened ({type(error).__name__}). Check {self._setting}: "

@@ -17,7 +17,8 @@ union all
 select 'distributed by what is generated, or of a collation or type that cannot be hashed alike', t.relname
 from tables t
 left join pg_collation l on l.oid = t.attcollation
-where t.store is not null and (t.attgenerated <> '' or not coalesce(l.collisdeterministic, true) or t.atttypid <> 'text'::regtype)
+where t.store is not null
+  and (t.attgenerated <> '' or not coalesce(l.collisdeterministic, true) or t.atttypid <> 'text'::regtype)
 
 union all
 select 'reference to a table that is on no other node', k.conname
