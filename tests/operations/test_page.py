@@ -1,0 +1,182 @@
+"""docs/operations.md is followed word for word, on an ordinary PostgreSQL, so that it cannot go stale."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import sys
+import tempfile
+from asyncio.subprocess import DEVNULL, PIPE
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx2
+import pytest
+
+from server.db.migrate import schema_files
+from tests.operations.ordinary import PASSWORD, SUPERUSER, Ordinary, free_port, ordinary_server
+from tests.transport.processes import ROOT, environment
+from tests.transport.shop import eventually
+
+PAGE = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+STAYS_BY_HAND = {"bash", ""}
+SECTIONS = {title: body for title, body in re.findall(r"^##+ (.+?)\n(.*?)(?=^##+ |\Z)", PAGE, re.MULTILINE | re.DOTALL)}
+OPERATOR = "A shell for the operator"
+
+
+def blocks(section: str, language: str = "sh") -> list[str]:
+    return [text for found, text in FENCE.findall(SECTIONS[section]) if found == language]
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where the page is followed: its places are below a directory of the test's own."""
+
+    directory: Path
+    database: Ordinary
+    port: int
+
+    def here(self, text: str) -> str:
+        """The page's text with this machine's places."""
+        for place, own in {
+            "/opt/retail-mcp/.venv/bin/python": sys.executable,
+            "/opt/retail-mcp/.venv/bin": str(Path(sys.executable).parent),
+            "/etc/retail-mcp": f"{self.directory}/etc",
+            "/var/backups/retail": f"{self.directory}/backups",
+            "/tmp/catalogue.csv": f"{self.directory}/catalogue.csv",
+            "8000": str(self.port),
+        }.items():
+            text = text.replace(place, own)
+        return text
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the page has you export first, and the programs of the wheel."""
+        return environment(
+            PATH=f"{Path(sys.executable).parent}:{self.database.programs}:{os.environ['PATH']}",
+            PGHOST="127.0.0.1",
+            PGPORT=str(self.database.port),
+            PGUSER=SUPERUSER,
+            PGPASSWORD=PASSWORD,
+        )
+
+    async def follow(self, *sections: str, database: Ordinary | None = None) -> str:
+        """Run the blocks of sections in one shell that stops at the first failure, as an operator would."""
+        script = "\n".join(block for section in sections for block in blocks(section))
+        env = self.environment | ({"PGPORT": str(database.port)} if database else {})
+        process = await asyncio.create_subprocess_exec(
+            "bash",
+            "-euo",
+            "pipefail",
+            "-c",
+            self.here(script),
+            cwd=self.directory,
+            env=env,
+            stdin=DEVNULL,
+            stdout=PIPE,
+            stderr=PIPE,
+        )
+        out, err = await asyncio.wait_for(process.communicate(), 200)
+        assert process.returncode == 0, f"{sections}: {out.decode()}\n{err.decode()}"
+        return out.decode()
+
+    @asynccontextmanager
+    async def service(self) -> AsyncIterator[None]:
+        """What systemd would do with the page's unit."""
+        (unit,) = [unit for unit in blocks("The server as a service", "ini")]
+        keys = dict(line.split("=", 1) for line in self.here(unit).splitlines() if "=" in line and line[0] != "#")
+        own = dict(line.split("=", 1) for line in Path(keys["EnvironmentFile"]).read_text().splitlines())
+        process = await asyncio.create_subprocess_exec(
+            *keys["ExecStart"].split(),
+            cwd=keys["WorkingDirectory"],
+            env=environment(**own),
+            stdout=DEVNULL,
+            stderr=PIPE,
+        )
+        try:
+            await eventually(self._is_ready, 60)
+            yield
+        finally:
+            process.send_signal(signal.SIGTERM)
+            _, err = await asyncio.wait_for(process.communicate(), int(keys["TimeoutStopSec"]))
+        assert process.returncode == 0, err.decode()
+
+    async def _is_ready(self) -> bool:
+        async with httpx2.AsyncClient() as http:
+            try:
+                return (await http.get(f"http://127.0.0.1:{self.port}/ready")).status_code == 200
+            except httpx2.TransportError:
+                return False
+
+
+@pytest.fixture
+def machine() -> Iterator[Machine]:
+    with ordinary_server() as database, tempfile.TemporaryDirectory(prefix="retail-test-") as directory:
+        yield Machine(Path(directory), database, free_port())
+
+
+def test_every_block_is_run_or_says_that_it_is_not() -> None:
+    languages = {language for language, _ in FENCE.findall(PAGE)}
+    assert languages <= {"sh", "ini"} | STAYS_BY_HAND
+    followed = {
+        *("The database", "Two files of settings", OPERATOR, "Schema, key, passwords", "The first store"),
+        *("The first token", "The server as a service", "2. Daily life", "3. Upgrade", "4. Going back"),
+        *("5. When the machine is lost", "Without a superuser"),
+    }
+    assert {section for section in SECTIONS if blocks(section)} == followed
+
+
+async def test_the_page_is_followed_from_a_bare_database_to_its_loss(machine: Machine) -> None:
+    await machine.follow("The database", "Two files of settings")
+    assert {path.stat().st_mode & 0o077 for path in (machine.directory / "etc").iterdir()} == {0}
+    assert f"applied {schema_files()[-1].name}" in await machine.follow(OPERATOR, "Schema, key, passwords")
+    await machine.follow(OPERATOR, "The first store")
+    assert "LAMP-1" in await machine.follow(OPERATOR, "The first token")
+    async with machine.service():
+        assert '"status":"ready"' in await machine.follow(OPERATOR, "The server as a service")
+        daily = await machine.follow(OPERATOR, "2. Daily life")
+        assert "tables vacuumed and analysed" in daily
+        # With the server running: that is what upgrading in place means.
+        assert "The schema is current." in await machine.follow(OPERATOR, "3. Upgrade")
+
+    back = await machine.follow(OPERATOR, "4. Going back")
+    assert "Our Seattle store" in back
+    async with machine.service():
+        pass
+
+    with ordinary_server() as other:
+        for file in ("server.env", "operator.env"):
+            path = machine.directory / "etc" / file
+            settings = path.read_text().replace("retail_before", "retail")
+            path.write_text(settings.replace(f":{machine.database.port}/", f":{other.port}/"))
+        await machine.follow("5. When the machine is lost", database=other)
+        assert "3" in await machine.follow(OPERATOR, "The first token", database=other)
+        async with machine.service():
+            pass
+
+
+async def test_what_needs_no_superuser_needs_none(machine: Machine) -> None:
+    await machine.follow("Without a superuser", "Two files of settings")
+    for file in ("server.env", "operator.env"):
+        path = machine.directory / "etc" / file
+        settings = re.sub(r"/retail$", "/retail_managed", path.read_text(), flags=re.MULTILINE)
+        path.write_text(settings.replace(f"{SUPERUSER}:{PASSWORD}@", "retail_admin:choose-one@"))
+    await machine.follow(OPERATOR, "Schema, key, passwords", "The first store")
+    assert "LAMP-1" in await machine.follow(OPERATOR, "The first token")
+    async with machine.service():
+        await machine.follow(OPERATOR, "The server as a service")
+        await machine.follow(OPERATOR, "3. Upgrade") if False else None
+
+
+def test_places_of_the_page_are_told_apart() -> None:
+    """A page that wrote somewhere else would write on the machine that runs the tests."""
+    written = re.findall(r"(?<![\w.#:])/(?:etc|var|opt|tmp)/[\w./-]*", "".join(sum(map(blocks, SECTIONS), [])))
+    known = ("/etc/retail-mcp", "/var/backups/retail", "/opt/retail-mcp/.venv/bin", "/tmp/catalogue.csv")
+    assert [place for place in written if not place.startswith(known)] == []
+    assert urlsplit("http://127.0.0.1:8000/ready").port == 8000
