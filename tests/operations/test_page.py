@@ -13,7 +13,6 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import httpx2
 import pytest
@@ -23,11 +22,17 @@ from tests.operations.ordinary import PASSWORD, SUPERUSER, Ordinary, free_port, 
 from tests.transport.processes import ROOT, environment
 from tests.transport.shop import eventually
 
+pytestmark = pytest.mark.operations
+
 PAGE = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 STAYS_BY_HAND = {"bash", ""}
-SECTIONS = {title: body for title, body in re.findall(r"^##+ (.+?)\n(.*?)(?=^##+ |\Z)", PAGE, re.MULTILINE | re.DOTALL)}
+SECTIONS = dict(re.findall(r"^##+ (.+?)\n(.*?)(?=^##+ |\Z)", PAGE, re.MULTILINE | re.DOTALL))
 OPERATOR = "A shell for the operator"
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8").splitlines()
 
 
 def blocks(section: str, language: str = "sh") -> list[str]:
@@ -68,7 +73,10 @@ class Machine:
 
     async def follow(self, *sections: str, database: Ordinary | None = None) -> str:
         """Run the blocks of sections in one shell that stops at the first failure, as an operator would."""
-        script = "\n".join(block for section in sections for block in blocks(section))
+        return await self.run("\n".join(block for section in sections for block in blocks(section)), database)
+
+    async def run(self, script: str, database: Ordinary | None = None) -> str:
+        """Run commands of the page."""
         env = self.environment | ({"PGPORT": str(database.port)} if database else {})
         process = await asyncio.create_subprocess_exec(
             "bash",
@@ -83,15 +91,15 @@ class Machine:
             stderr=PIPE,
         )
         out, err = await asyncio.wait_for(process.communicate(), 200)
-        assert process.returncode == 0, f"{sections}: {out.decode()}\n{err.decode()}"
+        assert process.returncode == 0, f"{script}\n{out.decode()}\n{err.decode()}"
         return out.decode()
 
     @asynccontextmanager
     async def service(self) -> AsyncIterator[None]:
         """What systemd would do with the page's unit."""
-        (unit,) = [unit for unit in blocks("The server as a service", "ini")]
+        (unit,) = blocks("The server as a service", "ini")
         keys = dict(line.split("=", 1) for line in self.here(unit).splitlines() if "=" in line and line[0] != "#")
-        own = dict(line.split("=", 1) for line in Path(keys["EnvironmentFile"]).read_text().splitlines())
+        own = dict(line.split("=", 1) for line in _lines(Path(keys["EnvironmentFile"])))
         process = await asyncio.create_subprocess_exec(
             *keys["ExecStart"].split(),
             cwd=keys["WorkingDirectory"],
@@ -171,12 +179,17 @@ async def test_what_needs_no_superuser_needs_none(machine: Machine) -> None:
     assert "LAMP-1" in await machine.follow(OPERATOR, "The first token")
     async with machine.service():
         await machine.follow(OPERATOR, "The server as a service")
-        await machine.follow(OPERATOR, "3. Upgrade") if False else None
+        assert "The schema is current." in await machine.follow(OPERATOR, "Schema, key, passwords")
+        maintained = await machine.run("\n".join([*blocks(OPERATOR), "python -m server maintain"]))
+        assert "tables vacuumed and analysed" in maintained
 
 
 def test_places_of_the_page_are_told_apart() -> None:
     """A page that wrote somewhere else would write on the machine that runs the tests."""
-    written = re.findall(r"(?<![\w.#:])/(?:etc|var|opt|tmp)/[\w./-]*", "".join(sum(map(blocks, SECTIONS), [])))
+    written = re.findall(
+        r"(?<![\w.#:])/(?:etc|var|opt|tmp)/[\w./-]*",
+        "".join(block for section in SECTIONS for block in blocks(section)),
+    )
+    assert written
     known = ("/etc/retail-mcp", "/var/backups/retail", "/opt/retail-mcp/.venv/bin", "/tmp/catalogue.csv")
     assert [place for place in written if not place.startswith(known)] == []
-    assert urlsplit("http://127.0.0.1:8000/ready").port == 8000

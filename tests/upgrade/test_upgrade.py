@@ -24,6 +24,8 @@ from tests.upgrade.next_release import ADDED, next_files, next_source
 from tests.upgrade.record import record
 from tests.upgrade.releases import ROOT, Release, recorded
 
+pytestmark = pytest.mark.operations
+
 # The most that a call may be told during an upgrade, because its locks were in the way of a file's.
 RETRYABLE = {str(ContentionError())}
 # What servers and the migration itself write to while the test runs.
