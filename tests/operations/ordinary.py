@@ -28,12 +28,14 @@ class Ordinary:
         data: Its data directory.
         port: Where it listens on the loopback interface.
         options: Settings of its command line.
+        environment: Variables of its processes.
     """
 
     programs: Path
     data: Path
     port: int
     options: Mapping[str, str]
+    environment: Mapping[str, str]
 
     def url(self, database: str = "postgres", login: str = f"{SUPERUSER}:{PASSWORD}") -> str:
         return f"postgresql://{login}@127.0.0.1:{self.port}/{database}"
@@ -53,19 +55,27 @@ class Ordinary:
         self._control("stop", f"--mode={mode}")
 
     def _control(self, command: str, *arguments: str) -> None:
-        run(self.programs / "pg_ctl", command, f"--pgdata={self.data}", "--wait", *arguments)
+        run(self.environment, self.programs / "pg_ctl", command, f"--pgdata={self.data}", "--wait", *arguments)
 
 
 @contextmanager
-def ordinary_server(**options: str) -> Iterator[Ordinary]:
+def open_directory() -> Iterator[Path]:
+    """A directory in which the server's own user can read; pytest closes all below its own."""
+    with tempfile.TemporaryDirectory(prefix="retail-test-") as directory:
+        Path(directory).chmod(0o755)
+        yield Path(directory)
+
+
+@contextmanager
+def ordinary_server(environment: Mapping[str, str] | None = None, **options: str) -> Iterator[Ordinary]:
     """A new cluster, started; it and its files go at the end.
 
     Args:
+        environment: Variables of its processes.
         options: Settings, as on the command line of `postgres`.
     """
-    directory = Path(tempfile.mkdtemp(prefix="retail-test-"))
-    directory.chmod(0o755)
-    try:
+    environment = environment or {}
+    with open_directory() as directory:
         programs = _reachable_programs(directory)
         home = directory / "home"
         home.mkdir()
@@ -74,6 +84,7 @@ def ordinary_server(**options: str) -> Iterator[Ordinary]:
         password = directory / "password"
         password.write_text(PASSWORD)
         run(
+            environment,
             programs / "initdb",
             f"--pgdata={home / 'data'}",
             f"--username={SUPERUSER}",
@@ -83,18 +94,16 @@ def ordinary_server(**options: str) -> Iterator[Ordinary]:
             "--locale=C",
             "--no-sync",
         )
-        server = Ordinary(programs, home / "data", free_port(), options)
+        server = Ordinary(programs, home / "data", free_port(), options, environment)
         server.start()
         try:
             yield server
         finally:
             if (server.data / "postmaster.pid").exists():
                 server.stop("immediate")
-    finally:
-        shutil.rmtree(directory)
 
 
-def run(*command: str | Path) -> None:
+def run(environment: Mapping[str, str], *command: str | Path) -> None:
     """Run a program of PostgreSQL's, which refuses to be run by root."""
     done = subprocess.run(
         command,
@@ -104,7 +113,7 @@ def run(*command: str | Path) -> None:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         cwd="/",
-        env={"PATH": os.environ["PATH"], "TZ": "UTC", "LC_ALL": "C"},
+        env={"PATH": os.environ["PATH"], "TZ": "UTC", "LC_ALL": "C", **environment},
         check=False,
     )
     assert done.returncode == 0, [str(part) for part in command]

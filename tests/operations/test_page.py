@@ -10,7 +10,7 @@ import sys
 import tempfile
 from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -123,10 +123,17 @@ class Machine:
                 return False
 
 
-@pytest.fixture
-def machine() -> Iterator[Machine]:
+@contextmanager
+def bare_machine() -> Iterator[Machine]:
     with ordinary_server() as database, tempfile.TemporaryDirectory(prefix="retail-test-") as directory:
         yield Machine(Path(directory), database, free_port())
+
+
+@pytest.fixture(scope="module")
+def machine() -> Iterator[Machine]:
+    """One for the life of an installation: the tests below are its years, in this order."""
+    with bare_machine() as machine:
+        yield machine
 
 
 def test_every_block_is_run_or_says_that_it_is_not() -> None:
@@ -140,36 +147,45 @@ def test_every_block_is_run_or_says_that_it_is_not() -> None:
     assert {section for section in SECTIONS if blocks(section)} == followed
 
 
-async def test_the_page_is_followed_from_a_bare_database_to_its_loss(machine: Machine) -> None:
+async def test_installation(machine: Machine) -> None:
     await machine.follow("The database", "Two files of settings")
     assert {path.stat().st_mode & 0o077 for path in (machine.directory / "etc").iterdir()} == {0}
     assert f"applied {schema_files()[-1].name}" in await machine.follow(OPERATOR, "Schema, key, passwords")
     await machine.follow(OPERATOR, "The first store")
     assert "LAMP-1" in await machine.follow(OPERATOR, "The first token")
+
+
+async def test_daily_life_and_an_upgrade_while_the_server_runs(machine: Machine) -> None:
     async with machine.service():
         assert '"status":"ready"' in await machine.follow(OPERATOR, "The server as a service")
-        daily = await machine.follow(OPERATOR, "2. Daily life")
-        assert "tables vacuumed and analysed" in daily
-        # With the server running: that is what upgrading in place means.
+        assert "tables vacuumed and analysed" in await machine.follow(OPERATOR, "2. Daily life")
         assert "The schema is current." in await machine.follow(OPERATOR, "3. Upgrade")
 
-    back = await machine.follow(OPERATOR, "4. Going back")
-    assert "Our Seattle store" in back
+
+async def test_going_back(machine: Machine) -> None:
+    assert "Our Seattle store" in await machine.follow(OPERATOR, "4. Going back")
     async with machine.service():
         pass
 
+
+async def test_the_machine_is_lost(machine: Machine) -> None:
     with ordinary_server() as other:
         for file in ("server.env", "operator.env"):
             path = machine.directory / "etc" / file
-            settings = path.read_text().replace("retail_before", "retail")
-            path.write_text(settings.replace(f":{machine.database.port}/", f":{other.port}/"))
+            settings = path.read_text(encoding="utf-8").replace("/retail_before", "/retail")
+            path.write_text(settings.replace(f":{machine.database.port}/", f":{other.port}/"), encoding="utf-8")
         await machine.follow("5. When the machine is lost", database=other)
-        assert "3" in await machine.follow(OPERATOR, "The first token", database=other)
+        assert "LAMP-1" in await machine.follow(OPERATOR, "The first token", database=other)
         async with machine.service():
             pass
 
 
-async def test_what_needs_no_superuser_needs_none(machine: Machine) -> None:
+async def test_what_needs_no_superuser_needs_none() -> None:
+    with bare_machine() as machine:
+        await follow_as_owner(machine)
+
+
+async def follow_as_owner(machine: Machine) -> None:
     await machine.follow("Without a superuser", "Two files of settings")
     for file in ("server.env", "operator.env"):
         path = machine.directory / "etc" / file

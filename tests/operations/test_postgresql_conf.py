@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from server.db.migrate import migrate
-from tests.operations.ordinary import Ordinary, ordinary_server
+from tests.operations.ordinary import Ordinary, open_directory, ordinary_server
 from tests.sql.acting import connected
 
 ROOT = Path(__file__).parents[2]
@@ -24,14 +24,13 @@ OWN = {"listen_addresses": "127.0.0.1"}
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """The wheel's PostgreSQL with exactly this file, where another user can read it."""
-    directory = tmp_path_factory.mktemp("conf")
-    for parent in (directory, *directory.parents[:2]):
-        parent.chmod(0o755)
-    shutil.copy(FILE, directory)
-    with ordinary_server(config_file=str(directory / FILE.name), **OWN) as server:
-        yield server
+def server() -> Iterator[Ordinary]:
+    """The wheel's PostgreSQL with exactly this file."""
+    with open_directory() as directory:
+        shutil.copy(FILE, directory)
+        (directory / FILE.name).chmod(0o644)
+        with ordinary_server(config_file=str(directory / FILE.name), **OWN) as server:
+            yield server
 
 
 @pytest.fixture
