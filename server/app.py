@@ -278,7 +278,7 @@ def _add_health_routes(server: FastMCP[Any], database: Database, signing_key: Si
     async def ready(_: Request) -> JSONResponse:
         """The database answers, has this version's schema and knows the key that this server signs with."""
         try:
-            await check_schema_is_current(database)
+            await check_schema_is_current(database, may_be_newer=True)
             known = await knows_key(database, signing_key.signer.kid)
         except RetailError:
             known = False

@@ -70,15 +70,22 @@ CURRENT_LOGIN = QUERIES.query("current_login", _Current)
 KNOWS_KEY = QUERIES.query("knows_key", _Known)
 
 
-async def check_schema_is_current(database: Database) -> None:
+async def check_schema_is_current(database: Database, *, may_be_newer: bool = False) -> None:
     """Refuse a database whose schema is not the one this code was written for.
+
+    Args:
+        database: The server's own pool.
+        may_be_newer: Accept files of a later release: a server goes on serving while the next release migrates.
 
     Raises:
         ConfigurationError: The schema is missing, behind, changed, or newer than the code.
     """
+    files = schema_files()
     (ledger,) = await database.fetch(HAS_LEDGER)
-    applied = await database.fetch(APPLIED_FILES) if ledger.present else []
-    if pending := pending_files(schema_files(), {file.file_name: file.sha256 for file in applied}):
+    applied = {file.file_name: file.sha256 for file in (await database.fetch(APPLIED_FILES) if ledger.present else [])}
+    if may_be_newer:
+        applied = {file.name: applied[file.name] for file in files if file.name in applied}
+    if pending := pending_files(files, applied):
         raise ConfigurationError(
             f"The database schema is not current: {pending[0].name} and later files are missing. "
             "Run: python -m server migrate"

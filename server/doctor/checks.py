@@ -31,6 +31,7 @@ from server.http import listening_socket
 MAX_CLOCK_SKEW_SECONDS = 5.0
 # The audit log gets a part for this month and the next three.
 _LEAST_MONTHS_AHEAD = 2
+_ANSWER_SECONDS = 2
 _OLDEST_VECTOR = (0, 8)
 
 
@@ -104,8 +105,21 @@ async def _run(check: str, work: Awaitable[str]) -> Finding:
 
 
 async def _port(settings: Settings) -> str:
+    place = f"{settings.host}:{settings.port}"
+    if await _is_served(settings):
+        return f"a server of this kind answers at {place}"
     with listening_socket(settings):
-        return f"{settings.host}:{settings.port} is free"
+        return f"{place} is free"
+
+
+async def _is_served(settings: Settings) -> bool:
+    """Whether the port is taken by what is to take it."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.host, settings.host)  # noqa: S104 - listens nowhere
+    with suppress(httpx2.HTTPError, ValueError):
+        async with httpx2.AsyncClient(timeout=_ANSWER_SECONDS) as http:
+            health = await http.get(f"http://{host}:{settings.port}/health")
+            return health.status_code == 200 and health.json() == {"status": "ok"}
+    return False
 
 
 async def _identity_provider(settings: Settings) -> str:

@@ -14,6 +14,7 @@ from server.doctor import checks
 from tests.cluster import Cluster
 from tests.support import CONTEXT_KEY, DEMO_AS_OF, Retailer
 from tests.transport.processes import Finished, environment, for_operator, for_server, run_here
+from tests.transport.serving import serving
 
 SMALL = DemoOptions(stores=2, customers=10, products=12, transactions=20, as_of=DEMO_AS_OF)
 
@@ -138,6 +139,14 @@ async def test_a_taken_port_is_named(retailer: Retailer) -> None:
 
     assert end.code == 1
     assert "is in use by another program" in end.out
+
+
+async def test_a_server_that_runs_already_is_no_fault(retailer: Retailer) -> None:
+    async with serving(retailer) as served:
+        end = await diagnosed(of(retailer, RETAIL_PORT=str(served.port)))
+
+    assert end.code == 0
+    assert f"a server of this kind answers at 127.0.0.1:{served.port}" in end.out
 
 
 async def test_status_tells_what_every_store_holds(shop: Retailer) -> None:
