@@ -156,6 +156,27 @@ passing as (
   -- So that a row is narrow before it is joined.
   offset 0
 ),
+-- Their ids alone: without filters an index tells them.
+candidates as not materialized (
+  -- if filtered
+  select p.product_id from passing p
+  -- else
+  select p.product_id from retail.products p where p.is_active
+  -- end
+),
+-- if indexed
+-- Whether the nearest are too few: fewer than a hundred of them pass the filters, and others may be related too.
+shortage as materialized (
+  select
+    (
+      select count(*)
+      from likeness n
+      join candidates c on c.product_id = n.product_id
+      where n.similarity >= $3::float8
+    ) < 100
+    and (select min(n.similarity) from likeness n) >= $3 as is_short
+),
+-- end
 -- As a full join, which is never a nested loop, whatever the planner believes of tables that were not analyzed yet.
 -- ts_rank gives a word that stands once in the name 6/pi^2 and takes the mean over the words: a score of 1 is all words
 -- in the name, however good or poor the other products are.
@@ -168,6 +189,15 @@ scored as (
     offset 0
   ) s
   where s.product_id is not null
+    -- if indexed
+    -- Most products of a large store are neither near nor have a word of the query.
+    and (
+      s.similarity is not null
+      or s.word_rank is not null
+      or s.is_exact
+      or (select short.is_short from shortage short)
+    )
+    -- end
 ),
 -- if filtered
 places as (
@@ -180,21 +210,19 @@ places as (
 ),
 -- end
 -- if indexed
--- How far beyond the nearest to look. Where fewer than a hundred of them pass the filters, at all that pass, because
--- others may be related too. Else at those whose words could make up for being less near than the 200th: so that the
--- first hundred matches are those of the exact search.
+-- How far beyond the nearest to look. Where they are too few, at all that pass. Else at those whose words could make up
+-- for being less near than the 200th: so that the first hundred matches are those of the exact search.
 reach as materialized (
   select
-    k.related < 100 and k.least_similarity >= $3::float8 as is_short,
+    short.is_short,
     case when $6::text = 'hybrid' then (coalesce(k.hundredth_score, 0) - 0.6 * k.surely_nearest) / 0.4 end as word_score
-  from (
+  from shortage short
+  cross join (
     select
-      (select min(n.similarity) from likeness n) as least_similarity,
       -- The graph may have missed some of the later ones, and these may have words.
       coalesce(
         (select n.similarity from likeness n order by n.similarity desc limit 1 offset 199), 1
       ) as surely_nearest,
-      (select count(*) from scored s where s.similarity >= $3) as related,
       (
         select 0.6 * s.similarity + 0.4 * coalesce(s.word_score, 0) as score
         from scored s
@@ -364,11 +392,7 @@ select
 from (
   select
     (select count(*) from matched) as total_matches,
-    -- if filtered
-    (select count(*) from passing) as passing_products
-    -- else
-    (select count(*) from retail.products p where p.is_active) as passing_products
-    -- end
+    (select count(*) from candidates) as passing_products
 ) found
 left join page on true
 left join retail.products p on p.product_id = page.product_id
