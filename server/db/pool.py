@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Self
@@ -14,6 +15,8 @@ from pgvector.asyncpg import register_vector
 from server.db.connection import StoreConnection, translated_errors
 from server.db.queries import Query, Row
 from server.errors import BusyError, ConfigurationError
+from server.monitoring.observer import NOBODY, Observer
+from server.monitoring.spans import step
 
 CONNECT_TIMEOUT_SECONDS = 5.0
 # sql/0010 gives a transaction of mcp_user the time of three statements, 30 s for 10 s each.
@@ -58,6 +61,12 @@ class Database:
         pool_size: Largest number of connections.
         pool_timeout_seconds: How long a borrower waits for a free one.
         query_timeout_seconds: Time limit of one statement; left out, the login's own in sql/0010_roles.sql.
+        name: What the monitoring calls the pool.
+        observer: Who is told of it.
+
+    Attributes:
+        name: The same.
+        waiting: Borrowers that have no connection yet.
     """
 
     connection_type = StoreConnection
@@ -70,7 +79,12 @@ class Database:
         pool_size: int = 8,
         pool_timeout_seconds: float = 5.0,
         query_timeout_seconds: float | None = None,
+        name: str = "tools",
+        observer: Observer = NOBODY,
     ) -> None:
+        self.name = name
+        self.waiting = 0
+        self._observer = observer
         self._dsn = dsn
         self._setting = setting
         self._pool_size = pool_size
@@ -87,7 +101,23 @@ class Database:
                 f"The database cannot be opened ({type(error).__name__}). Check {self._setting}: "
                 "host, port, database name, login and password."
             ) from None
+        self._observer.pool_opened(self)
         return self
+
+    @property
+    def size(self) -> int:
+        """Largest number of connections."""
+        return self._pool_size
+
+    @property
+    def in_use(self) -> int:
+        """Connections that are borrowed."""
+        return self._pool.get_size() - self._pool.get_idle_size() if self._pool else 0
+
+    @property
+    def idle(self) -> int:
+        """Connections that are open and not borrowed."""
+        return self._pool.get_idle_size() if self._pool else 0
 
     def _options(self) -> dict[str, Any]:
         """What the pool and its connections are made with."""
@@ -138,9 +168,9 @@ class Database:
 
     @asynccontextmanager
     async def _borrowed(self) -> AsyncIterator[Any]:
-        with translated_errors("connect"):
+        with step("connection", {"retail.pool": self.name}), translated_errors("connect"):
             try:
-                connection = await self._pool.acquire(timeout=self._pool_timeout)
+                connection = await self._acquired()
             except TimeoutError:
                 raise BusyError from None
         try:
@@ -148,3 +178,14 @@ class Database:
         finally:
             with translated_errors("release"):
                 await self._pool.release(connection)
+
+    async def _acquired(self) -> Any:
+        began, got = time.perf_counter(), False
+        self.waiting += 1
+        try:
+            connection = await self._pool.acquire(timeout=self._pool_timeout)
+            got = True
+        finally:
+            self.waiting -= 1
+            self._observer.connection_awaited(self.name, time.perf_counter() - began, got=got)
+        return connection
