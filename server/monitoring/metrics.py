@@ -113,6 +113,7 @@ class Metrics(Observer):
         )
         self._audit_lost = Counter("retail_audit_entries_lost", "Entries that were never written.", registry=registry)
         self._tools: dict[str, tuple[Histogram, Counter]] = {}
+        self._pools: dict[str, tuple[Histogram, Counter]] = {}
         self._ends: dict[tuple[str, Outcome, str | None], Counter] = {}
         # A series that appears with its first event hides that event from rate().
         for limit in get_args(Limit):
@@ -144,14 +145,14 @@ class Metrics(Observer):
         self._pool_connections.labels(pool.name, "in_use").set_function(lambda: pool.in_use)
         self._pool_connections.labels(pool.name, "idle").set_function(lambda: pool.idle)
         self._pool_waiting.labels(pool.name).set_function(lambda: pool.waiting)
-        self._pool_wait_seconds.labels(pool.name)
-        self._pool_failures.labels(pool.name)
+        self._pools[pool.name] = self._pool_wait_seconds.labels(pool.name), self._pool_failures.labels(pool.name)
 
     def connection_awaited(self, pool: str, seconds: float, *, got: bool) -> None:
         """See `Observer`."""
-        self._pool_wait_seconds.labels(pool).observe(seconds)
+        waits, failures = self._pools[pool]
+        waits.observe(seconds)
         if not got:
-            self._pool_failures.labels(pool).inc()
+            failures.inc()
 
     def audit_opened(self, queue: AuditQueue) -> None:
         """See `Observer`."""
