@@ -22,7 +22,7 @@ run: $(INSTALLED)
 	@exec $(BIN)/python -m server
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 test-security: $(INSTALLED)
 	$(BIN)/python -m pytest -m chaos tests/security $(ARGS)

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-# Nobody's settings may decide what a test sees. The one that chooses the test cluster is read first.
-TEST_DATABASE_URL = os.environ.get("RETAIL_TEST_DATABASE_URL")
-for name in [name for name in os.environ if name.startswith("RETAIL_")]:
+# Nobody's settings may decide what a test sees, but for the one that chooses the test cluster.
+CHOICE = "RETAIL_TEST_DATABASE_URL"
+for name in [name for name in os.environ if name.startswith("RETAIL_") and name != CHOICE]:
     del os.environ[name]
 
 from seed.demo import DemoOptions, load_demo
@@ -23,10 +23,15 @@ from tests.cluster import Cluster, running_cluster
 from tests.support import CONTEXT_KEY, DEMO_AS_OF, Retailer
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Each worker has a PostgreSQL of its own. One that somebody named is there once, and its roles are shared."""
+    return 0 if CHOICE in os.environ else max(2, os.cpu_count() or 1)
+
+
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
     """The PostgreSQL server of this run."""
-    with running_cluster(TEST_DATABASE_URL) as cluster:
+    with running_cluster(os.environ.get(CHOICE)) as cluster:
         yield cluster
 
 

@@ -35,12 +35,14 @@ order by 1;
 
 -- name: unused_indexes
 -- Indexes that no query has used since statistics began, largest first. Those that keep a key or a constraint stay out:
--- they are needed whether anybody searches by them or not.
+-- they are needed whether anybody searches by them or not. So do those of a table under 1 MiB: nobody gains by
+-- dropping them, and a month that has just begun has not been asked for yet.
 select s.indexrelid::regclass::text as name, pg_relation_size(s.indexrelid) as bytes
 from pg_catalog.pg_stat_user_indexes s
 join pg_catalog.pg_index i on i.indexrelid = s.indexrelid
 where s.schemaname in ('retail', 'guard', 'audit')
   and s.idx_scan = 0
+  and pg_relation_size(s.relid) >= 1048576
   and not i.indisunique
   and not exists (select from pg_catalog.pg_constraint c where c.conindid = s.indexrelid)
 order by 2 desc, 1;

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from asyncio.subprocess import DEVNULL, PIPE, STDOUT
+from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -34,12 +34,13 @@ class Programs:
     @classmethod
     async def installed(cls) -> Programs:
         """Have npm fetch them into its cache; nothing is installed for the system or the project."""
-        code, out = await _finished(
+        # npm's own notices come on standard error, and some of them last.
+        code, out, told = await _finished(
             ["npx", "--yes", *(f"--package={name}" for name in PACKAGES), "--", "printenv", "PATH"],
             dict(os.environ),
             _DOWNLOAD_SECONDS,
         )
-        assert code == 0, out
+        assert code == 0, out + told
         return cls(out.splitlines()[-1])
 
     async def run(self, *command: str, **variables: str) -> tuple[int, str]:
@@ -52,17 +53,18 @@ class Programs:
         Returns:
             The exit code and all that it wrote.
         """
-        return await _finished(
+        code, out, told = await _finished(
             list(command), os.environ | {"PATH": self.path, "NO_COLOR": "1"} | variables, _RUN_SECONDS
         )
+        return code, out + told
 
 
-async def _finished(command: list[str], env: Mapping[str, str], seconds: float) -> tuple[int, str]:
+async def _finished(command: list[str], env: Mapping[str, str], seconds: float) -> tuple[int, str, str]:
     process = await asyncio.create_subprocess_exec(
-        *command, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT, env=env, start_new_session=True
+        *command, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, env=env, start_new_session=True
     )
     try:
-        out, _ = await asyncio.wait_for(process.communicate(), seconds)
+        out, told = await asyncio.wait_for(process.communicate(), seconds)
     except TimeoutError:
         raise AssertionError(f"{command[0]} did not end within {seconds} seconds") from None
     finally:
@@ -70,4 +72,4 @@ async def _finished(command: list[str], env: Mapping[str, str], seconds: float) 
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
     assert process.returncode is not None
-    return process.returncode, out.decode(errors="replace")
+    return process.returncode, out.decode(errors="replace"), told.decode(errors="replace")

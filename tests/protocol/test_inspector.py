@@ -40,6 +40,8 @@ async def inspect(programs: Programs, directory: Path, target: Target, *command:
     answer = directory / "answer.json"
     code, told = await programs.run(
         *("mcp-inspector", "--cli", *target, *command, "--output", str(answer)),
+        # A busy machine takes longer than its 15 s to start a process.
+        *("--connect-timeout", "90000"),
         # Not the one of whoever runs the tests.
         MCP_CATALOG_PATH=str(directory / "catalog.json"),
     )

@@ -8,16 +8,27 @@ from typing import Any
 import asyncpg
 import pytest
 
-from server.db.ad_hoc import AdHocDatabase
+from server.db.ad_hoc import AdHocConnection, AdHocDatabase
 from server.db.pool import Database
 from server.db.startup_check import check_sql_login
-from server.errors import ConfigurationError
+from server.errors import ConfigurationError, DatabaseUnavailableError, QueryTimeoutError
 from tests.cluster import Cluster
-from tests.sql.acting import TwoStores, connected, query, rolled_back, temporary_login
+from tests.sql.acting import TwoStores, connected, login_name, query, rolled_back, temporary_login
+from tests.sql.test_catalogue import PERSONAL_COLUMNS
 from tests.support import Retailer
 
 ENTER = "select * from analytics.set_store_context($1)"
 VIEWS = ("stores", "customers", "products", "sales", "sale_items")
+# What the views are made of, whatever their columns are called.
+READ_COLUMNS = """
+    select distinct c.relname || '.' || a.attname as name
+    from pg_class v
+    join pg_rewrite r on r.ev_class = v.oid
+    join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid and d.refobjsubid > 0
+    join pg_class c on c.oid = d.refobjid and d.refclassid = 'pg_class'::regclass and c.oid <> v.oid
+    join pg_attribute a on a.attrelid = c.oid and a.attnum = d.refobjsubid
+    where v.relnamespace = 'analytics'::regnamespace and c.relname = any ($1)
+"""
 
 
 @pytest.fixture
@@ -34,6 +45,13 @@ async def test_views_show_the_entered_store_and_are_closed_without_one(two_store
             async with rolled_back(caller):
                 await caller.fetchrow(ENTER, two_stores.token("redmond", role=role))
                 assert {row[0] for row in await caller.fetch(f"select store_id from {view}")} == {"redmond"}
+
+
+async def test_no_view_is_made_of_a_personal_column(two_stores: TwoStores) -> None:
+    read = {row["name"] for row in await two_stores.retailer.fetch(READ_COLUMNS, list(PERSONAL_COLUMNS))}
+
+    assert {"customers.customer_id", "sales_transactions.payment_method"} <= read
+    assert read.isdisjoint(f"{table}.{column}" for table, columns in PERSONAL_COLUMNS.items() for column in columns)
 
 
 @pytest.mark.parametrize("role", ["support", "auditor"])
@@ -66,6 +84,13 @@ async def test_nothing_else_is_open_to_it(caller: Any, sql: str) -> None:
         await caller.execute(sql)
 
 
+async def test_it_writes_nothing_even_where_a_grant_would_let_it(own_stores: TwoStores) -> None:
+    await own_stores.retailer.execute("grant create on schema analytics to mcp_sql")
+    async with connected(own_stores.retailer.login_url("mcp_sql"), statement_cache_size=0) as connection:
+        with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
+            await connection.execute("create table analytics.mine (x int)")
+
+
 async def test_nothing_of_a_session_reaches_the_next_borrower(own_stores: TwoStores) -> None:
     """Had the gate and the list of functions both failed: what such SQL can leave behind is gone."""
     retailer = own_stores.retailer
@@ -83,6 +108,23 @@ async def test_nothing_of_a_session_reaches_the_next_borrower(own_stores: TwoSto
 
         assert [row.store_id for row in await database.fetch(left)] == ["4MB"]
         assert await retailer.value(locks) == 0
+
+
+async def test_what_the_database_does_not_end_is_left_to_it(
+    two_stores: TwoStores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.db.ad_hoc._PATIENCE_SECONDS", 0.2)
+    endless = "select count(*) from generate_series(1, 10000) a, generate_series(1, 10000) b"
+    async with AdHocDatabase(two_stores.retailer.login_url("mcp_sql")) as database:
+        # The connection was closed, not waited for: the database's own limit is seconds away.
+        with pytest.raises(DatabaseUnavailableError):
+            async with database.transaction() as connection:
+                assert isinstance(connection, AdHocConnection)
+                with pytest.raises(QueryTimeoutError):
+                    await connection.table(endless, max_rows=1, max_columns=1)
+        async with database.transaction() as connection:
+            assert isinstance(connection, AdHocConnection)
+            assert (await connection.table("select 1 as one", max_rows=1, max_columns=1)).rows == [[1]]
 
 
 async def test_the_login_as_migrated_is_accepted(two_stores: TwoStores) -> None:
@@ -107,6 +149,13 @@ async def test_another_login_is_refused(cluster: Cluster, own_stores: TwoStores,
         assert told in await refusal(retailer, url)
 
 
+async def test_a_login_without_limits_is_refused(cluster: Cluster, own_stores: TwoStores) -> None:
+    retailer = own_stores.retailer
+    async with temporary_login(cluster, retailer) as url:
+        await retailer.execute(f"revoke retail_builtins from {login_name(url)}")
+        assert "sets no statement_timeout" in await refusal(retailer, url, match="with alter role")
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [
@@ -120,8 +169,8 @@ async def test_a_login_with_a_grant_too_many_is_refused(own_stores: TwoStores, c
     assert told in await refusal(own_stores.retailer, own_stores.retailer.login_url("mcp_sql"))
 
 
-async def refusal(retailer: Retailer, url: str) -> str:
+async def refusal(retailer: Retailer, url: str, *, match: str = "RETAIL_SQL_DATABASE_URL") -> str:
     async with Database(retailer.app_url, pool_size=1) as database, AdHocDatabase(url) as sql_database:
-        with pytest.raises(ConfigurationError, match="RETAIL_SQL_DATABASE_URL") as refused:
+        with pytest.raises(ConfigurationError, match=match) as refused:
             await check_sql_login(database, sql_database)
     return str(refused.value)

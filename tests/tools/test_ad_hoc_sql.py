@@ -164,6 +164,9 @@ async def test_an_answer_of_many_bytes_is_cut_with_a_mark(demo: Retailer) -> Non
     assert len(found["rows"]) + found["truncated"]["left_out"] == found["row_count"]
 
 
+LONG_TEXT = "string_agg(sku, ', ')"
+
+
 @pytest.mark.parametrize(
     ("sql", "told"),
     [
@@ -180,6 +183,7 @@ async def test_an_answer_of_many_bytes_is_cut_with_a_mark(demo: Retailer) -> Non
         ("select 'x' || string_agg(product_description, '') from products", "larger than 10,000 bytes"),
         ("select count(*) from generate_series(1, 20000)", "10,000 rows"),
         (f"select {', '.join(['1'] * 61)}", "at most 60"),
+        (f"select {', '.join(12 * [LONG_TEXT])} from products", "longer than 50,000 characters"),
         ("with recursive r as (select 1 n union all select n + 1 from r) select count(*) from r", "time limit"),
     ],
 )
