@@ -40,12 +40,12 @@ class CallRecord(Middleware):
         """
         call = Call(context.message.name)
         activity, log = self._monitoring.activity, self._log
-        activity.calls += 1
         began = time.perf_counter()
         returned: ToolResult | BaseException = RuntimeError()
         admitted = False
         opened = current_call.set(call)
         with self._monitoring.span(call, self._entries.name_of(call.tool), context.fastmcp_context) as span:
+            activity.calls += 1
             try:
                 if log is not None:
                     log.admit()
@@ -61,8 +61,8 @@ class CallRecord(Middleware):
                 activity.calls -= 1
                 transport = context.fastmcp_context.transport if context.fastmcp_context else None
                 end = self._entries.end_of(call, time.perf_counter() - began, transport, returned)
-                self._monitoring.call_ended(call, end, span)
                 if log is not None and admitted:
                     log.leave()
                     for entry in self._entries.entries(call, context.message.arguments, end, returned):
                         log.append(entry)
+                self._monitoring.call_ended(call, end, span)
