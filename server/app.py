@@ -44,6 +44,9 @@ from server.middleware.error_boundary import ErrorBoundary
 from server.middleware.identity import CallIdentity
 from server.middleware.primary_instead import PrimaryInstead
 from server.middleware.result_size import ResultSize
+from server.monitoring.activity import Activity
+from server.monitoring.monitoring import Monitoring
+from server.monitoring.observer import Observer
 from server.pictures import PICTURES
 from server.prompts import PROMPTS
 from server.resources import RESOURCES
@@ -111,7 +114,12 @@ class Connections:
 
 @asynccontextmanager
 async def build(
-    settings: Settings, connections: Connections, transport: Transport, *, audited: bool = True
+    settings: Settings,
+    connections: Connections,
+    transport: Transport,
+    *,
+    monitoring: Monitoring | None = None,
+    audited: bool = True,
 ) -> AsyncIterator[FastMCP[Any]]:
     """Open the database, check that it keeps stores apart, and build the server on it.
 
@@ -119,26 +127,32 @@ async def build(
         settings: The operator's choices.
         connections: The database to serve.
         transport: `http` takes each call's identity from its bearer token, `stdio` from RETAIL_TOKEN.
+        monitoring: Who is told of what happens; by default nobody.
         audited: False only to measure what the audit of tool calls costs.
 
     Raises:
         ConfigurationError: The settings, the database and this version do not fit together.
     """
-    limits = Limits.of(settings)
+    monitoring = monitoring or Monitoring()
+    observer = monitoring.observer
+    limits = Limits.of(settings, observer)
     signing_key = SigningKey(connections.context_key, connections.context_key_file)
-    embedders = Embedders(settings)
+    embedders = Embedders(settings, observer=observer)
     database = Database(
         connections.database_url,
         pool_size=settings.pool_size,
         pool_timeout_seconds=settings.pool_timeout_seconds,
         query_timeout_seconds=settings.query_timeout_seconds,
         statement_cache_size=settings.statement_cache_size,
+        observer=observer,
     )
     identities = Database(
         connections.auth_database_url,
         setting="RETAIL_AUTH_DATABASE_URL",
         pool_size=_AUTH_POOL_SIZE,
         pool_timeout_seconds=settings.pool_timeout_seconds,
+        name="identities",
+        observer=observer,
     )
     try:
         async with (
@@ -158,9 +172,9 @@ async def build(
             await check_schema_is_current(database)
             await check_isolation(database, signing_key.signer.kid)
             await check_time_limits(database, settings.query_timeout_seconds)
-            replica = await _opened_replica(opened, settings, connections, database)
-            sql_database = await _opened_for_sql(opened, settings, connections, database)
-            call_log = await _opened_log(opened, connections, database) if audited else None
+            replica = await _opened_replica(opened, settings, connections, database, observer)
+            sql_database = await _opened_for_sql(opened, settings, connections, database, observer)
+            call_log = await _opened_log(opened, connections, database, observer) if audited else None
             if transport == "stdio":
                 stdio_token, auth = await _valid_stdio_token(settings, authenticator), None
             else:
@@ -190,6 +204,8 @@ async def build(
                 return [each for each in components if sql_database is not None or tools.scope_of(each) != "retail:sql"]
 
             functions = served(tools.discover())
+            entries = EntryWriter(functions)
+            observer.tools_registered(entries.tools)
             server: FastMCP[Any] = FastMCP(
                 "Zava Retail",
                 instructions=INSTRUCTIONS,
@@ -197,7 +213,7 @@ async def build(
                 auth=auth,
                 lifespan=shared,
                 middleware=[
-                    CallRecord(call_log, EntryWriter(functions)),
+                    CallRecord(call_log, entries, monitoring),
                     ErrorBoundary(),
                     CallIdentity(),
                     CallRate(limits.calls),
@@ -218,7 +234,7 @@ async def build(
             for prompt in PROMPTS:
                 server.add_prompt(prompt)
             server.add_completion_handler(partial(complete, server))
-            _add_health_routes(server, database, signing_key)
+            _add_health_routes(server, database, signing_key, monitoring.activity)
             for tool in await server.local_provider.list_tools():
                 tool.parameters = concise(tool.parameters)
             await _share_tool_schemas(server)
@@ -228,19 +244,21 @@ async def build(
 
 
 async def _opened_replica(
-    opened: AsyncExitStack, settings: Settings, connections: Connections, database: Database
+    opened: AsyncExitStack, settings: Settings, connections: Connections, database: Database, observer: Observer
 ) -> Replica | None:
     url = connections.replica_database_url
-    return None if url is None else await opened.enter_async_context(opened_replica(settings, url, database))
+    return None if url is None else await opened.enter_async_context(opened_replica(settings, url, database, observer))
 
 
 async def _opened_for_sql(
-    opened: AsyncExitStack, settings: Settings, connections: Connections, database: Database
+    opened: AsyncExitStack, settings: Settings, connections: Connections, database: Database, observer: Observer
 ) -> AdHocDatabase | None:
     if connections.sql_database_url is None:
         return None
     sql_database = await opened.enter_async_context(
-        AdHocDatabase(connections.sql_database_url, pool_timeout_seconds=settings.pool_timeout_seconds)
+        AdHocDatabase(
+            connections.sql_database_url, pool_timeout_seconds=settings.pool_timeout_seconds, observer=observer
+        )
     )
     way = Way(connections.sql_database_url, await sql_database.backend(), _WHY_SQL)
     await check_ways(database, {SETTING: way})
@@ -248,8 +266,10 @@ async def _opened_for_sql(
     return sql_database
 
 
-async def _opened_log(opened: AsyncExitStack, connections: Connections, database: Database) -> CallLog:
-    call_log = await opened.enter_async_context(CallLog(connections.audit_database_url))
+async def _opened_log(
+    opened: AsyncExitStack, connections: Connections, database: Database, observer: Observer
+) -> CallLog:
+    call_log = await opened.enter_async_context(CallLog(connections.audit_database_url, observer=observer))
     way = Way(connections.audit_database_url, call_log.backend, _WHY_AUDIT)
     await check_ways(database, {"RETAIL_AUDIT_DATABASE_URL": way})
     await opened.enter_async_context(kept_up(connections.audit_database_url))
@@ -268,7 +288,7 @@ async def _valid_stdio_token(settings: Settings, authenticator: Authenticator) -
     return token
 
 
-def _add_health_routes(server: FastMCP[Any], database: Database, signing_key: SigningKey) -> None:
+def _add_health_routes(server: FastMCP[Any], database: Database, signing_key: SigningKey, activity: Activity) -> None:
     @server.custom_route("/health", methods=["GET"])
     async def health(_: Request) -> JSONResponse:
         """The process is alive."""
@@ -276,7 +296,12 @@ def _add_health_routes(server: FastMCP[Any], database: Database, signing_key: Si
 
     @server.custom_route("/ready", methods=["GET"])
     async def ready(_: Request) -> JSONResponse:
-        """The database answers, has this version's schema and knows the key that this server signs with."""
+        """The database answers, has this version's schema and knows the key that this server signs with.
+
+        Not while the process stops: it still answers, but whoever balances should send nothing more.
+        """
+        if activity.draining:
+            return JSONResponse({"status": "draining"}, status_code=503)
         try:
             await check_schema_is_current(database, may_be_newer=True)
             known = await knows_key(database, signing_key.signer.kid)

@@ -8,8 +8,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
-from server.errors import NotAllowedError
+from server.errors import NotAllowedError, Outcome
 from server.principal import Principal, Role, Scope
+
+UNKNOWN_TOOL = "(unknown)"
+"""Stands for whatever a caller asked for that is no tool."""
 
 
 @dataclass(slots=True)
@@ -41,6 +44,29 @@ class Call:
     cursor_after: Callable[[int], str] | None = None
     call_id: UUID = field(default_factory=uuid4)
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+@dataclass(frozen=True, slots=True)
+class CallEnd:
+    """What became of a call, for who keeps a record of it.
+
+    Attributes:
+        tool: Name of a tool that there is, or UNKNOWN_TOOL.
+        outcome: How it went.
+        code: Short name of why not; None where all went well.
+        rows: Rows of the answer; None without one.
+        seconds: How long it took.
+        transport: How it came; None for a call from within.
+        rpc_code: Code of the protocol's error where there was one instead of a result.
+    """
+
+    tool: str
+    outcome: Outcome
+    code: str | None
+    rows: int | None
+    seconds: float
+    transport: str | None
+    rpc_code: int | None = None
 
 
 current_call: ContextVar[Call] = ContextVar("current_call")

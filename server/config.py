@@ -285,6 +285,30 @@ class Settings(BaseSettings):
             "RETAIL_DATABASE_URL it needs RETAIL_EMBED_DATABASE_URL."
         ),
     )
+    metrics_port: int | None = Field(
+        default=None,
+        ge=0,
+        le=65535,
+        description=(
+            "TCP port that serves metrics for Prometheus (docs/monitoring.md); 0 picks a free one. Unset: no metrics."
+        ),
+    )
+    metrics_host: str = Field(
+        default="127.0.0.1",
+        description="Address that metrics are served on, without authentication: for your own network only.",
+    )
+    drain_seconds: float = Field(
+        default=0.0,
+        ge=0,
+        le=600,
+        description=(
+            "Seconds that the HTTP server goes on serving after SIGTERM while /ready says 503, so that balancers "
+            "turn away before it stops."
+        ),
+    )
+    log_format: Literal["text", "json"] = Field(
+        default="text", description="Form of the log: text for people, or json, one object a line."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="Least severe level that is logged to standard error."
     )

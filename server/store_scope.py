@@ -35,11 +35,13 @@ from server.db.queries import Query, QueryFile
 from server.db.replica import Replica
 from server.errors import DatabaseError, InvalidInputError, NotAllowedError, NotFoundError, ReplicaBehindError
 from server.limits import Limits
+from server.monitoring.spans import step
 from server.principal import Principal, Role
 
 STORE_HEADER = "x-store-id"
 # Of a call that goes through several; each costs a few milliseconds.
 MOST_STORES = 50
+_STEP = "store scope"
 
 
 class EnteredStore(BaseModel):
@@ -140,10 +142,13 @@ class StoreScopes:
         """
         chosen = self.choose(store_id)
         database = self._database if write else self._for_reading()
-        async with self._place_in(chosen), database.transaction(write=write) as connection:
-            store = await self._entered(connection, chosen, on_replica=database is not self._database)
-            with self._metered():
-                yield store
+        with step(_STEP) as span:
+            async with self._place_in(chosen), database.transaction(write=write) as connection:
+                store = await self._entered(connection, chosen, on_replica=database is not self._database)
+                # The store that the database let the caller into, never the one that was asked for.
+                span.set_attribute("retail.store_id", store.store_id)
+                with self._metered():
+                    yield store
 
     def choose_several(self, store_ids: Sequence[str] | None) -> list[str]:
         """Name the stores that a call about several is about, in the order of their ids.
@@ -177,14 +182,15 @@ class StoreScopes:
             store_ids: What `choose_several` gave.
         """
         database = self._for_reading()
-        async with self._place_in(*store_ids), database.transaction() as connection:
+        with step(_STEP, {"retail.stores": len(store_ids)}):
+            async with self._place_in(*store_ids), database.transaction() as connection:
 
-            async def each() -> AsyncIterator[StoreScope]:
-                for store_id in store_ids:
-                    yield await self._entered(connection, store_id, on_replica=database is not self._database)
+                async def each() -> AsyncIterator[StoreScope]:
+                    for store_id in store_ids:
+                        yield await self._entered(connection, store_id, on_replica=database is not self._database)
 
-            with self._metered():
-                yield each()
+                with self._metered():
+                    yield each()
 
     async def _entered(self, connection: StoreConnection, store_id: str, *, on_replica: bool) -> StoreScope:
         """Set the store context, which ends that of the store before."""

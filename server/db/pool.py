@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Self
@@ -14,6 +15,8 @@ from pgvector.asyncpg import register_vector
 from server.db.connection import StoreConnection, translated_errors
 from server.db.queries import Query, Row
 from server.errors import BusyError, ConfigurationError
+from server.monitoring.observer import NOBODY, Observer
+from server.monitoring.spans import step
 
 CONNECT_TIMEOUT_SECONDS = 5.0
 # As many as the driver keeps by itself.
@@ -64,6 +67,12 @@ class Database:
         query_timeout_seconds: Time limit of one statement; left out, the login's own in sql/0010_roles.sql.
         statement_cache_size: Prepared statements that a connection keeps; 0 for a pooler in transaction mode.
         connected: Whether it must be there when the server starts.
+        name: What the monitoring calls the pool.
+        observer: Who is told of it.
+
+    Attributes:
+        name: The same.
+        waiting: Borrowers that have no connection yet.
     """
 
     connection_type = StoreConnection
@@ -78,7 +87,12 @@ class Database:
         query_timeout_seconds: float | None = None,
         statement_cache_size: int = STATEMENT_CACHE_SIZE,
         connected: bool = True,
+        name: str = "tools",
+        observer: Observer = NOBODY,
     ) -> None:
+        self.name = name
+        self.waiting = 0
+        self._observer = observer
         self._dsn = dsn
         self._setting = setting
         self._pool_size = pool_size
@@ -102,7 +116,23 @@ class Database:
                 f"The database cannot be opened ({type(error).__name__}). Check {self._setting}: "
                 "host, port, database name, login and password."
             ) from None
+        self._observer.pool_opened(self)
         return self
+
+    @property
+    def size(self) -> int:
+        """Largest number of connections."""
+        return self._pool_size
+
+    @property
+    def in_use(self) -> int:
+        """Connections that are borrowed."""
+        return self._pool.get_size() - self._pool.get_idle_size() if self._pool else 0
+
+    @property
+    def idle(self) -> int:
+        """Connections that are open and not borrowed."""
+        return self._pool.get_idle_size() if self._pool else 0
 
     def _options(self) -> dict[str, Any]:
         """What the pool and its connections are made with."""
@@ -164,9 +194,9 @@ class Database:
 
     @asynccontextmanager
     async def _borrowed(self) -> AsyncIterator[Any]:
-        with translated_errors("connect"):
+        with step("connection", {"retail.pool": self.name}), translated_errors("connect"):
             try:
-                connection = await self._pool.acquire(timeout=self._pool_timeout)
+                connection = await self._acquired()
             except TimeoutError:
                 raise BusyError from None
         try:
@@ -174,3 +204,14 @@ class Database:
         finally:
             with translated_errors("release"):
                 await self._pool.release(connection)
+
+    async def _acquired(self) -> Any:
+        began, got = time.perf_counter(), False
+        self.waiting += 1
+        try:
+            connection = await self._pool.acquire(timeout=self._pool_timeout)
+            got = True
+        finally:
+            self.waiting -= 1
+            self._observer.connection_awaited(self.name, time.perf_counter() - began, got=got)
+        return connection

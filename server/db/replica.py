@@ -20,6 +20,7 @@ from server.db.pool import Database
 from server.db.pooling import Way, check_ways
 from server.db.queries import QueryFile
 from server.errors import ConfigurationError, DatabaseUnavailableError, ReplicaBehindError, RetailError
+from server.monitoring.observer import NOBODY, Observer
 
 logger = logging.getLogger(__name__)
 
@@ -193,13 +194,14 @@ class Replica:
             )
 
 
-def opened_replica(settings: Settings, url: str, primary: Database) -> Replica:
+def opened_replica(settings: Settings, url: str, primary: Database, observer: Observer = NOBODY) -> Replica:
     """A replica as the operator set it up, to be entered.
 
     Args:
         settings: The operator's choices.
         url: Where it leads.
         primary: The server's own pool.
+        observer: Who is told of it.
     """
     standby = Database(
         url,
@@ -209,5 +211,7 @@ def opened_replica(settings: Settings, url: str, primary: Database) -> Replica:
         query_timeout_seconds=settings.query_timeout_seconds,
         statement_cache_size=settings.statement_cache_size,
         connected=False,
+        name="replica",
+        observer=observer,
     )
     return Replica(primary, standby, url, settings.replica_max_lag_seconds, prepares=settings.statement_cache_size > 0)
