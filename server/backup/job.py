@@ -38,8 +38,10 @@ _FORGET_TOKENS = QUERIES.statement("forget_tokens")
 
 # Whoever holds the signing key can make a context of any store: it stays where the operator keeps secrets.
 _LEFT_OUT = "guard.context_key"
-# Roles belong to the cluster and grants on a database to no object in it: a dump has neither.
-_FILES_BESIDE_A_DUMP = ("0010_roles.sql", "0020_schemas.sql")
+# Roles and their membership in each other belong to the cluster, and grants on a database to no object in it: a dump
+# has neither.
+_FILE_BEFORE_A_DUMP = "0010_roles.sql"
+_FILES_AFTER_A_DUMP = ("0020_schemas.sql", "0095_builtin_functions.sql")
 _MOST_TOLD = 10
 _DATABASE_NAME = re.compile("[a-z][a-z0-9_]{0,62}")
 
@@ -149,10 +151,11 @@ class BackupJob:
         files = {file.name: file.sql for file in schema_files()}
         async with admin_connection(url) as connection:
             program = find_program("pg_restore", self.programs, _version(connection) // 10_000)
-            await connection.execute(files[_FILES_BESIDE_A_DUMP[0]])
+            await connection.execute(files[_FILE_BEFORE_A_DUMP])
         await asyncio.to_thread(run_program, program, ["--exit-on-error", "--single-transaction", str(dump)], url)
         async with admin_connection(url) as connection:
-            await connection.execute(files[_FILES_BESIDE_A_DUMP[1]])
+            for name in _FILES_AFTER_A_DUMP:
+                await connection.execute(files[name])
             await connection.execute("analyze")
             tables, functions = await _state(connection)
         if faults := _differences(manifest, tables, functions):
