@@ -15,7 +15,7 @@ AD_HOC_SQL = """
 select extract(isodow from local_date)::int as weekday, payment_method, count(*) as receipts,
   round(avg(net_revenue), 2) as average, percentile_cont(0.9) within group (order by net_revenue) as ninth_tenth
 from sales
-where local_date > (select max(local_date) from sales) - 30
+where transaction_date > (select max(transaction_date) from sales) - interval '7 days'
 group by 1, 2
 order by 1, 2
 """
@@ -123,7 +123,7 @@ QUESTIONS = (
 )
 SQL_QUESTIONS = (
     Question(
-        "SQL: 30 days by weekday and payment",
+        "SQL: 7 days by weekday and payment",
         "run_query",
         lambda answer: answer["row_count"] == len(answer["rows"]) > 7,
         None,
