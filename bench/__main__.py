@@ -21,6 +21,7 @@ from bench.cases import STORE
 from bench.database import Cluster, running_cluster, temporary_directory
 from bench.flood import LIMITED, measure_flood
 from bench.growth import growth
+from bench.imports import imports
 from bench.machine import machine_facts
 from bench.options import BenchOptions
 from bench.relevance import relevance
@@ -43,6 +44,7 @@ console = Console(stderr=True, highlight=False)
 app.command(relevance)
 app.command(growth)
 app.command(search)
+app.command(imports)
 
 
 @app.default

@@ -29,7 +29,7 @@ from server.embeddings.base import Embedder
 from server.store_scope import StoreScopes
 from server.tools.products.models import SearchMode
 from server.tools.products.query_text import QueryText
-from server.tools.products.search import Search
+from server.tools.products.ranking import Search
 from server.tools.products.spelling import corrections, suspects
 
 SIZES: Final = (424, 1_000, 5_000)
@@ -54,7 +54,6 @@ _MISSPELT: Final = (
 _console = Console(stderr=True, highlight=False)
 _ROUNDS: Final = 12
 _ROWS: Final = 10
-_NO_FILTERS: Final = (None, None, None, None, None, None, None, False, None)
 
 _FILL: Final = """
 with store as (
@@ -146,20 +145,19 @@ async def _figures(retailer: Retailer, store_id: str, size: int, embedder: Embed
             async def found(query: str, *, facets: bool) -> None:
                 asked = QueryText.parse(query)
                 assert asked
-                ways = Search(embedder, SearchMode.HYBRID, (*_NO_FILTERS, facets, _ROWS, 0))
+                search = Search(embedder, SearchMode.HYBRID, facets=facets, limit=_ROWS)
                 async with scopes.enter(store_id) as store:
-                    rows = await ways.rows(store, asked, vectors[query], must_know=await suspects(asked.words()))
-                    if not rows[0].unknown_words:
-                        assert rows[0].product_id
-                        return
-                    fixed = await corrections(store, rows[0].unknown_words, asked.text)
+                    ways = await search.ways(store, await suspects(asked.words()))
+                    unknown = ways.unknown_words
+                    fixed = await corrections(store, unknown, asked.text) if unknown else {}
                     if not fixed:
-                        await ways.rows(store, asked, vectors[query])
+                        assert (await search.rows(store, asked, vectors[query], ways))[0].product_id
                         return
                 asked = asked.corrected(fixed)
-                vector = await ways.vector(asked)
+                vector = await search.vector(asked)
                 async with scopes.enter(store_id) as store:
-                    assert (await ways.rows(store, asked, vector))[0].product_id
+                    ways = await search.ways(store)
+                    assert (await search.rows(store, asked, vector, ways))[0].product_id
 
             async def hybrid(turn: int) -> None:
                 await found(_QUERIES[turn % len(_QUERIES)], facets=False)

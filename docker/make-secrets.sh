@@ -23,6 +23,7 @@ keep() { # name, text
 
 keep postgres_password "$(random)"
 keep retail_context_key "$(random)"
+keep grafana_password "$(random)"
 keep retail_admin_database_url "postgresql://postgres:$(cat secrets/postgres_password)@db:5432/retail"
 keep retail_database_url "postgresql://mcp_user:$(random)@db:5432/retail"
 keep retail_auth_database_url "postgresql://mcp_auth:$(random)@db:5432/retail"

@@ -1,4 +1,4 @@
-"""Writes what code and tests say into README.md, sales.md and .env.example: python -m docs.generate [--check]."""
+"""Writes what code and tests say into Markdown and .env.example: python -m docs.generate [--check]."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fastmcp.tools import FunctionTool
+from prometheus_client.metrics import MetricWrapperBase
 
 from server import tools
 from server.config import ENV_PREFIX, Settings
+from server.monitoring.activity import Activity
+from server.monitoring.metrics import Metrics
 from server.toolkit.schemas import concise
 from server.tools.sales.metrics import DEFINITIONS
 
@@ -38,6 +41,25 @@ def metric_table() -> str:
     """One row per metric of sales."""
     rows = ["| metric | unit | what it is |", "|---|---|---|"]
     rows += [f"| `{metric.name}` | {metric.unit} | {metric.definition} |" for metric in DEFINITIONS.values()]
+    return "\n".join(rows)
+
+
+def exported_table() -> str:
+    """One row per metric of the server that Prometheus can scrape."""
+    registry = Metrics(Activity()).registry
+    # The registry tells labels of series only, and there are none before something happens.
+    labels = {
+        collector._name: collector._labelnames
+        for collector in registry._collector_to_names
+        if isinstance(collector, MetricWrapperBase)
+    }
+    rows = ["| metric | type | labels | what it is |", "|---|---|---|---|"]
+    for metric in registry.collect():
+        if metric.name in labels:
+            name = f"{metric.name}_total" if metric.type == "counter" else metric.name
+            name = f"{name}_info" if metric.type == "info" else name
+            named = ", ".join(f"`{label}`" for label in labels[metric.name])
+            rows.append(f"| `{name}` | {metric.type} | {named} | {metric.documentation} |")
     return "\n".join(rows)
 
 
@@ -90,7 +112,13 @@ def main() -> None:
     readme = between_markers(readme, "questions", question_table())
     readme = between_markers(readme, "settings", settings_table())
     sales = between_markers((ROOT / "docs/sales.md").read_text(encoding="utf-8"), "metrics", metric_table())
-    generated = {ROOT / "README.md": readme, ROOT / "docs/sales.md": sales, ROOT / ".env.example": env_example()}
+    monitoring = (ROOT / "docs/monitoring.md").read_text(encoding="utf-8")
+    generated = {
+        ROOT / "README.md": readme,
+        ROOT / "docs/sales.md": sales,
+        ROOT / "docs/monitoring.md": between_markers(monitoring, "metrics", exported_table()),
+        ROOT / ".env.example": env_example(),
+    }
     for path, text in generated.items():
         if "--check" in sys.argv:
             if not path.exists() or path.read_text(encoding="utf-8") != text:

@@ -9,11 +9,10 @@ from typing import Annotated, TypeVar
 
 from cyclopts import App, Parameter, validators
 
-from seed.console import embed_with_progress, load_with_progress
-from seed.demo import DemoOptions
+from seed.console import embed_with_progress
 from seed.embed import EmbedOptions
 from seed.imports.cli import app as imports_app
-from seed.options import latest_as_of
+from seed.options import DemoOptions, latest_as_of
 from server.cli.running import run
 from server.config import Settings, load_settings
 from server.deployment import Deployment, open_deployment, prepare_embedded
@@ -62,6 +61,9 @@ def demo(
     )
 
     async def load(admin_url: str, settings: Settings) -> None:
+        # Imported here: the other commands of this program need no generator, which takes long to import.
+        from seed.loading import load_with_progress
+
         await load_with_progress(admin_url, options, reset=reset)
         if embed:
             await _embed(admin_url, settings, store=None)

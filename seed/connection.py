@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Final
 
 import asyncpg
 
-from seed.errors import DatabaseError
+from seed.errors import DatabaseError, RoleError
 
 _FAILURES = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+
+_ROLE: Final = """
+select
+  rolname,
+  rolsuper or rolbypassrls as bypasses_row_level_security,
+  has_parameter_privilege('session_replication_role', 'set') as may_skip_triggers,
+  to_regclass('retail.stock_movements') is not null as has_schema
+from pg_catalog.pg_roles
+where rolname = current_user
+"""
 
 
 @asynccontextmanager
@@ -43,6 +53,23 @@ async def connected(
         ) from error
     finally:
         await connection.close(timeout=5)
+
+
+async def may_skip_triggers(connection: Any) -> bool:
+    """Check that the role can load at all.
+
+    Returns:
+        Whether it may also switch triggers off, which is much faster.
+    """
+    role = await connection.fetchrow(_ROLE)
+    if not role["has_schema"]:
+        raise DatabaseError("The database has no retail schema. Apply the files of the sql directory first, in order.")
+    if not role["bypasses_row_level_security"]:
+        raise RoleError(
+            f"The role {role['rolname']} is bound by row level security and cannot load every store. "
+            "Connect as a superuser or as a role with BYPASSRLS."
+        )
+    return bool(role["may_skip_triggers"])
 
 
 def _reason(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""The jobs of this package with a progress bar on standard error."""
+"""Jobs with a progress bar on standard error."""
 
 from __future__ import annotations
 
@@ -8,23 +8,11 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from seed.demo import DemoOptions, DemoReport, load_demo
 from seed.embed import EmbedOptions, EmbedReport, embed_products
 from server.embeddings.base import Embedder
 from server.embeddings.models import Embedders
 
 console = Console(stderr=True, highlight=False)
-
-
-async def load_with_progress(admin_url: str, options: DemoOptions, *, reset: bool = False) -> DemoReport:
-    """`load_demo`, with a bar and the rate at the end; raises like it."""
-    with bar("Demo data", options.transactions) as show:
-        report = await load_demo(admin_url, options, reset=reset, report=show)
-    console.print(
-        f"Loaded {', '.join(f'{rows:,} {table}' for table, rows in report.rows.items())} "
-        f"in {report.seconds:.1f} s ({report.transactions_per_second:,.0f} transactions per second)."
-    )
-    return report
 
 
 async def embed_with_progress(

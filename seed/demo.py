@@ -4,24 +4,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Final
 
-from seed.connection import connected
-from seed.errors import DatabaseError, RoleError
-from seed.load import Connection, Report, load
+from seed.connection import connected, may_skip_triggers
+from seed.load import Report, load
 from seed.options import DemoOptions
 
 __all__ = ["DemoOptions", "DemoReport", "load_demo"]
-
-_ROLE: Final = """
-select
-  rolname,
-  rolsuper or rolbypassrls as bypasses_row_level_security,
-  has_parameter_privilege('session_replication_role', 'set') as may_skip_triggers,
-  to_regclass('retail.stock_movements') is not null as has_schema
-from pg_catalog.pg_roles
-where rolname = current_user
-"""
 
 
 @dataclass(frozen=True)
@@ -69,23 +57,6 @@ async def load_demo(
         )
     seconds = time.perf_counter() - started
     return DemoReport(dict(rows), seconds, options.transactions / seconds)
-
-
-async def may_skip_triggers(connection: Connection) -> bool:
-    """Check that the role can load at all.
-
-    Returns:
-        Whether it may also switch triggers off, which is much faster.
-    """
-    role = await connection.fetchrow(_ROLE)
-    if not role["has_schema"]:
-        raise DatabaseError("The database has no retail schema. Apply the files of the sql directory first, in order.")
-    if not role["bypasses_row_level_security"]:
-        raise RoleError(
-            f"The role {role['rolname']} is bound by row level security and cannot load every store. "
-            "Connect as a superuser or as a role with BYPASSRLS."
-        )
-    return bool(role["may_skip_triggers"])
 
 
 def _tell_nobody(phase: str, done: int, total: int) -> None:

@@ -23,8 +23,10 @@ from server.auth.bearer import bearer_auth
 from server.auth.identity_cache import IdentityCache
 from server.completions import complete
 from server.config import Settings
-from server.db.ad_hoc import AdHocDatabase
+from server.db.ad_hoc import SETTING, AdHocDatabase
 from server.db.pool import Database
+from server.db.pooling import Way, check_ways
+from server.db.replica import Replica, opened_replica
 from server.db.startup_check import (
     check_isolation,
     check_schema_is_current,
@@ -40,7 +42,11 @@ from server.middleware.call_rate import CallRate
 from server.middleware.call_record import CallRecord
 from server.middleware.error_boundary import ErrorBoundary
 from server.middleware.identity import CallIdentity
+from server.middleware.primary_instead import PrimaryInstead
 from server.middleware.result_size import ResultSize
+from server.monitoring.activity import Activity
+from server.monitoring.monitoring import Monitoring
+from server.monitoring.observer import Observer
 from server.pictures import PICTURES
 from server.prompts import PROMPTS
 from server.resources import RESOURCES
@@ -53,6 +59,10 @@ Transport = Literal["http", "stdio"]
 # Look-ups are short and mostly answered from memory.
 _AUTH_POOL_SIZE = 2
 _HEADER_ANNOTATION = "x-mcp-header"
+# What a pooler in transaction mode would break.
+_WHY_TOKENS = "announcements of revoked tokens would not arrive"
+_WHY_SQL = "what a caller left in a session could not be removed before the next"
+_WHY_AUDIT = "the log's writer prepares statements"
 
 INSTRUCTIONS = """\
 Answers questions about a retailer's customers, sales, products and stock, for the stores that you may see; it changes
@@ -90,6 +100,7 @@ class Connections:
         context_key_file: File from which the server takes up a new one; None when it cannot change.
         embed_database_url: As mcp_embed, to keep embeddings up; None where another process does.
         sql_database_url: As mcp_sql, for SQL of callers; None where none is to run.
+        replica_database_url: As mcp_user on a standby, for the reads of tools; None where there is none.
     """
 
     database_url: str
@@ -99,11 +110,17 @@ class Connections:
     context_key_file: Path | None = None
     embed_database_url: str | None = None
     sql_database_url: str | None = None
+    replica_database_url: str | None = None
 
 
 @asynccontextmanager
 async def build(
-    settings: Settings, connections: Connections, transport: Transport, *, audited: bool = True
+    settings: Settings,
+    connections: Connections,
+    transport: Transport,
+    *,
+    monitoring: Monitoring | None = None,
+    audited: bool = True,
 ) -> AsyncIterator[FastMCP[Any]]:
     """Open the database, check that it keeps stores apart, and build the server on it.
 
@@ -111,25 +128,32 @@ async def build(
         settings: The operator's choices.
         connections: The database to serve.
         transport: `http` takes each call's identity from its bearer token, `stdio` from RETAIL_TOKEN.
+        monitoring: Who is told of what happens; by default nobody.
         audited: False only to measure what the audit of tool calls costs.
 
     Raises:
         ConfigurationError: The settings, the database and this version do not fit together.
     """
-    limits = Limits.of(settings)
+    monitoring = monitoring or Monitoring()
+    observer = monitoring.observer
+    limits = Limits.of(settings, observer)
     signing_key = SigningKey(connections.context_key, connections.context_key_file)
-    embedders = Embedders(settings)
+    embedders = Embedders(settings, observer=observer)
     database = Database(
         connections.database_url,
         pool_size=settings.pool_size,
         pool_timeout_seconds=settings.pool_timeout_seconds,
         query_timeout_seconds=settings.query_timeout_seconds,
+        statement_cache_size=settings.statement_cache_size,
+        observer=observer,
     )
     identities = Database(
         connections.auth_database_url,
         setting="RETAIL_AUTH_DATABASE_URL",
         pool_size=_AUTH_POOL_SIZE,
         pool_timeout_seconds=settings.pool_timeout_seconds,
+        name="identities",
+        observer=observer,
     )
     try:
         async with (
@@ -139,11 +163,19 @@ async def build(
             AsyncExitStack() as opened,
         ):
             authenticator = Authenticator(identities, cache)
+            for_tools = Way(connections.database_url, await database.backend())
+            for_tokens = Way(connections.auth_database_url, await identities.backend(), _WHY_TOKENS)
+            await check_ways(
+                database,
+                {"RETAIL_DATABASE_URL": for_tools, "RETAIL_AUTH_DATABASE_URL": for_tokens},
+                prepares=settings.statement_cache_size > 0,
+            )
             await check_schema_is_current(database)
             await check_isolation(database, signing_key.signer.kid)
-            await check_time_limits(database)
-            sql_database = await _opened_for_sql(opened, settings, connections, database)
-            call_log = await _opened_log(opened, connections.audit_database_url) if audited else None
+            await check_time_limits(database, settings.query_timeout_seconds)
+            replica = await _opened_replica(opened, settings, connections, database, observer)
+            sql_database = await _opened_for_sql(opened, settings, connections, database, observer)
+            call_log = await _opened_log(opened, connections, database, observer) if audited else None
             if transport == "stdio":
                 stdio_token, auth = await _valid_stdio_token(settings, authenticator), None
             else:
@@ -158,6 +190,7 @@ async def build(
             async def shared(_: FastMCP[Any]) -> AsyncIterator[dict[str, Any]]:
                 yield {
                     "database": database,
+                    "replica": replica,
                     "sql_database": sql_database,
                     "signing_key": signing_key,
                     "authenticator": authenticator,
@@ -172,6 +205,8 @@ async def build(
                 return [each for each in components if sql_database is not None or tools.scope_of(each) != "retail:sql"]
 
             functions = served(tools.discover())
+            entries = EntryWriter(functions)
+            observer.tools_registered(entries.tools)
             server: FastMCP[Any] = FastMCP(
                 "Zava Retail",
                 instructions=INSTRUCTIONS,
@@ -179,11 +214,12 @@ async def build(
                 auth=auth,
                 lifespan=shared,
                 middleware=[
-                    CallRecord(call_log, EntryWriter(functions)),
+                    CallRecord(call_log, entries, monitoring),
                     ErrorBoundary(),
                     CallIdentity(),
                     CallRate(limits.calls),
                     ResultSize(settings.max_result_bytes),
+                    *([PrimaryInstead(replica)] if replica else []),
                 ],
                 tools=[AnsweringTool.from_function(function) for function in functions],
                 on_duplicate="error",
@@ -199,7 +235,7 @@ async def build(
             for prompt in PROMPTS:
                 server.add_prompt(prompt)
             server.add_completion_handler(partial(complete, server))
-            _add_health_routes(server, database, signing_key)
+            _add_health_routes(server, database, signing_key, monitoring.activity)
             for tool in await server.local_provider.list_tools():
                 tool.parameters = concise(tool.parameters)
             await _share_tool_schemas(server)
@@ -208,21 +244,37 @@ async def build(
         await embedders.close()
 
 
+async def _opened_replica(
+    opened: AsyncExitStack, settings: Settings, connections: Connections, database: Database, observer: Observer
+) -> Replica | None:
+    url = connections.replica_database_url
+    return None if url is None else await opened.enter_async_context(opened_replica(settings, url, database, observer))
+
+
 async def _opened_for_sql(
-    opened: AsyncExitStack, settings: Settings, connections: Connections, database: Database
+    opened: AsyncExitStack, settings: Settings, connections: Connections, database: Database, observer: Observer
 ) -> AdHocDatabase | None:
     if connections.sql_database_url is None:
         return None
     sql_database = await opened.enter_async_context(
-        AdHocDatabase(connections.sql_database_url, pool_timeout_seconds=settings.pool_timeout_seconds)
+        AdHocDatabase(
+            connections.sql_database_url, pool_timeout_seconds=settings.pool_timeout_seconds, observer=observer
+        )
     )
+    way = Way(connections.sql_database_url, await sql_database.backend(), _WHY_SQL)
+    await check_ways(database, {SETTING: way})
     await check_sql_login(database, sql_database)
     return sql_database
 
 
-async def _opened_log(opened: AsyncExitStack, audit_database_url: str) -> CallLog:
-    await opened.enter_async_context(kept_up(audit_database_url))
-    return await opened.enter_async_context(CallLog(audit_database_url))
+async def _opened_log(
+    opened: AsyncExitStack, connections: Connections, database: Database, observer: Observer
+) -> CallLog:
+    call_log = await opened.enter_async_context(CallLog(connections.audit_database_url, observer=observer))
+    way = Way(connections.audit_database_url, call_log.backend, _WHY_AUDIT)
+    await check_ways(database, {"RETAIL_AUDIT_DATABASE_URL": way})
+    await opened.enter_async_context(kept_up(connections.audit_database_url))
+    return call_log
 
 
 async def _valid_stdio_token(settings: Settings, authenticator: Authenticator) -> str:
@@ -237,7 +289,7 @@ async def _valid_stdio_token(settings: Settings, authenticator: Authenticator) -
     return token
 
 
-def _add_health_routes(server: FastMCP[Any], database: Database, signing_key: SigningKey) -> None:
+def _add_health_routes(server: FastMCP[Any], database: Database, signing_key: SigningKey, activity: Activity) -> None:
     @server.custom_route("/health", methods=["GET"])
     async def health(_: Request) -> JSONResponse:
         """The process is alive."""
@@ -245,9 +297,14 @@ def _add_health_routes(server: FastMCP[Any], database: Database, signing_key: Si
 
     @server.custom_route("/ready", methods=["GET"])
     async def ready(_: Request) -> JSONResponse:
-        """The database answers, has this version's schema and knows the key that this server signs with."""
+        """The database answers, has this version's schema and knows the key that this server signs with.
+
+        Not while the process stops: it still answers, but whoever balances should send nothing more.
+        """
+        if activity.draining:
+            return JSONResponse({"status": "draining"}, status_code=503)
         try:
-            await check_schema_is_current(database)
+            await check_schema_is_current(database, may_be_newer=True)
             known = await knows_key(database, signing_key.signer.kid)
         except RetailError:
             known = False

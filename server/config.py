@@ -21,6 +21,7 @@ JwtAlgorithm = Literal[
 ENV_PREFIX = "RETAIL_"
 # Where containers find secrets: a file per setting, named like its variable in lower case.
 SECRETS_DIR = Path("/run/secrets")
+MOST_WORKERS = 64
 
 
 def default_data_dir() -> Path:
@@ -79,6 +80,19 @@ class Settings(BaseSettings):
             "get_schema and run_query are not offered."
         ),
     )
+    replica_database_url: SecretStr | None = Field(
+        default=None,
+        description=(
+            "A hot standby of the same database, logging in as mcp_user, that tools read from; who may read what is "
+            "checked on the primary (docs/scaling.md). Unset: they read from RETAIL_DATABASE_URL."
+        ),
+    )
+    replica_max_lag_seconds: float = Field(
+        default=5.0,
+        ge=1,
+        le=3_600,
+        description="Seconds that the standby may be behind; beyond, tools read from RETAIL_DATABASE_URL again.",
+    )
     admin_database_url: SecretStr | None = Field(
         default=None,
         description=(
@@ -109,6 +123,15 @@ class Settings(BaseSettings):
     )
     host: str = Field(default="127.0.0.1", description="Address that the HTTP server listens on.")
     port: int = Field(default=8000, ge=0, le=65535, description="TCP port of the HTTP server; 0 picks a free one.")
+    workers: int = Field(
+        default=1,
+        ge=1,
+        le=MOST_WORKERS,
+        description=(
+            "Processes of the HTTP server on that port; every limit counts per process, and more than one offers no "
+            "HTTP+SSE (docs/scaling.md)."
+        ),
+    )
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
         description=(
@@ -155,6 +178,15 @@ class Settings(BaseSettings):
         description="Store used on stdio when a call names none and the token has several stores.",
     )
     pool_size: int = Field(default=8, ge=1, le=100, description="Largest number of database connections.")
+    statement_cache_size: int = Field(
+        default=100,
+        ge=0,
+        le=10_000,
+        description=(
+            "Prepared statements that a connection of RETAIL_DATABASE_URL keeps; 0 for a connection pooler in "
+            "transaction mode that knows none, such as PgBouncer before 1.21 (docs/scaling.md)."
+        ),
+    )
     pool_timeout_seconds: float = Field(
         default=5.0,
         gt=0,
@@ -252,6 +284,30 @@ class Settings(BaseSettings):
             "Seconds between two looks for new and changed products to embed; 0 turns that off. With "
             "RETAIL_DATABASE_URL it needs RETAIL_EMBED_DATABASE_URL."
         ),
+    )
+    metrics_port: int | None = Field(
+        default=None,
+        ge=0,
+        le=65535,
+        description=(
+            "TCP port that serves metrics for Prometheus (docs/monitoring.md); 0 picks a free one. Unset: no metrics."
+        ),
+    )
+    metrics_host: str = Field(
+        default="127.0.0.1",
+        description="Address that metrics are served on, without authentication: for your own network only.",
+    )
+    drain_seconds: float = Field(
+        default=0.0,
+        ge=0,
+        le=600,
+        description=(
+            "Seconds that the HTTP server goes on serving after SIGTERM while /ready says 503, so that balancers "
+            "turn away before it stops."
+        ),
+    )
+    log_format: Literal["text", "json"] = Field(
+        default="text", description="Form of the log: text for people, or json, one object a line."
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="Least severe level that is logged to standard error."

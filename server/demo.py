@@ -76,9 +76,10 @@ async def prepare_demo(settings: Settings, deployment: Deployment) -> list[DemoT
 
 async def _seed(admin_url: str, settings: Settings) -> None:
     # Imported here: the generator is needed once in the life of a database.
-    from seed.console import embed_with_progress, load_with_progress
-    from seed.demo import DemoOptions
+    from seed.console import embed_with_progress
     from seed.errors import AlreadyLoadedError
+    from seed.loading import load_with_progress
+    from seed.options import DemoOptions
 
     embedder = build_embedder(settings)
     try:

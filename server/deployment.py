@@ -35,6 +35,7 @@ class Deployment:
         context_key: The signing key; None when it was not needed or not given.
         context_key_file: File that it came from; None for one from a variable, which stays until a restart.
         embedded: Whether the database is ours to seed.
+        replica_database_url: For the reads of tools, as mcp_user on a standby; None when not given.
     """
 
     database_url: str | None
@@ -46,6 +47,7 @@ class Deployment:
     context_key: str | None
     context_key_file: Path | None
     embedded: bool
+    replica_database_url: str | None = None
 
     def require_admin_url(self) -> str:
         """The admin URL, or an error that says how to give one."""
@@ -78,6 +80,7 @@ def open_deployment(settings: Settings) -> Iterator[Deployment]:
             key,
             key_file,
             embedded=False,
+            replica_database_url=_reveal(settings.replica_database_url),
         )
         return
     with embedded_server(settings.data_dir) as server:

@@ -12,6 +12,7 @@
         +-- ResultTooLargeError         not even shortened can the answer be sent
         +-- UnavailableError            the call was fine; try again or use another tool
             +-- DatabaseUnavailableError
+            |   +-- ReplicaBehindError  asked again on the primary, so that nobody is told
             +-- AuditUnavailableError   the audit log takes no more: the call did not run
             +-- BusyError               no free connection in time
             +-- TooManyCallsError       over the caller's or the store's limit: the call did not run
@@ -137,6 +138,10 @@ class DatabaseUnavailableError(UnavailableError):
         super().__init__(
             "The database is not reachable right now; nothing was changed. Try the same call again in a few seconds."
         )
+
+
+class ReplicaBehindError(DatabaseUnavailableError):
+    """A replica does not know yet what the primary says of the caller."""
 
 
 class BusyError(UnavailableError):

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
 import uvicorn
 from fastmcp import FastMCP
 from fastmcp.server.http import StarletteWithLifespan
+from sse_starlette.sse import AppStatus
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -23,6 +25,8 @@ from server.config import Settings
 from server.errors import ConfigurationError, UnavailableError, UnknownIdentityError
 from server.limits import Limits
 from server.middleware.request_limits import RequestLimits
+from server.monitoring.activity import Activity
+from server.monitoring.observer import NOBODY, Observer
 
 MCP_PATH = "/mcp"
 SSE_PATH = "/sse"
@@ -30,7 +34,20 @@ _SSE_MESSAGES_PATH = "/messages/"
 # RFC 9728: behind it stands the path of what is protected.
 _METADATA_PATH = "/.well-known/oauth-protected-resource/"
 _RETRY_AFTER_SECONDS = 2
+_NO_LEGACY = JSONResponse(
+    {
+        "error": "not_offered",
+        "error_description": (
+            "HTTP+SSE keeps its sessions in one process and is off, as this server has several. Connect to "
+            f"{MCP_PATH} (streamable HTTP), or ask the operator for a server with RETAIL_WORKERS=1."
+        ),
+    },
+    status_code=404,
+)
 _SHUTDOWN_SECONDS = 10
+_LOOK_SECONDS = 0.05
+# Between the end of a call and the last byte of its answer.
+_LAST_ANSWER_SECONDS = 0.25
 
 
 class Edge:
@@ -41,20 +58,25 @@ class Edge:
 
     Args:
         streamable: Serves every path but those of `legacy`.
-        legacy: Serves HTTP+SSE.
+        legacy: Serves HTTP+SSE; None where a session's requests would not all come to this process.
+        observer: Who is told of refused requests.
     """
 
-    def __init__(self, streamable: StarletteWithLifespan, legacy: StarletteWithLifespan) -> None:
+    def __init__(
+        self, streamable: StarletteWithLifespan, legacy: StarletteWithLifespan | None, observer: Observer = NOBODY
+    ) -> None:
         self._streamable = streamable
         self._legacy = legacy
-        self._refusals = HttpRefusals()
+        self._refusals = HttpRefusals(observer)
         # Starlette speaks the lifespan protocol; requests go past it.
         self._lifespan = Starlette(lifespan=self.running)
 
     @asynccontextmanager
     async def running(self, _: object = None) -> AsyncIterator[None]:
         """Both transports, started."""
-        async with self._streamable.lifespan(self._streamable), self._legacy.lifespan(self._legacy):
+        async with AsyncExitStack() as opened:
+            for app in filter(None, (self._streamable, self._legacy)):
+                await opened.enter_async_context(app.lifespan(app))
             yield
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -67,7 +89,7 @@ class Edge:
         legacy = path.startswith((SSE_PATH, _SSE_MESSAGES_PATH)) or (
             path.startswith(_METADATA_PATH) and path.endswith(SSE_PATH)
         )
-        app = self._legacy if legacy else self._streamable
+        app = (self._legacy or _NO_LEGACY) if legacy else self._streamable
         # Starlette raises again what `answer_failure` has answered.
         with suppress(UnavailableError, UnknownIdentityError):
             await app(scope, receive, self._refusals.counting(send))
@@ -110,15 +132,16 @@ def listening_socket(settings: Settings) -> Iterator[socket.socket]:
         yield listener
 
 
-def http_app(server: FastMCP[Any], settings: Settings) -> Edge:
+def http_app(server: FastMCP[Any], settings: Settings, observer: Observer = NOBODY) -> Edge:
     """The server as an ASGI application, guarded against foreign Host and Origin headers.
 
     Streamable HTTP is stateless, so that any process can answer any request; not JSON-only, because
     only a stream lets the disconnect of a client cancel its query. HTTP+SSE, which the specification
-    has deprecated, keeps its session in the process: run one, or route by client address.
+    has deprecated, keeps its session in the process: of several workers none offers it, and several servers
+    need a balancer that routes by client address.
     """
     # The same for both transports.
-    limits = Limits.of(settings)
+    limits = Limits.of(settings, observer)
     guard: dict[str, Any] = {
         "host_origin_protection": True,
         "allowed_hosts": [settings.host, *settings.allowed_hosts],
@@ -130,10 +153,10 @@ def http_app(server: FastMCP[Any], settings: Settings) -> Edge:
         guard["allowed_hosts"].append(public.netloc)
         guard["allowed_origins"].append(f"{public.scheme}://{public.netloc}")
     streamable = server.http_app(path=MCP_PATH, stateless_http=True, json_response=False, **guard)
-    legacy = server.http_app(path=SSE_PATH, transport="sse", **guard)
-    for app in (streamable, legacy):
+    legacy = server.http_app(path=SSE_PATH, transport="sse", **guard) if settings.workers == 1 else None
+    for app in filter(None, (streamable, legacy)):
         app.add_exception_handler(Exception, answer_failure)
-    return Edge(streamable, legacy)
+    return Edge(streamable, legacy, observer)
 
 
 class HttpServer(uvicorn.Server):
@@ -143,9 +166,12 @@ class HttpServer(uvicorn.Server):
         app: What to serve.
         settings: The operator's choices.
         on_ready: Called once requests are accepted.
+        activity: What the process is about; it is told when the server is to stop.
     """
 
-    def __init__(self, app: ASGIApp, settings: Settings, on_ready: Callable[[], None]) -> None:
+    def __init__(
+        self, app: ASGIApp, settings: Settings, on_ready: Callable[[], None], activity: Activity | None = None
+    ) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -162,9 +188,44 @@ class HttpServer(uvicorn.Server):
             )
         )
         self._on_ready = on_ready
+        self._drain_seconds = settings.drain_seconds
+        self._activity = activity or Activity()
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve until a signal comes."""
+        # By itself sse-starlette ends every stream at the signal, also those in which a call is to be answered.
+        AppStatus.enable_automatic_graceful_drain = False
+        try:
+            await super().serve(sockets)
+        finally:
+            AppStatus.should_exit = False
+            AppStatus.enable_automatic_graceful_drain = True
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then tell."""
         await super().startup(sockets=sockets)
         if self.started:
             self._on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Go on serving while balancers notice, then stop listening and let running calls finish.
+
+        A second Ctrl-C ends the waiting.
+        """
+        self._activity.draining = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._drain_seconds):
+                while not self.force_exit:  # noqa: ASYNC110 - a flag that a signal handler of uvicorn sets
+                    await asyncio.sleep(_LOOK_SECONDS)
+        streams = asyncio.create_task(self._end_streams())
+        try:
+            await super().shutdown(sockets)
+        finally:
+            streams.cancel()
+
+    async def _end_streams(self) -> None:
+        """End the streams that only their clients would, once no call is left that may answer in one."""
+        while self._activity.calls:  # noqa: ASYNC110 - no call is to pay for an event that is awaited once
+            await asyncio.sleep(_LOOK_SECONDS)
+        await asyncio.sleep(_LAST_ANSWER_SECONDS)
+        AppStatus.should_exit = True

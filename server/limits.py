@@ -12,10 +12,12 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Self
 
 from server.config import Settings
 from server.errors import TooManyCallsError
+from server.monitoring.observer import NOBODY, Observer
 
 # How long a call that comes too early is held, be it to run or to be refused: a caller that sends the next
 # call on each refusal gets about one refusal per connection and second instead of a thousand.
@@ -36,6 +38,10 @@ _QUEUE_PER_PLACE = 16
 _RETRY_SECONDS = 2
 
 
+def _unheard() -> None:
+    """Nobody is told of a refusal."""
+
+
 class Rate:
     """A token bucket per caller, in its one-number form: the moment at which the bucket is full again.
 
@@ -44,6 +50,7 @@ class Rate:
         burst: Tokens of a full bucket.
         clock: Seconds that only grow.
         sleep: Waits that many seconds.
+        on_refusal: Called with each.
 
     Source:
         The generic cell rate algorithm: ITU-T recommendation I.371, annex A.
@@ -56,7 +63,9 @@ class Rate:
         *,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        on_refusal: Callable[[], None] = _unheard,
     ) -> None:
+        self._on_refusal = on_refusal
         self._interval = 60 / per_minute
         self._tolerance = (burst - 1) * self._interval
         self._per_minute = per_minute
@@ -76,6 +85,7 @@ class Rate:
         full_at = max(self._full_at.get(caller, now), now)
         wait = full_at - now - self._tolerance
         if wait > PATIENCE_SECONDS:
+            self._on_refusal()
             self._spread = (self._spread + _GOLDEN_RATIO) % 1
             held = PATIENCE_SECONDS * (0.5 + self._spread)
             await self._sleep(held)
@@ -118,9 +128,17 @@ class Places:
         places: How many at once.
         wait_seconds: How long one waits; None for as long as it takes.
         reason: What the refusal says.
+        on_refusal: Called with each.
     """
 
-    def __init__(self, places: int, wait_seconds: float | None, reason: str) -> None:
+    def __init__(
+        self,
+        places: int,
+        wait_seconds: float | None,
+        reason: str,
+        on_refusal: Callable[[], None] = _unheard,
+    ) -> None:
+        self._on_refusal = on_refusal
         self._places = places
         self._wait = wait_seconds
         self._reason = reason
@@ -135,7 +153,7 @@ class Places:
             TooManyCallsError: None became free in time.
         """
         if self._here[key] >= self._places * (1 + _QUEUE_PER_PLACE):
-            raise TooManyCallsError(self._reason, _RETRY_SECONDS)
+            raise self._refusal()
         self._here[key] += 1
         free = self._free.setdefault(key, asyncio.Semaphore(self._places))
         try:
@@ -143,7 +161,7 @@ class Places:
                 async with asyncio.timeout(self._wait):
                     await free.acquire()
             except TimeoutError:
-                raise TooManyCallsError(self._reason, _RETRY_SECONDS) from None
+                raise self._refusal() from None
             try:
                 yield
             finally:
@@ -152,6 +170,10 @@ class Places:
             self._here[key] -= 1
             if not self._here[key]:
                 del self._here[key], self._free[key]
+
+    def _refusal(self) -> TooManyCallsError:
+        self._on_refusal()
+        return TooManyCallsError(self._reason, _RETRY_SECONDS)
 
     def __len__(self) -> int:
         """Keys that somebody holds a place of or waits for."""
@@ -177,24 +199,35 @@ class Limits:
     stores: Places
 
     @classmethod
-    def of(cls, settings: Settings) -> Self:
+    def of(cls, settings: Settings, observer: Observer = NOBODY) -> Self:
         """The limits that the operator chose, never as many places as there are connections."""
         # With a single connection there is nothing to keep free.
         most = max(settings.pool_size - 1, 1)
         wait = settings.pool_timeout_seconds
         return cls(
-            calls=Rate(settings.rate_per_minute, settings.rate_burst),
-            requests=Rate(settings.rate_per_minute * _REQUESTS_PER_CALL, settings.rate_burst * _REQUESTS_PER_CALL),
+            calls=Rate(settings.rate_per_minute, settings.rate_burst, on_refusal=partial(observer.refused, "calls")),
+            requests=Rate(
+                settings.rate_per_minute * _REQUESTS_PER_CALL,
+                settings.rate_burst * _REQUESTS_PER_CALL,
+                on_refusal=partial(observer.refused, "requests"),
+            ),
             open_requests=Places(
                 max(settings.max_connections // _CONNECTIONS_PER_PRINCIPAL_OPEN, 1),
                 0,
                 "Too many of your requests and streams are open at once",
+                partial(observer.refused, "open_requests"),
             ),
             principals=Places(
-                min(settings.principal_concurrency, most), wait, "Too many of your calls are under way at once"
+                min(settings.principal_concurrency, most),
+                wait,
+                "Too many of your calls are under way at once",
+                partial(observer.refused, "principals"),
             ),
             stores=Places(
-                min(settings.store_concurrency, most), wait, "Too many calls to this store are under way at once"
+                min(settings.store_concurrency, most),
+                wait,
+                "Too many calls to this store are under way at once",
+                partial(observer.refused, "stores"),
             ),
         )
 

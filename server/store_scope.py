@@ -11,6 +11,8 @@ trips: begin, context, query, commit.
             rows = await store.db.all(QUERY, ...)
 
 does the same for several stores, one after the other in one transaction: at any moment one store is open.
+
+With a replica, the reads of a tool go there; who may enter, and as what, the primary says each time.
 """
 
 from __future__ import annotations
@@ -30,13 +32,16 @@ from server.context_token import ContextSigner
 from server.db.connection import NO_CONTEXT, ROLE_MAY_NOT_RUN_SQL, StoreConnection
 from server.db.pool import Database
 from server.db.queries import Query, QueryFile
-from server.errors import DatabaseError, InvalidInputError, NotAllowedError, NotFoundError
+from server.db.replica import Replica
+from server.errors import DatabaseError, InvalidInputError, NotAllowedError, NotFoundError, ReplicaBehindError
 from server.limits import Limits
+from server.monitoring.spans import step
 from server.principal import Principal, Role
 
 STORE_HEADER = "x-store-id"
 # Of a call that goes through several; each costs a few milliseconds.
 MOST_STORES = 50
+_STEP = "store scope"
 
 
 class EnteredStore(BaseModel):
@@ -89,6 +94,7 @@ class StoreScopes:
         default_store: Store to enter when a call names none and the principal has several.
         limits: What bounds how many calls are inside at a time; without them nothing does.
         set_context: Query that enters a store under the login of that pool.
+        replica: Where a tool's reads go while it is near enough.
     """
 
     def __init__(
@@ -99,8 +105,10 @@ class StoreScopes:
         default_store: str | None = None,
         limits: Limits | None = None,
         set_context: Query[EnteredStore] = SET_STORE_CONTEXT,
+        replica: Replica | None = None,
     ) -> None:
         self._set_context = set_context
+        self._replica = replica
         self._database = database
         self._signer = signer
         self.principal = principal
@@ -145,10 +153,14 @@ class StoreScopes:
             BusyError, DatabaseUnavailableError: See `Database.transaction`.
         """
         chosen = self.choose(store_id)
-        async with self._place_in(chosen), self._database.transaction(write=write) as connection:
-            store = await self._entered(connection, chosen)
-            with self._metered():
-                yield store
+        database = self._database if write else self._for_reading()
+        with step(_STEP) as span:
+            async with self._place_in(chosen), database.transaction(write=write) as connection:
+                store = await self._entered(connection, chosen, on_replica=database is not self._database)
+                # The store that the database let the caller into, never the one that was asked for.
+                span.set_attribute("retail.store_id", store.store_id)
+                with self._metered():
+                    yield store
 
     def choose_several(self, store_ids: Sequence[str] | None) -> list[str]:
         """Name the stores that a call about several is about, in the order of their ids.
@@ -181,22 +193,27 @@ class StoreScopes:
         Args:
             store_ids: What `choose_several` gave.
         """
-        async with self._place_in(*store_ids), self._database.transaction() as connection:
+        database = self._for_reading()
+        with step(_STEP, {"retail.stores": len(store_ids)}):
+            async with self._place_in(*store_ids), database.transaction() as connection:
 
-            async def each() -> AsyncIterator[StoreScope]:
-                for store_id in store_ids:
-                    yield await self._entered(connection, store_id)
+                async def each() -> AsyncIterator[StoreScope]:
+                    for store_id in store_ids:
+                        yield await self._entered(connection, store_id, on_replica=database is not self._database)
 
-            with self._metered():
-                yield each()
+                with self._metered():
+                    yield each()
 
-    async def _entered(self, connection: StoreConnection, store_id: str) -> StoreScope:
+    async def _entered(self, connection: StoreConnection, store_id: str, *, on_replica: bool) -> StoreScope:
         """Set the store context, which ends that of the store before."""
         token = self._signer.sign(
             self.principal.principal_id, store_id, credential=self.principal.credential, masked=self.principal.masked
         )
         try:
-            entered = await connection.one(self._set_context, token)
+            if on_replica:
+                entered = await self._entered_on_replica(connection, token)
+            else:
+                entered = await connection.one(self._set_context, token)
         except DatabaseError as error:
             if error.sqlstate == ROLE_MAY_NOT_RUN_SQL:
                 raise _not_allowed(store_id, "the one you have") from None
@@ -212,6 +229,31 @@ class StoreScopes:
             if call.needs not in self.principal.scopes_as(entered.role):
                 raise _not_allowed(entered.store_id, entered.role)
         return StoreScope(connection, **dict(entered))
+
+    def _for_reading(self) -> Database:
+        """Where the reads of the call in progress go; outside of a tool nobody would ask the primary instead."""
+        call, replica = current_call.get(None), self._replica
+        if call is None or replica is None or not (call.may_read_replica and replica.is_usable):
+            return self._database
+        call.reads_replica = True
+        return replica.database
+
+    async def _entered_on_replica(self, connection: StoreConnection, token: str) -> EnteredStore:
+        """Set the context on a replica as the primary sets it now; raises like the query there.
+
+        Raises:
+            ReplicaBehindError: The replica would let somebody else in, or in another role.
+        """
+        (allowed,) = await self._database.fetch(self._set_context, token)
+        try:
+            entered = await connection.one(self._set_context, token)
+        except DatabaseError as error:
+            if error.sqlstate != NO_CONTEXT:
+                raise
+            raise ReplicaBehindError from None
+        if entered.role != allowed.role:
+            raise ReplicaBehindError
+        return entered
 
     def _place_in(self, *store_ids: str) -> AbstractAsyncContextManager[None]:
         if self._limits is None:
@@ -232,7 +274,13 @@ def _not_allowed(store_id: str, role: str) -> NotAllowedError:
     )
 
 
-def scopes_on(principal: Principal, context: Context, database: str, set_context: Query[EnteredStore]) -> StoreScopes:
+def scopes_on(
+    principal: Principal,
+    context: Context,
+    database: str,
+    set_context: Query[EnteredStore],
+    replica: Replica | None = None,
+) -> StoreScopes:
     """A principal's way into its stores within a request, under the login of one of the server's pools."""
     server = context.lifespan_context
     # No request, no header: the setting is for stdio, where one person configures both.
@@ -244,12 +292,13 @@ def scopes_on(principal: Principal, context: Context, database: str, set_context
         header or server["default_store"],
         server["limits"],
         set_context,
+        replica,
     )
 
 
 def scopes_of(principal: Principal, context: Context) -> StoreScopes:
     """The same under the login of the tools."""
-    return scopes_on(principal, context, "database", SET_STORE_CONTEXT)
+    return scopes_on(principal, context, "database", SET_STORE_CONTEXT, context.lifespan_context["replica"])
 
 
 def store_scopes(context: Context = CurrentContext()) -> StoreScopes:

@@ -127,8 +127,13 @@ create index if not exists idx_customers_phone on retail.customers (store_id, ph
 create table if not exists retail.products (
   store_id text not null references retail.stores on delete restrict,
   product_id uuid not null default retail.new_id(),
-  sku text not null check (length(sku) between 1 and 50),
+  -- What every search reads of every product comes first: a row is taken apart from its beginning.
+  is_active boolean not null default true,
+  search_document tsvector generated always as (
+    retail.product_document(product_name, brand, model, sku, tags, product_description)
+  ) stored,
   product_name text not null check (length(product_name) between 1 and 200),
+  sku text not null check (length(sku) between 1 and 50),
   product_description text check (length(product_description) <= 10000),
   category_id integer references retail.product_categories on delete restrict,
   brand text check (length(brand) <= 100),
@@ -146,7 +151,6 @@ create table if not exists retail.products (
   lead_time_days integer not null default 7 check (lead_time_days >= 0),
   supplier_name text check (length(supplier_name) <= 100),
   supplier_sku text check (length(supplier_sku) <= 50),
-  is_active boolean not null default true,
   is_featured boolean not null default false,
   rating_average numeric(3, 2) not null default 0 check (rating_average between 0 and 5),
   rating_count integer not null default 0 check (rating_count >= 0),
@@ -154,9 +158,6 @@ create table if not exists retail.products (
   metadata jsonb not null default '{}',
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
-  search_document tsvector generated always as (
-    retail.product_document(product_name, brand, model, sku, tags, product_description)
-  ) stored,
   primary key (store_id, product_id),
   constraint unique_sku_per_store unique (store_id, sku)
 );
@@ -341,11 +342,12 @@ create table if not exists retail.product_embeddings (
   store_id text not null,
   embedding_id uuid not null default retail.new_id(),
   product_id uuid not null,
-  embedding_text text not null,
-  -- No fixed width: two models can stand side by side while one replaces the other.
-  embedding public.vector not null,
   embedding_model text not null check (length(embedding_model) between 1 and 100),
   dimensions integer not null,
+  -- No fixed width: two models can stand side by side while one replaces the other.
+  embedding public.vector not null,
+  -- Behind what every search reads of every row.
+  embedding_text text not null,
   content_hash text not null,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),

@@ -19,8 +19,14 @@ from server.admin.keys import install_key
 from server.config import Settings
 from server.db.migrate import migrate
 from server.embeddings import build_embedder
+from tests import pgbouncer
 from tests.cluster import Cluster, running_cluster
 from tests.support import CONTEXT_KEY, DEMO_AS_OF, Retailer
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Tests that know mcp_user's URL alone can be run once more through a pooler."""
+    parser.addoption("--pgbouncer", action="store_true", help="let mcp_user's connections lead through PgBouncer")
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -29,10 +35,16 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
+def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     """The PostgreSQL server of this run."""
     with running_cluster(os.environ.get(CHOICE)) as cluster:
-        yield cluster
+        if not request.config.getoption("--pgbouncer"):
+            yield cluster
+        elif pgbouncer.PROGRAM is None:
+            pytest.skip("PgBouncer is not installed")
+        else:
+            with pgbouncer.pooled(cluster) as pooled:
+                yield pooled
 
 
 @pytest.fixture(scope="session")

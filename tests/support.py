@@ -18,8 +18,10 @@ from server.auth.authenticator import Authenticator
 from server.config import Settings
 from server.context_token import ContextSigner
 from server.db.pool import Database
+from server.monitoring.monitoring import Monitoring
 from server.principal import Role
 from server.store_scope import StoreScope, StoreScopes
+from tests.pgbouncer import is_pooled
 
 CONTEXT_KEY = "a-signing-key-that-only-tests-use-0123456789"
 # Fixed, so that the demo data of every run is the same.
@@ -44,8 +46,19 @@ class Retailer:
 
     def login_url(self, login: str) -> str:
         """URL for another of the server's logins."""
-        parts = urlsplit(self.app_url)
-        return urlunsplit(parts._replace(netloc=parts.netloc.replace("mcp_user", login, 1)))
+        # A pooler, where there is one, is for mcp_user alone.
+        admin = urlsplit(self.admin_url)
+        own, host = urlsplit(self.app_url).netloc.rpartition("@")[0], admin.netloc.rpartition("@")[2]
+        return urlunsplit(admin._replace(netloc=f"{own.replace('mcp_user', login, 1)}@{host}"))
+
+    @property
+    def is_pooled(self) -> bool:
+        """Whether mcp_user comes through a pooler that knows no prepared statements."""
+        return is_pooled(self.app_url)
+
+    def database(self, **options: Any) -> Database:
+        """A pool of mcp_user."""
+        return Database(self.app_url, **({"statement_cache_size": 0} if self.is_pooled else {}), **options)
 
     @property
     def connections(self) -> Connections:
@@ -67,6 +80,7 @@ class Retailer:
             "RETAIL_AUDIT_DATABASE_URL": self.login_url("mcp_audit"),
             "RETAIL_SQL_DATABASE_URL": self.login_url("mcp_sql"),
             "RETAIL_CONTEXT_KEY": CONTEXT_KEY,
+            **({"RETAIL_STATEMENT_CACHE_SIZE": "0"} if self.is_pooled else {}),
         }
 
     async def fetch(self, sql: str, *arguments: Any) -> list[dict[str, Any]]:
@@ -93,9 +107,13 @@ class Retailer:
             return (await issue_token(connection, subject, stores, role, lifetime=lifetime)).token
 
     @asynccontextmanager
-    async def server(self, transport: Transport = "stdio", **settings: Any) -> AsyncIterator[FastMCP[Any]]:
+    async def server(
+        self, transport: Transport = "stdio", *, monitoring: Monitoring | None = None, **settings: Any
+    ) -> AsyncIterator[FastMCP[Any]]:
         """The server on this database."""
-        async with build(chosen(**settings), self.connections, transport) as server:
+        if self.is_pooled:
+            settings = {"statement_cache_size": 0} | settings
+        async with build(chosen(**settings), self.connections, transport, monitoring=monitoring) as server:
             yield server
 
     @asynccontextmanager
@@ -112,7 +130,7 @@ class Retailer:
         """One store, entered exactly as a tool does it."""
         token = await self.token(store_id, role=role)
         async with (
-            Database(self.app_url, pool_size=1) as database,
+            self.database(pool_size=1) as database,
             Database(self.login_url("mcp_auth"), pool_size=1) as identities,
         ):
             found = await Authenticator(identities).authenticate(token)

@@ -12,7 +12,7 @@ from typing import Any, Generic
 import asyncpg
 
 from seed.connection import connected
-from seed.demo import may_skip_triggers as check_role
+from seed.connection import may_skip_triggers as check_role
 from seed.imports.checking import Checker
 from seed.imports.errors import ImportFileError, RejectedRowsError
 from seed.imports.faults import FieldRow

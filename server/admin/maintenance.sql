@@ -17,13 +17,16 @@ with entry as (
     i.indisvalid,
     c.reltuples,
     pg_relation_size(i.indexrelid) as bytes,
-    16 + coalesce(sum(w.stawidth), 8) as entry_bytes,
+    16 + coalesce(sum(w.avg_width), 8) as entry_bytes,
     am.amname
   from pg_catalog.pg_index i
   join pg_catalog.pg_class c on c.oid = i.indexrelid
   join pg_catalog.pg_am am on am.oid = c.relam
   join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-  left join pg_catalog.pg_statistic w on w.starelid = i.indrelid and w.staattnum = any (i.indkey::int2[])
+  join pg_catalog.pg_class t on t.oid = i.indrelid
+  left join pg_catalog.pg_attribute a on a.attrelid = t.oid and a.attnum = any (i.indkey::int2[])
+  -- The view, because the table behind it is a superuser's alone.
+  left join pg_catalog.pg_stats w on w.schemaname = n.nspname and w.tablename = t.relname and w.attname = a.attname
   where n.nspname in ('retail', 'guard', 'audit') and c.relkind = 'i'
   group by i.indexrelid, i.indisvalid, c.reltuples, am.amname
 )

@@ -22,6 +22,7 @@ from server.audit.entries import COLUMNS, Entry
 from server.db.connection import CONNECTION_ERRORS
 from server.db.queries import QueryFile
 from server.errors import AuditUnavailableError, ConfigurationError
+from server.monitoring.observer import NOBODY, Observer
 
 logger = logging.getLogger(__name__)
 
@@ -51,9 +52,10 @@ class CallLog:
     Args:
         dsn: URL of the database, logging in as mcp_audit.
         capacity: Most calls that are remembered, those under way included.
+        observer: Who is told of the queue.
     """
 
-    def __init__(self, dsn: str, *, capacity: int = CAPACITY) -> None:
+    def __init__(self, dsn: str, *, capacity: int = CAPACITY, observer: Observer = NOBODY) -> None:
         self._dsn = dsn
         self._capacity = capacity
         self._waiting: deque[Entry] = deque()
@@ -65,6 +67,7 @@ class CallLog:
         self._connection: Any = None
         self._task: asyncio.Task[None] | None = None
         self._written = True
+        self._observer = observer
 
     async def __aenter__(self) -> Self:
         """Connect.
@@ -88,6 +91,7 @@ class CallLog:
             )
         self._task = asyncio.create_task(self._run())
         self._task.add_done_callback(_tell_failure)
+        self._observer.audit_opened(self)
         return self
 
     async def __aexit__(self, *exception: object) -> None:
@@ -102,6 +106,27 @@ class CallLog:
                 cancelled = error
         if cancelled is not None:
             raise cancelled
+
+    @property
+    def backend(self) -> int:
+        """Process of the session that entries are written in, as the connection was told of it."""
+        process: int = self._connection.get_server_pid()
+        return process
+
+    @property
+    def waiting(self) -> int:
+        """Entries that are not written yet."""
+        return len(self._waiting)
+
+    @property
+    def capacity(self) -> int:
+        """Most calls that are remembered, those under way included."""
+        return self._capacity
+
+    @property
+    def written(self) -> bool:
+        """False while the database takes no entries."""
+        return self._written
 
     def admit(self) -> None:
         """Set room aside for the entry of a call that begins; `leave` gives it back, for `append` to take.
@@ -144,6 +169,7 @@ class CallLog:
         await self._disconnect()
         if self._waiting:
             logger.critical("The entries of %d tool calls are lost: the audit log took none", len(self._waiting))
+            self._observer.audit_lost(len(self._waiting))
 
     async def _run(self) -> None:
         retry = _FIRST_RETRY_SECONDS
@@ -217,6 +243,7 @@ class CallLog:
             if isinstance(error, asyncpg.PostgresError) and not str(error.sqlstate).startswith(_ROW_FAULTS):
                 raise
             logger.critical("The entry of call %s to %s is lost", values["call_id"], values["tool"])
+            self._observer.audit_lost(1)
 
     def _forget(self, entries: Sequence[Entry]) -> None:
         for _ in entries:

@@ -11,10 +11,9 @@ from fastmcp.tools import FunctionTool, ToolResult
 from mcp import MCPError
 
 from server.audit.arguments import KeptArguments, unknown_arguments
-from server.call import Call
+from server.call import UNKNOWN_TOOL, Call, CallEnd
 from server.errors import NotAllowedError, Outcome, RetailError
 
-UNKNOWN_TOOL = "(unknown)"
 # Where an answer has its rows; an answer without them is one row.
 _ROWS = ("rows", "products")
 _CUSTOMER = "customer_id"
@@ -58,29 +57,51 @@ class EntryWriter:
             if set(fields) >= _TABLE or f'"{_CUSTOMER}"' in str(tool.output_schema).replace("'", '"'):
                 self._with_customers.add(tool.name)
 
+    @property
+    def tools(self) -> Iterable[str]:
+        """Names of the tools that there are."""
+        return self._arguments.keys()
+
+    def name_of(self, tool: str) -> str:
+        """The name of a tool that there is; whatever else a caller asks for has one name."""
+        return tool if tool in self._arguments else UNKNOWN_TOOL
+
+    def end_of(
+        self, call: Call, seconds: float, transport: str | None, returned: ToolResult | BaseException
+    ) -> CallEnd:
+        """What became of a call.
+
+        Args:
+            call: What is known of it.
+            seconds: How long it took.
+            transport: How it came.
+            returned: What it returned or raised.
+        """
+        tool = self.name_of(call.tool)
+        outcome, code = _outcome(returned, known=tool != UNKNOWN_TOOL)
+        rows = _row_count(_answer(returned)) if outcome == "ok" else None
+        rpc_code = returned.error.code if isinstance(returned, MCPError) else None
+        return CallEnd(tool, outcome, code, rows, seconds, transport, rpc_code)
+
     def entries(
         self,
         call: Call,
         arguments: Mapping[str, Any] | None,
-        seconds: float,
-        transport: str | None,
-        end: ToolResult | BaseException,
+        end: CallEnd,
+        returned: ToolResult | BaseException,
     ) -> list[Entry]:
         """The entries of a call: one for each store that it entered, under the same call_id, or the only one.
 
         Args:
             call: What is known of it.
             arguments: As the caller sent them.
-            seconds: How long it took.
-            transport: How it came.
-            end: What it returned or raised.
+            end: What became of it.
+            returned: What it returned or raised.
         """
         known = self._arguments.get(call.tool)
-        outcome, code = _outcome(end, known=known is not None)
-        answer = (end.structured_content if isinstance(end, ToolResult) else None) or {}
         principal = call.principal
         kept = known.as_json(arguments) if known else unknown_arguments(arguments)
-        customers = _customers(answer) if call.tool in self._with_customers else None
+        customers = _customers(_answer(returned)) if call.tool in self._with_customers else None
         return [
             (
                 call.call_id,
@@ -89,18 +110,22 @@ class EntryWriter:
                 principal.subject if principal else None,
                 role,
                 store_id,
-                call.tool if known else UNKNOWN_TOOL,
+                end.tool,
                 kept,
-                _row_count(answer) if outcome == "ok" else None,
+                end.rows,
                 # Milliseconds that have begun, so that no call took none.
-                int(seconds * 1000) + 1,
-                outcome,
-                code,
-                transport,
+                int(end.seconds * 1000) + 1,
+                end.outcome,
+                end.code,
+                end.transport,
                 customers,
             )
             for store_id, role in call.entered.items() or ((None, None),)
         ]
+
+
+def _answer(returned: ToolResult | BaseException) -> dict[str, Any]:
+    return (returned.structured_content if isinstance(returned, ToolResult) else None) or {}
 
 
 def _outcome(end: ToolResult | BaseException, *, known: bool) -> tuple[Outcome, str | None]:

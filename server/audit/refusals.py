@@ -8,6 +8,8 @@ from collections import Counter
 
 from starlette.types import Message, Send
 
+from server.monitoring.observer import NOBODY, Observer
+
 logger = logging.getLogger(__name__)
 
 # Not authenticated, not allowed, too many requests, foreign host.
@@ -16,9 +18,14 @@ _LOG_EVERY_SECONDS = 10.0
 
 
 class HttpRefusals:
-    """Tells the log how many requests were refused, by status, at most every ten seconds."""
+    """Tells the log how many requests were refused, by status, at most every ten seconds.
 
-    def __init__(self) -> None:
+    Args:
+        observer: Who is told of each.
+    """
+
+    def __init__(self, observer: Observer = NOBODY) -> None:
+        self._observer = observer
         self._counts: Counter[int] = Counter()
         self._told_at = float("-inf")
 
@@ -34,6 +41,7 @@ class HttpRefusals:
 
     def _count(self, status: int) -> None:
         self._counts[status] += 1
+        self._observer.http_refused(status)
         now = time.monotonic()
         if now - self._told_at >= _LOG_EVERY_SECONDS:
             self._told_at = now

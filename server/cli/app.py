@@ -2,27 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+
 from cyclopts import App
 
 from server import __version__
-from server.cli import (
-    audit,
-    backup,
-    call,
-    config,
-    customers,
-    database,
-    doctor,
-    indexes,
-    keys,
-    maintenance,
-    principals,
-    rollups,
-    serve,
-    status,
-    stores,
-    tokens,
-)
 from server.cli.running import run
 
 app = App(
@@ -31,29 +15,43 @@ app = App(
     version=__version__,
 )
 app.register_install_completion_command()
-app.default(serve.http)
-app.command(serve.http)
-app.command(serve.stdio)
-app.command(serve.bridge)
-app.command(call.call)
-app.command(config.config)
-app.command(doctor.doctor)
-app.command(maintenance.maintain)
-app.command(status.status)
-app.command(database.migrate)
-app.command(backup.backup)
-app.command(backup.restore)
-app.command(backup.verify_backup)
-app.command(principals.app)
-app.command(tokens.app)
-app.command(stores.app)
-app.command(rollups.app)
-app.command(customers.app)
-app.command(indexes.app)
-app.command(audit.app)
-app.command(keys.app)
+
+# Named, so that each is imported when it runs: the server takes seconds to import, and few of them serve.
+_COMMANDS = {
+    "http": "serve:http",
+    "stdio": "serve:stdio",
+    "bridge": "serve:bridge",
+    "call": "call:call",
+    "config": "config:config",
+    "doctor": "doctor:doctor",
+    "maintain": "maintenance:maintain",
+    "status": "status:status",
+    "migrate": "database:migrate",
+    "backup": "backup:backup",
+    "restore": "backup:restore",
+    "verify-backup": "backup:verify_backup",
+    "principal": "principals:app",
+    "token": "tokens:app",
+    "store": "stores:app",
+    "rollups": "rollups:app",
+    "customer": "customers:app",
+    "index": "indexes:app",
+    "audit": "audit:app",
+    "key": "keys:app",
+}
+for name, path in _COMMANDS.items():
+    app.command(f"server.cli.{path}", name=name)
+
+
+@app.default
+def serve() -> None:
+    """Serve streamable HTTP, by default from the embedded database with demo data."""
+    app("http")
 
 
 def main() -> None:
     """Entry point of the console script."""
+    if sys.argv[1:2] and sys.argv[1] in app.help_flags:
+        # Each command is listed with its own words.
+        app.resolved_commands()
     run(app)

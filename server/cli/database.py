@@ -3,36 +3,48 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Annotated
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from server.admin.connection import admin_connection
 from server.admin.keys import install_key
 from server.admin.login import set_login_password
 from server.audit.call_log import ADD_PARTITIONS
 from server.config import load_settings
+from server.db.migrate import DEFAULT_PATIENCE_SECONDS, when_free
 from server.db.migrate import migrate as apply_files
 from server.deployment import Deployment, open_deployment, prepare_embedded
 
 
-def migrate(*, set_password: Annotated[bool, Parameter(negative=())] = False) -> None:
+def migrate(
+    *,
+    set_password: Annotated[bool, Parameter(negative=())] = False,
+    patience: Annotated[float, Parameter(validator=Number(gte=0))] = DEFAULT_PATIENCE_SECONDS,
+) -> None:
     """Bring the database up to this version's schema, and install RETAIL_CONTEXT_KEY in it if it is set.
+
+    Servers may go on serving meanwhile, those of the previous release too (docs/operations.md).
 
     Args:
         set_password: Give the server's logins the passwords that their URLs have.
+        patience: Seconds to try again while others hold what is to be changed.
     """
     with open_deployment(load_settings()) as deployment:
-        applied = asyncio.run(_migrate(deployment, set_password=set_password))
+        applied = asyncio.run(_migrate(deployment, set_password=set_password, patience=patience))
     print("\n".join(f"applied {name}" for name in applied) or "The schema is current.")  # noqa: T201
 
 
-async def _migrate(deployment: Deployment, *, set_password: bool) -> list[str]:
+async def _migrate(deployment: Deployment, *, set_password: bool, patience: float) -> list[str]:
     if deployment.embedded:
         return await prepare_embedded(deployment)
     async with admin_connection(deployment.require_admin_url()) as connection:
-        applied = await apply_files(connection)
-        await connection.execute(ADD_PARTITIONS)
+        applied = await apply_files(connection, patience_seconds=patience)
+        await when_free(
+            connection, "The next months of the audit log", partial(connection.execute, ADD_PARTITIONS), patience
+        )
         if deployment.context_key is not None:
             await install_key(connection, deployment.context_key)
         if set_password:

@@ -18,10 +18,15 @@ def run(app: App, arguments: list[str] | None = None) -> None:
     try:
         app(arguments)
     except RetailError as error:
-        # Standard output is for what a program may read: a token, a key, the protocol.
-        console = Console(stderr=True, highlight=False, soft_wrap=True)
-        console.print("[bold red]Error:[/]", end=" ")
-        console.print(str(error), markup=False)
+        tell(error)
         sys.exit(REFUSED)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+
+
+def tell(error: RetailError) -> None:
+    """Write an error for the operator."""
+    # Standard output is for what a program may read: a token, a key, the protocol.
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console.print("[bold red]Error:[/]", end=" ")
+    console.print(str(error), markup=False)

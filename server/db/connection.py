@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import asyncpg
+from opentelemetry.trace import Span, SpanKind
 from pydantic import ValidationError
 
 from server.db.queries import Query, Row
@@ -19,6 +20,7 @@ from server.errors import (
     QueryTimeoutError,
     SchemaMismatchError,
 )
+from server.monitoring.spans import step
 
 # SQLSTATE classes and codes after which the connection, not the query, is at fault: connection
 # exceptions, insufficient resources, and a server that shuts down, crashed or is starting.
@@ -73,6 +75,11 @@ def translated_errors(query_name: str) -> Iterator[None]:
         raise DatabaseUnavailableError from None
 
 
+def statement_step(name: str) -> AbstractContextManager[Span]:
+    """The span of a statement that is told by its name, never by its text or arguments."""
+    return step(f"SQL {name}", {"db.system.name": "postgresql", "db.query.summary": name}, SpanKind.CLIENT)
+
+
 def _is_misuse(error: Exception) -> bool:
     """True for an argument that the driver cannot encode: our fault, not a lost connection."""
     return isinstance(error, asyncpg.DataError | ValueError | TypeError)
@@ -98,8 +105,9 @@ class StoreConnection:
             NotAllowedError: The database refused this to the caller's role.
             DatabaseError: Anything else.
         """
-        with translated_errors(query.name):
+        with statement_step(query.name) as span, translated_errors(query.name):
             records = await self._connection.fetch(query.sql, *arguments)
+            span.set_attribute("db.response.returned_rows", len(records))
         try:
             return query.rows.validate_python([dict(record) for record in records])
         except ValidationError as error:

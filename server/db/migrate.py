@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import logging
 import re
-from collections.abc import Sequence
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib import resources
 from typing import Any
 
+import asyncpg
+
 from server.db.queries import QueryFile
-from server.errors import ConfigurationError
+from server.errors import ConfigurationError, UnavailableError
+
+logger = logging.getLogger(__name__)
 
 # Any constant that no other program uses as an advisory lock of this database.
 _LOCK = 4_830_117_220_261_120
+# Who waits for a table makes everybody wait who comes after. This is less than any login of the server waits for a
+# lock (sql/0010_roles.sql), so that no call fails because it stands in line behind a migration.
+LOCK_TIMEOUT_MILLISECONDS = 400
+_FIRST_PAUSE_SECONDS = 0.5
+_LONGEST_PAUSE_SECONDS = 5.0
+DEFAULT_PATIENCE_SECONDS = 600
 
 QUERIES = QueryFile("server.db", "migrate.sql")
 _LEDGER = QUERIES.statement("create_ledger")
 _LEDGER_GRANTS = QUERIES.statement("grant_ledger")
 _APPLIED = QUERIES.statement("applied")
 _RECORD = QUERIES.statement("record")
+_OLDEST_TRANSACTION = QUERIES.statement("oldest_transaction")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,21 +87,26 @@ def pending_files(files: Sequence[SchemaFile], applied: dict[str, str]) -> list[
     return [file for file in files if file.name not in applied]
 
 
-async def migrate(connection: Any, files: Sequence[SchemaFile] | None = None) -> list[str]:
-    """Bring a database up to this version's schema.
+async def migrate(
+    connection: Any, files: Sequence[SchemaFile] | None = None, *, patience_seconds: float = DEFAULT_PATIENCE_SECONDS
+) -> list[str]:
+    """Bring a database up to this version's schema, while it is in use.
 
     Safe to run at the same time from several processes: the second waits, then finds nothing to do.
-    Each file is one transaction together with its ledger row.
+    Each file is one transaction together with its ledger row. Where others hold what a file changes, it gives way and
+    is tried again.
 
     Args:
         connection: asyncpg connection of a superuser or of a role with CREATEROLE that owns the database.
         files: Files to apply; those of `sql/` by default.
+        patience_seconds: How long to try a file that others are in the way of.
 
     Returns:
         Names of the files that were applied now.
 
     Raises:
         ConfigurationError: See `pending_files`.
+        UnavailableError: Others held what a file changes for all that time.
     """
     files = schema_files() if files is None else files
     await connection.execute("select pg_advisory_lock($1)", _LOCK)
@@ -95,10 +115,54 @@ async def migrate(connection: Any, files: Sequence[SchemaFile] | None = None) ->
         applied = {row["file_name"]: row["sha256"] for row in await connection.fetch(_APPLIED)}
         pending = pending_files(files, applied)
         for file in pending:
-            async with connection.transaction():
-                await connection.execute(_RECORD, file.name, file.sha256)
-                await connection.execute(file.sql)
+            await when_free(connection, f"sql/{file.name}", partial(_apply, connection, file), patience_seconds)
         await connection.execute(_LEDGER_GRANTS)
     finally:
         await connection.execute("select pg_advisory_unlock($1)", _LOCK)
     return [file.name for file in pending]
+
+
+async def when_free(connection: Any, what: str, work: Callable[[], Awaitable[Any]], patience_seconds: float) -> None:
+    """Do something to tables in one transaction, and give way to whoever uses them until nobody does.
+
+    Args:
+        connection: The connection that `work` uses.
+        what: What is done, for the message.
+        work: Does it.
+        patience_seconds: How long to try.
+
+    Raises:
+        UnavailableError: Others held the tables for all that time.
+    """
+    deadline = time.monotonic() + patience_seconds
+    pause = _FIRST_PAUSE_SECONDS
+    while True:
+        try:
+            async with connection.transaction():
+                await connection.execute(f"set local lock_timeout = {LOCK_TIMEOUT_MILLISECONDS}")
+                await work()
+        except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
+            oldest = await _oldest_transaction(connection)
+            if time.monotonic() + pause > deadline:
+                raise UnavailableError(
+                    f"{what} could not be applied within {patience_seconds:g} s, because others hold what it changes; "
+                    f"{oldest}. What came before it is applied, nothing of it is. Let that end, or end it with "
+                    "pg_terminate_backend, and run again: python -m server migrate"
+                ) from None
+            logger.warning("%s waits for what others hold; %s", what, oldest)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+        else:
+            return
+
+
+async def _apply(connection: Any, file: SchemaFile) -> None:
+    await connection.execute(_RECORD, file.name, file.sha256)
+    await connection.execute(file.sql)
+
+
+async def _oldest_transaction(connection: Any) -> str:
+    found = await connection.fetchrow(_OLDEST_TRANSACTION)
+    if found is None:
+        return "none of them is in a transaction any more"
+    return f"the oldest transaction is {found['seconds']} s old, of process {found['pid']} ({found['who']})"

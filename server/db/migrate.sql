@@ -20,3 +20,17 @@ select file_name, sha256 from migrations.applied order by file_name;
 -- name: record
 -- $1 file name, $2 SHA-256 in hex.
 insert into migrations.applied (file_name, sha256) values ($1, $2);
+
+-- name: oldest_transaction
+-- Who has been in a transaction for longest while holding a table or index of this database. At most one row.
+-- seconds: age of the transaction. who: login and program, as far as they are known.
+select
+  a.pid,
+  concat_ws(', ', a.usename, coalesce(nullif(a.application_name, ''), a.backend_type)) as who,
+  extract(epoch from clock_timestamp() - a.xact_start)::integer as seconds
+from pg_stat_activity a
+where a.datname = current_database() and a.pid <> pg_backend_pid() and a.xact_start is not null
+  -- The catalogue's own tables have lower numbers.
+  and exists (select from pg_locks l where l.pid = a.pid and l.granted and l.relation >= 16384)
+order by a.xact_start
+limit 1;

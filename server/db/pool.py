@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Self
@@ -14,8 +15,14 @@ from pgvector.asyncpg import register_vector
 from server.db.connection import StoreConnection, translated_errors
 from server.db.queries import Query, Row
 from server.errors import BusyError, ConfigurationError
+from server.monitoring.observer import NOBODY, Observer
+from server.monitoring.spans import step
 
 CONNECT_TIMEOUT_SECONDS = 5.0
+# As many as the driver keeps by itself.
+STATEMENT_CACHE_SIZE = 100
+# What PgBouncer says of a setting of the session that it does not know.
+_REFUSED_SETTING = "startup parameter"
 # sql/0010 gives a transaction of mcp_user the time of three statements, 30 s for 10 s each.
 _ROLE_STATEMENT_SECONDS = 10.0
 _STATEMENTS_PER_TRANSACTION = 3
@@ -58,6 +65,14 @@ class Database:
         pool_size: Largest number of connections.
         pool_timeout_seconds: How long a borrower waits for a free one.
         query_timeout_seconds: Time limit of one statement; left out, the login's own in sql/0010_roles.sql.
+        statement_cache_size: Prepared statements that a connection keeps; 0 for a pooler in transaction mode.
+        connected: Whether it must be there when the server starts.
+        name: What the monitoring calls the pool.
+        observer: Who is told of it.
+
+    Attributes:
+        name: The same.
+        waiting: Borrowers that have no connection yet.
     """
 
     connection_type = StoreConnection
@@ -70,36 +85,71 @@ class Database:
         pool_size: int = 8,
         pool_timeout_seconds: float = 5.0,
         query_timeout_seconds: float | None = None,
+        statement_cache_size: int = STATEMENT_CACHE_SIZE,
+        connected: bool = True,
+        name: str = "tools",
+        observer: Observer = NOBODY,
     ) -> None:
+        self.name = name
+        self.waiting = 0
+        self._observer = observer
         self._dsn = dsn
         self._setting = setting
         self._pool_size = pool_size
         self._pool_timeout = pool_timeout_seconds
         self._query_timeout = query_timeout_seconds
+        self._statement_cache_size = statement_cache_size
+        self._min_size = 1 if connected else 0
         self._pool: Any = None
 
     async def __aenter__(self) -> Self:
         try:
             self._pool = await asyncpg.create_pool(self._dsn, **self._options())
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
+            if isinstance(error, asyncpg.ProtocolViolationError) and _REFUSED_SETTING in str(error):
+                raise ConfigurationError(
+                    f"{self._setting} leads through a connection pooler that takes no session's settings from the "
+                    "server. Set RETAIL_STATEMENT_CACHE_SIZE=0, with which it sends none (docs/scaling.md)."
+                ) from None
             # The URL may hold a password and the driver's text may repeat the URL: name the kind only.
             raise ConfigurationError(
                 f"The database cannot be opened ({type(error).__name__}). Check {self._setting}: "
                 "host, port, database name, login and password."
             ) from None
+        self._observer.pool_opened(self)
         return self
+
+    @property
+    def size(self) -> int:
+        """Largest number of connections."""
+        return self._pool_size
+
+    @property
+    def in_use(self) -> int:
+        """Connections that are borrowed."""
+        return self._pool.get_size() - self._pool.get_idle_size() if self._pool else 0
+
+    @property
+    def idle(self) -> int:
+        """Connections that are open and not borrowed."""
+        return self._pool.get_idle_size() if self._pool else 0
 
     def _options(self) -> dict[str, Any]:
         """What the pool and its connections are made with."""
         return {
-            "min_size": 1,
+            "min_size": self._min_size,
             "max_size": self._pool_size,
             "timeout": CONNECT_TIMEOUT_SECONDS,
             # The server's limit ends the query; this one only covers a server that went silent.
             "command_timeout": _SILENCE_SECONDS if self._query_timeout is None else self._query_timeout + 2,
             "init": _register_types,
             "reset": _keep_session_state,
-            "server_settings": {"application_name": "retail-mcp", **_time_limits(self._query_timeout)},
+            "statement_cache_size": self._statement_cache_size,
+            "server_settings": {
+                "application_name": "retail-mcp",
+                # A session's settings are not a pooler's to pass on: there the login's own limits count.
+                **(_time_limits(self._query_timeout) if self._statement_cache_size else {}),
+            },
         }
 
     async def __aexit__(self, *exception: object) -> None:
@@ -136,11 +186,17 @@ class Database:
         async with self._borrowed() as connection:
             return await StoreConnection(connection).all(query, *arguments)
 
+    async def backend(self) -> int:
+        """Process of the session behind one of the connections, as that was told of it; raises like `transaction`."""
+        async with self._borrowed() as connection:
+            process: int = connection.get_server_pid()
+            return process
+
     @asynccontextmanager
     async def _borrowed(self) -> AsyncIterator[Any]:
-        with translated_errors("connect"):
+        with step("connection", {"retail.pool": self.name}), translated_errors("connect"):
             try:
-                connection = await self._pool.acquire(timeout=self._pool_timeout)
+                connection = await self._acquired()
             except TimeoutError:
                 raise BusyError from None
         try:
@@ -148,3 +204,14 @@ class Database:
         finally:
             with translated_errors("release"):
                 await self._pool.release(connection)
+
+    async def _acquired(self) -> Any:
+        began, got = time.perf_counter(), False
+        self.waiting += 1
+        try:
+            connection = await self._pool.acquire(timeout=self._pool_timeout)
+            got = True
+        finally:
+            self.waiting -= 1
+            self._observer.connection_awaited(self.name, time.perf_counter() - began, got=got)
+        return connection

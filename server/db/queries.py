@@ -5,13 +5,23 @@ A query file is plain SQL in blocks:
     -- name: list_low_stock
     -- Comment lines describe purpose, parameters and order.
     select ...
+
+A block may have parts that are left out where they are not needed, so that one text serves several statements:
+
+    -- if PART
+    and p.price <= $2
+    -- else
+    ...
+    -- end
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
+from itertools import product
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, TypeAdapter
@@ -19,6 +29,7 @@ from pydantic import BaseModel, TypeAdapter
 Row = TypeVar("Row", bound=BaseModel)
 
 _NAME = re.compile(r"^-- name: ([a-z][a-z0-9_]*)\s*$", re.MULTILINE)
+_PART = re.compile(r"^ *-- if (\w+)\n(.*?)(?:^ *-- else\n(.*?))?^ *-- end\n", re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,4 +84,21 @@ class QueryFile:
         rows = TypeAdapter(list[row])  # type: ignore[valid-type]
         bound = Query(name, self._unbound.pop(name).strip(), row, rows)
         self.queries.append(bound)
+        return bound
+
+    def variants(self, name: str, row: type[Row]) -> Mapping[frozenset[str], Query[Row]]:
+        """Bind a block that has optional parts once for each choice of them, by the parts that are in.
+
+        Raises:
+            KeyError: See `query`.
+        """
+        whole = self._unbound.pop(name).strip()
+        parts = sorted({match[1] for match in _PART.finditer(whole)})
+        rows = TypeAdapter(list[row])  # type: ignore[valid-type]
+        bound = {}
+        for choice in product((False, True), repeat=len(parts)):
+            chosen = frozenset(part for part, is_in in zip(parts, choice, strict=True) if is_in)
+            sql = _PART.sub(lambda part, chosen=chosen: part[2] if part[1] in chosen else part[3] or "", whole)
+            bound[chosen] = Query("_with_".join([name, *sorted(chosen)]), sql, row, rows)
+        self.queries.extend(bound.values())
         return bound

@@ -56,6 +56,9 @@ class _TimeLimits(BaseModel):
 
 logger = logging.getLogger(__name__)
 
+# The database counts in milliseconds.
+_LEAST_SECONDS = 0.001
+
 QUERIES = QueryFile("server.db", "startup_check.sql")
 LOGIN_ROLE = QUERIES.query("login_role", _LoginRole)
 UNGUARDED_TABLES = QUERIES.query("unguarded_tables", _UnguardedTable)
@@ -67,15 +70,22 @@ CURRENT_LOGIN = QUERIES.query("current_login", _Current)
 KNOWS_KEY = QUERIES.query("knows_key", _Known)
 
 
-async def check_schema_is_current(database: Database) -> None:
+async def check_schema_is_current(database: Database, *, may_be_newer: bool = False) -> None:
     """Refuse a database whose schema is not the one this code was written for.
+
+    Args:
+        database: The server's own pool.
+        may_be_newer: Accept files of a later release: a server goes on serving while the next release migrates.
 
     Raises:
         ConfigurationError: The schema is missing, behind, changed, or newer than the code.
     """
+    files = schema_files()
     (ledger,) = await database.fetch(HAS_LEDGER)
-    applied = await database.fetch(APPLIED_FILES) if ledger.present else []
-    if pending := pending_files(schema_files(), {file.file_name: file.sha256 for file in applied}):
+    applied = {file.file_name: file.sha256 for file in (await database.fetch(APPLIED_FILES) if ledger.present else [])}
+    if may_be_newer:
+        applied = {file.name: applied[file.name] for file in files if file.name in applied}
+    if pending := pending_files(files, applied):
         raise ConfigurationError(
             f"The database schema is not current: {pending[0].name} and later files are missing. "
             "Run: python -m server migrate"
@@ -154,20 +164,28 @@ async def check_sql_login(database: Database, sql_database: Database) -> None:
         )
 
 
-async def check_time_limits(database: Database) -> None:
+async def check_time_limits(database: Database, query_seconds: float | None = None) -> None:
     """Refuse to serve where a query could run for ever, or its transaction ends before its own time is up.
 
     Args:
         database: The server's own pool.
+        query_seconds: The time limit of a query that was asked for; left out, any is right.
 
     Raises:
-        ConfigurationError: A limit of sql/0010_roles.sql is missing or too small.
+        ConfigurationError: A limit of sql/0010_roles.sql is missing or too small, or the one asked for does not hold.
     """
     (limits,) = await database.fetch(TIME_LIMITS)
     if missing := [name for name, milliseconds in limits if milliseconds == 0]:
         raise ConfigurationError(
             f"The database sets no {' and no '.join(missing)} for the server's login. Run: python -m server migrate, "
             "or set it with alter role mcp_user."
+        )
+    held = limits.statement_timeout / 1000
+    if query_seconds is not None and abs(held - query_seconds) > _LEAST_SECONDS:
+        raise ConfigurationError(
+            f"A query may run {query_seconds:g} s (RETAIL_QUERY_TIMEOUT_SECONDS), but {held:g} s hold: a connection "
+            "pooler passes no such setting on. Let the database set it for the login (alter role mcp_user set "
+            "statement_timeout, and three times as much for transaction_timeout), or change the setting."
         )
     if limits.transaction_timeout < limits.statement_timeout:
         raise ConfigurationError(

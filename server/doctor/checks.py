@@ -17,7 +17,9 @@ from server.auth.key_set import KeySetClient
 from server.config import Settings
 from server.context_token import ContextSigner
 from server.db.pool import Database
+from server.db.pooling import Way, check_ways
 from server.db.queries import QueryFile
+from server.db.replica import opened_replica
 from server.db.startup_check import check_isolation, check_schema_is_current, check_time_limits
 from server.deployment import Deployment
 from server.embeddings.models import Embedders, ModelInUse
@@ -29,6 +31,7 @@ from server.http import listening_socket
 MAX_CLOCK_SKEW_SECONDS = 5.0
 # The audit log gets a part for this month and the next three.
 _LEAST_MONTHS_AHEAD = 2
+_ANSWER_SECONDS = 2
 _OLDEST_VECTOR = (0, 8)
 
 
@@ -72,7 +75,10 @@ async def examine(settings: Settings, deployment: Deployment) -> AsyncIterator[F
         )
         return
     try:
-        async with Database(deployment.database_url, pool_size=1) as database:
+        async with Database(
+            deployment.database_url, pool_size=1, statement_cache_size=settings.statement_cache_size
+        ) as database:
+            yield await _run("poolers", _poolers(settings, deployment, database))
             yield await _run("database", _server(database))
             schema = await _run("schema", _schema(database))
             yield schema
@@ -80,6 +86,7 @@ async def examine(settings: Settings, deployment: Deployment) -> AsyncIterator[F
                 return
             yield await _run("login of the tools", _isolation(database, deployment))
             yield await _run("months of the audit log", _months_ahead(database))
+            yield await _run("replica", _replica(settings, deployment, database))
     except ConfigurationError as error:
         yield Finding("database", str(error), is_fault=True)
         return
@@ -98,8 +105,21 @@ async def _run(check: str, work: Awaitable[str]) -> Finding:
 
 
 async def _port(settings: Settings) -> str:
+    place = f"{settings.host}:{settings.port}"
+    if await _is_served(settings):
+        return f"a server of this kind answers at {place}"
     with listening_socket(settings):
-        return f"{settings.host}:{settings.port} is free"
+        return f"{place} is free"
+
+
+async def _is_served(settings: Settings) -> bool:
+    """Whether the port is taken by what is to take it."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.host, settings.host)  # noqa: S104 - listens nowhere
+    with suppress(httpx2.HTTPError, ValueError):
+        async with httpx2.AsyncClient(timeout=_ANSWER_SECONDS) as http:
+            health = await http.get(f"http://{host}:{settings.port}/health")
+            return health.status_code == 200 and health.json() == {"status": "ok"}
+    return False
 
 
 async def _identity_provider(settings: Settings) -> str:
@@ -131,6 +151,25 @@ async def _server(database: Database) -> str:
             "are refused as expired or live too long. Let both follow a time server."
         )
     return f"{told}, clocks {abs(skew):.1f} s apart"
+
+
+async def _poolers(settings: Settings, deployment: Deployment, database: Database) -> str:
+    assert deployment.database_url is not None
+    way = Way(deployment.database_url, await database.backend())
+    await check_ways(database, {"RETAIL_DATABASE_URL": way}, prepares=settings.statement_cache_size > 0)
+    return "none is in the way of what the server relies on"
+
+
+async def _replica(settings: Settings, deployment: Deployment, database: Database) -> str:
+    if deployment.replica_database_url is None:
+        return "none is configured; tools read from the primary"
+    async with opened_replica(settings, deployment.replica_database_url, database) as replica:
+        if replica.fault is not None:
+            raise ConfigurationError(
+                f"Tools read from the primary, because the replica {replica.fault}. Check RETAIL_REPLICA_DATABASE_URL "
+                "and the standby (docs/scaling.md)."
+            )
+    return f"answers, {replica.lag_seconds:.0f} s behind"
 
 
 async def _schema(database: Database) -> str:

@@ -12,8 +12,10 @@ from server.config import Settings
 from server.embeddings import build_embedder
 from server.embeddings.base import Embedder, Vector
 from server.embeddings.breaker import CircuitBreaker
+from server.embeddings.observed import ObservedEmbedder
 from server.embeddings.queries import VECTORS_REMEMBERED, Memory, QueryEmbedder
 from server.errors import ConfigurationError, EmbeddingUnavailableError
+from server.monitoring.observer import NOBODY, Observer
 
 MODEL_REMEMBERED_SECONDS = 10.0
 """How long a server goes on searching a store with the model that the store has just left."""
@@ -65,6 +67,7 @@ class Embedders:
     Args:
         settings: The operator's choices.
         clock: Seconds that never go backwards.
+        observer: Who is told of what providers are asked.
 
     Attributes:
         configured: The model of the settings, with which stores begin.
@@ -74,11 +77,14 @@ class Embedders:
         ConfigurationError: The chosen provider lacks a setting.
     """
 
-    def __init__(self, settings: Settings, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, settings: Settings, *, clock: Callable[[], float] = time.monotonic, observer: Observer = NOBODY
+    ) -> None:
         self._settings = settings
+        self._observer = observer
         self._clock = clock
         self._memory: Memory = LRUCache(VECTORS_REMEMBERED)
-        self.configured = build_embedder(settings)
+        self.configured: Embedder = ObservedEmbedder(build_embedder(settings), observer)
         self.in_use: TTLCache[str, ModelInUse | None] = TTLCache(
             _STORES_REMEMBERED, MODEL_REMEMBERED_SECONDS, timer=clock
         )
@@ -92,7 +98,7 @@ class Embedders:
     def for_queries(self, store_id: str, model: ModelInUse | None) -> Embedder:
         """The same for the queries of a store: remembered, and refused at once while the provider is down."""
         provider = self._known(model)
-        return QueryEmbedder(provider.embedder, store_id, provider.breaker, self._memory)
+        return QueryEmbedder(provider.embedder, store_id, provider.breaker, self._memory, self._observer)
 
     async def close(self) -> None:
         """Release the connections of all."""
@@ -112,7 +118,7 @@ class Embedders:
             return UnservedModel(wanted.model, wanted.dimensions)
         if (embedder.model, embedder.dimensions) != (wanted.model, wanted.dimensions):
             return UnservedModel(wanted.model, wanted.dimensions)
-        return embedder
+        return ObservedEmbedder(embedder, self._observer)
 
     def _provider(self, embedder: Embedder) -> _Provider:
         return _Provider(embedder, CircuitBreaker(clock=self._clock))

@@ -8,6 +8,7 @@ from collections.abc import MutableMapping, Sequence
 from server.embeddings.base import Embedder, Vector
 from server.embeddings.breaker import CircuitBreaker
 from server.errors import EmbeddingUnavailableError
+from server.monitoring.observer import NOBODY, Observer
 
 logger = logging.getLogger(__name__)
 
@@ -27,9 +28,18 @@ class QueryEmbedder:
         store_id: Whose queries these are.
         breaker: Shared by all who use the same provider.
         memory: Shared by all.
+        observer: Who is told of what is not asked of the provider.
     """
 
-    def __init__(self, embedder: Embedder, store_id: str, breaker: CircuitBreaker, memory: Memory) -> None:
+    def __init__(
+        self,
+        embedder: Embedder,
+        store_id: str,
+        breaker: CircuitBreaker,
+        memory: Memory,
+        observer: Observer = NOBODY,
+    ) -> None:
+        self._observer = observer
         self.model = embedder.model
         self.dimensions = embedder.dimensions
         self.noise_floor = embedder.noise_floor
@@ -47,19 +57,26 @@ class QueryEmbedder:
                 # Many callers get the same one.
                 vector.flags.writeable = False
                 vectors[text] = self._memory[self._key(text)] = vector
+        else:
+            self._observer.embedded("remembered")
         return [vectors[text] for text in texts]
 
     async def close(self) -> None:
         """Nothing to release: the embedder is its owner's."""
 
     async def _ask(self, texts: list[str]) -> list[Vector]:
-        with self._breaker.attempt():
-            try:
+        asked = False
+        try:
+            with self._breaker.attempt():
+                asked = True
                 return await self._embedder.embed(texts)
-            except EmbeddingUnavailableError as error:
+        except EmbeddingUnavailableError as error:
+            if asked:
                 # Search goes on by words and its caller hears little of it; the operator should.
                 logger.warning("No query vector of %s: %s", self.model, error)
-                raise
+            else:
+                self._observer.embedded("left_alone")
+            raise
 
     def _key(self, text: str) -> tuple[str, str, int, str]:
         return self._store_id, self.model, self.dimensions, text

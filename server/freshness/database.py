@@ -30,6 +30,7 @@ _IN_USE = _QUERIES.statement("embedding_in_use")
 _USE = _QUERIES.statement("use_embeddings")
 _CLAIM = _QUERIES.statement("claim")
 _LET_GO = _QUERIES.statement("let_go")
+_BACKEND = _QUERIES.statement("backend")
 _BYPASSES = _QUERIES.statement("bypasses_policies")
 
 _WRONG_LOGIN = (
@@ -127,6 +128,13 @@ class VectorDatabase:
         """Open stores, in order."""
         with _job_errors():
             return [row["store_id"] for row in await self._connection.fetch(_STORES)]
+
+    async def is_pooled(self) -> bool:
+        """Whether the session is another one than the connection was told of: a pooler is in between."""
+        with _job_errors():
+            process: int = await self._connection.fetchval(_BACKEND)
+        told: int = self._connection.get_server_pid()
+        return process != told
 
     async def bypasses_policies(self) -> bool:
         """Whether the login is one that row level security does not hold."""

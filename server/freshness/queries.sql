@@ -45,3 +45,7 @@ select pg_advisory_unlock(hashtext('retail-mcp embed ' || $2), hashtext($1));
 -- name: bypasses_policies
 -- Whether this login would not be held by them anyway.
 select rolsuper or rolbypassrls from pg_catalog.pg_roles where rolname = current_user;
+
+-- name: backend
+-- Process of the session that answers. One value.
+select pg_backend_pid();

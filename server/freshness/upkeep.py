@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
+from server.db.pooling import refuse_shared_sessions
 from server.embeddings.models import Embedders
 from server.errors import ConfigurationError, RetailError
 from server.freshness.database import VectorDatabase, vector_database
@@ -32,7 +33,7 @@ async def kept_fresh(dsn: str, embedders: Embedders, interval_seconds: float) ->
         interval_seconds: Pause between two looks.
 
     Raises:
-        ConfigurationError: The login may not embed, or may far more.
+        ConfigurationError: The login may not embed, or may far more; or a pooler is in the way.
     """
     async with vector_database(dsn) as database:
         await database.store_ids()
@@ -40,6 +41,8 @@ async def kept_fresh(dsn: str, embedders: Embedders, interval_seconds: float) ->
             raise ConfigurationError(
                 "RETAIL_EMBED_DATABASE_URL logs in as a role that bypasses row level security. Use mcp_embed."
             )
+        if await database.is_pooled():
+            await refuse_shared_sessions(dsn, "RETAIL_EMBED_DATABASE_URL", "who embeds a store holds a lock for it")
     task = asyncio.create_task(_keep_fresh(dsn, embedders, interval_seconds))
     try:
         yield

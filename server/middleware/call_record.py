@@ -1,4 +1,4 @@
-"""Opens the record of each tool call, and enters it in the audit log at its end."""
+"""Opens the record of each tool call; at its end the audit log and the monitoring get it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from fastmcp.tools import ToolResult
 from server.audit.call_log import CallLog
 from server.audit.entries import EntryWriter
 from server.call import Call, current_call
+from server.monitoring.monitoring import Monitoring
 
 
 class CallRecord(Middleware):
@@ -19,11 +20,13 @@ class CallRecord(Middleware):
     Args:
         log: Takes the entries; None only to measure what the audit costs.
         entries: Makes them.
+        monitoring: Who else is told.
     """
 
-    def __init__(self, log: CallLog | None, entries: EntryWriter) -> None:
+    def __init__(self, log: CallLog | None, entries: EntryWriter, monitoring: Monitoring) -> None:
         self._log = log
         self._entries = entries
+        self._monitoring = monitoring
 
     async def on_call_tool(
         self,
@@ -36,27 +39,30 @@ class CallRecord(Middleware):
             AuditUnavailableError: There is none; the call did not run.
         """
         call = Call(context.message.name)
-        if self._log is None:
-            opened = current_call.set(call)
+        activity, log = self._monitoring.activity, self._log
+        began = time.perf_counter()
+        returned: ToolResult | BaseException = RuntimeError()
+        admitted = False
+        opened = current_call.set(call)
+        with self._monitoring.span(call, self._entries.name_of(call.tool), context.fastmcp_context) as span:
+            activity.calls += 1
             try:
-                return await call_next(context)
+                if log is not None:
+                    log.admit()
+                    admitted = True
+                returned = await call_next(context)
+            except BaseException as error:
+                returned = error
+                raise
+            else:
+                return returned
             finally:
                 current_call.reset(opened)
-        self._log.admit()
-        began = time.perf_counter()
-        end: ToolResult | BaseException = RuntimeError()
-        opened = current_call.set(call)
-        try:
-            end = await call_next(context)
-        except BaseException as error:
-            end = error
-            raise
-        else:
-            return end
-        finally:
-            current_call.reset(opened)
-            transport = context.fastmcp_context.transport if context.fastmcp_context else None
-            seconds = time.perf_counter() - began
-            self._log.leave()
-            for entry in self._entries.entries(call, context.message.arguments, seconds, transport, end):
-                self._log.append(entry)
+                activity.calls -= 1
+                transport = context.fastmcp_context.transport if context.fastmcp_context else None
+                end = self._entries.end_of(call, time.perf_counter() - began, transport, returned)
+                if log is not None and admitted:
+                    log.leave()
+                    for entry in self._entries.entries(call, context.message.arguments, end, returned):
+                        log.append(entry)
+                self._monitoring.call_ended(call, end, span)

@@ -196,7 +196,8 @@ async def made_up_context(
 ) -> str:
     """A context of redmond for the transaction that runs, as only the owner of a signing key could make it."""
     start = await doors.mcp.fetchval("select date_part('epoch', transaction_timestamp())::text")
-    backend = doors.mcp.get_server_pid() if backend is None else backend
+    # What the connection was told of it is not the backend's where a pooler is in between.
+    backend = await doors.mcp.fetchval("select pg_backend_pid()") if backend is None else backend
     kid = ContextSigner(key).kid
     return signed(f"{type_letter}|{kid}|{start}|{backend}|{doors.neighbour}|manager|redmond", key)
 

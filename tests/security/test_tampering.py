@@ -8,7 +8,6 @@ from typing import Any
 import asyncpg
 import pytest
 
-from server.db.pool import Database
 from server.errors import DatabaseError
 from tests.security.attacks import DOORS, PLAIN_SETTING, STACKED, STATEMENTS, answer, copied, with_store_replaced
 from tests.sql.acting import StoresTemplate, TwoStores, connected, enter, query, rolled_back
@@ -100,7 +99,7 @@ async def test_setting_left_in_the_session_reaches_the_next_borrower_only_if_pla
     foreign = await victim.fetchval("select current_setting('retail.context')")
     plant = query(f"select set_config('{setting}', $1, false) as store_id")
     read = query(f"select distinct store_id from {table}")
-    async with Database(world.retailer.app_url, pool_size=1) as database:
+    async with world.retailer.database(pool_size=1) as database:
         await database.fetch(plant, "redmond" if leaks else foreign)
 
         if leaks:

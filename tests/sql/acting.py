@@ -17,6 +17,7 @@ from server.context_token import ContextSigner
 from server.db.queries import Query
 from server.principal import Role
 from tests.cluster import Cluster
+from tests.pgbouncer import is_pooled
 from tests.sql.factories import StoreRows, fill_store, insert_category, insert_principal
 from tests.support import CONTEXT_KEY, Retailer
 
@@ -72,17 +73,21 @@ class StoresTemplate:
 async def stores_template(cluster: Cluster, template: str) -> AsyncIterator[StoresTemplate]:
     """Fill a copy of the empty schema with two stores."""
     async with cluster.temporary_database(template) as name:
-        retailer = retailer_on(cluster, name)
-        async with connected(retailer.admin_url) as connection:
-            await insert_category(connection, "Tools")
-            seattle = await fill_store(connection, "seattle")
-            redmond = await fill_store(connection, "redmond")
-            principals = {
-                (role, store_id): await insert_principal(connection, f"{role} of {store_id}", {store_id: role})
-                for role in ROLES
-                for store_id in ("seattle", "redmond")
-            }
-        yield StoresTemplate(cluster, name, TwoStores(retailer, seattle, redmond, principals))
+        yield StoresTemplate(cluster, name, await two_filled_stores(retailer_on(cluster, name)))
+
+
+async def two_filled_stores(retailer: Retailer) -> TwoStores:
+    """Fill an empty schema with two stores."""
+    async with connected(retailer.admin_url) as connection:
+        await insert_category(connection, "Tools")
+        seattle = await fill_store(connection, "seattle")
+        redmond = await fill_store(connection, "redmond")
+        principals = {
+            (role, store_id): await insert_principal(connection, f"{role} of {store_id}", {store_id: role})
+            for role in ROLES
+            for store_id in ("seattle", "redmond")
+        }
+    return TwoStores(retailer, seattle, redmond, principals)
 
 
 def retailer_on(cluster: Cluster, name: str) -> Retailer:
@@ -93,6 +98,8 @@ def retailer_on(cluster: Cluster, name: str) -> Retailer:
 @asynccontextmanager
 async def connected(url: str, **options: Any) -> AsyncIterator[Any]:
     """A connection whose errors are the driver's own."""
+    if is_pooled(url):
+        options = {"statement_cache_size": 0} | options
     connection = await asyncpg.connect(url, **options)
     try:
         yield connection

@@ -21,6 +21,7 @@ from server.errors import ConfigurationError
 from tests.cluster import Cluster
 from tests.sql.acting import connected, retailer_on
 from tests.support import Retailer
+from tests.upgrade.catalogue import fingerprint
 
 NAMES = [file.name for file in schema_files()]
 SQL_DIRECTORY = Path(__file__).parents[2] / "sql"
@@ -158,24 +159,6 @@ async def test_second_run_of_every_file_changes_nothing_in_the_catalogue(empty: 
                 await connection.execute(file.sql)
 
         assert await fingerprint(connection) == before
-
-
-async def fingerprint(connection: Any) -> set[tuple[Any, ...]]:
-    """Everything that the catalogue says of our objects, but for their ids."""
-    ours = "('retail', 'guard', 'audit')"
-    queries = [
-        f"""select n.nspname, c.relname, c.relkind::text, c.relacl::text, c.relrowsecurity, c.relforcerowsecurity,
-            pg_get_userbyid(c.relowner) from pg_class c join pg_namespace n on n.oid = c.relnamespace
-            where n.nspname in {ours}""",
-        f"""select p.oid::regprocedure::text, p.proacl::text, pg_get_functiondef(p.oid) from pg_proc p
-            join pg_namespace n on n.oid = p.pronamespace where n.nspname in {ours}""",
-        f"""select schemaname, tablename, policyname, roles::text, qual, with_check from pg_policies
-            where schemaname in {ours}""",
-        "select conrelid::regclass::text, conname, pg_get_constraintdef(oid) from pg_constraint where conrelid <> 0",
-        "select tgrelid::regclass::text, tgname, pg_get_triggerdef(oid) from pg_trigger where not tgisinternal",
-        f"select nspname, nspacl::text from pg_namespace where nspname in {ours}",
-    ]
-    return {tuple(row) for query in queries for row in await connection.fetch(query)}
 
 
 async def test_current_schema_is_accepted(retailer: Retailer) -> None:

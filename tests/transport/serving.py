@@ -15,6 +15,7 @@ from fastmcp.client.transports import StreamableHttpTransport
 from starlette.types import ASGIApp
 
 from server.http import MCP_PATH, HttpServer, http_app, listening_socket
+from server.monitoring.monitoring import Monitoring
 from tests.support import Retailer, chosen
 
 Era = Literal["modern", "legacy"]
@@ -22,7 +23,9 @@ MODERN = "2026-07-28"
 LEGACY = "2025-11-25"
 
 
-class _Server(HttpServer):
+class ServerWithoutSignals(HttpServer):
+    """Stops when it is told to, not by a signal."""
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Leave Ctrl-C to pytest."""
@@ -123,20 +126,27 @@ def failure(response: httpx2.Response) -> str:
 
 @asynccontextmanager
 async def serving(
-    retailer: Retailer, *, around: Callable[[ASGIApp], ASGIApp] = lambda app: app, **settings: Any
+    retailer: Retailer,
+    *,
+    around: Callable[[ASGIApp], ASGIApp] = lambda app: app,
+    monitoring: Monitoring | None = None,
+    **settings: Any,
 ) -> AsyncIterator[Served]:
     """Serve a retailer over HTTP on the loopback interface.
 
     Args:
         retailer: What to serve.
         around: Wraps the application, to stand in for what is before it.
+        monitoring: Who is told of what happens.
         settings: Those that differ from a test's usual ones.
     """
     configured = chosen(port=0, **settings)
-    async with retailer.server("http", **settings) as app:
+    monitoring = monitoring or Monitoring()
+    async with retailer.server("http", monitoring=monitoring, **settings) as app:
         with listening_socket(configured) as listener:
             ready = asyncio.Event()
-            runner = _Server(around(http_app(app, configured)), configured, ready.set)
+            edge = around(http_app(app, configured, monitoring.observer))
+            runner = ServerWithoutSignals(edge, configured, ready.set, monitoring.activity)
             task = asyncio.create_task(runner.serve(sockets=[listener]))
             await ready.wait()
             try:

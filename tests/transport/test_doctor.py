@@ -14,6 +14,7 @@ from server.doctor import checks
 from tests.cluster import Cluster
 from tests.support import CONTEXT_KEY, DEMO_AS_OF, Retailer
 from tests.transport.processes import Finished, environment, for_operator, for_server, run_here
+from tests.transport.serving import serving
 
 SMALL = DemoOptions(stores=2, customers=10, products=12, transactions=20, as_of=DEMO_AS_OF)
 
@@ -65,6 +66,10 @@ async def test_a_sound_installation_has_no_fault(retailer: Retailer) -> None:
         ({"RETAIL_EMBED_DATABASE_URL": ""}, "python -m seed embed"),
         ({"RETAIL_EMBEDDINGS": "openai", "RETAIL_OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}, "cannot be reached"),
         ({"RETAIL_JWT_ISSUER": "https://id.example.com"}, "RETAIL_JWT_AUDIENCE"),
+        (
+            {"RETAIL_REPLICA_DATABASE_URL": "postgresql://mcp_user:hunter2@127.0.0.1:9/none"},
+            "the replica does not answer",
+        ),
     ],
 )
 async def test_a_fault_of_the_settings_is_named_with_its_remedy(
@@ -134,6 +139,14 @@ async def test_a_taken_port_is_named(retailer: Retailer) -> None:
 
     assert end.code == 1
     assert "is in use by another program" in end.out
+
+
+async def test_a_server_that_runs_already_is_no_fault(retailer: Retailer) -> None:
+    async with serving(retailer) as served:
+        end = await diagnosed(of(retailer, RETAIL_PORT=str(served.port)))
+
+    assert end.code == 0
+    assert f"a server of this kind answers at 127.0.0.1:{served.port}" in end.out
 
 
 async def test_status_tells_what_every_store_holds(shop: Retailer) -> None:

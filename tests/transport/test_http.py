@@ -250,11 +250,10 @@ async def test_health_and_readiness_need_no_token(http: Served) -> None:
     "change",
     [
         "delete from migrations.applied where file_name = (select max(file_name) from migrations.applied)",
-        "insert into migrations.applied (file_name, sha256) values ('9999_later.sql', 'x')",
         "update migrations.applied set sha256 = 'x' where file_name = (select min(file_name) from migrations.applied)",
         "drop schema migrations cascade",
     ],
-    ids=["behind", "newer", "changed", "without a ledger"],
+    ids=["behind", "changed", "without a ledger"],
 )
 async def test_a_server_whose_schema_is_not_its_own_is_not_ready(change: str, retailer: Retailer) -> None:
     async with serving(retailer) as served:
@@ -262,6 +261,13 @@ async def test_a_server_whose_schema_is_not_its_own_is_not_ready(change: str, re
         ready, health = await served.get("/ready"), await served.get("/health")
     assert (ready.status_code, ready.json()) == (503, {"status": "unavailable"})
     assert health.status_code == 200
+
+
+async def test_a_server_stays_ready_when_the_next_release_migrates_its_database(retailer: Retailer) -> None:
+    async with serving(retailer) as served:
+        await retailer.execute("insert into migrations.applied (file_name, sha256) values ('9999_later.sql', 'x')")
+        ready = await served.get("/ready")
+    assert (ready.status_code, ready.json()) == (200, {"status": "ready"})
 
 
 async def test_a_server_without_its_database_is_not_ready_until_it_is_back(retailer: Retailer) -> None:

@@ -21,6 +21,20 @@ select 1 as number;
 select 2 as number;
 """
 
+WITH_PARTS = """\
+-- name: numbers
+-- Numbers.
+-- if doubled
+select 2 as number
+-- else
+select 1 as number
+-- end
+  -- if named
+  , 'one' as name
+  -- end
+where true;
+"""
+
 
 class Row(BaseModel):
     number: int
@@ -53,6 +67,27 @@ def test_unbound_blocks_are_known(package: Path) -> None:
     queries.query("first_one", Row)
     assert queries.unbound == ("second_one",)
     queries.statement("second_one")
+    assert queries.unbound == ()
+
+
+def test_a_block_with_optional_parts_is_bound_once_for_each_choice_of_them(package: Path) -> None:
+    (package / "queries.sql").write_text(WITH_PARTS, encoding="utf-8")
+    queries = QueryFile(package.name)
+    found = queries.variants("numbers", Row)
+
+    assert {tuple(sorted(parts)): query.sql for parts, query in found.items()} == {
+        (): "-- Numbers.\nselect 1 as number\nwhere true;",
+        ("doubled",): "-- Numbers.\nselect 2 as number\nwhere true;",
+        ("named",): "-- Numbers.\nselect 1 as number\n  , 'one' as name\nwhere true;",
+        ("doubled", "named"): "-- Numbers.\nselect 2 as number\n  , 'one' as name\nwhere true;",
+    }
+    assert sorted(query.name for query in found.values()) == [
+        "numbers",
+        "numbers_with_doubled",
+        "numbers_with_doubled_with_named",
+        "numbers_with_named",
+    ]
+    assert queries.queries == list(found.values())
     assert queries.unbound == ()
 
 

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
 from decimal import Decimal
-from typing import Annotated, Any
-from uuid import UUID
+from typing import Annotated
 
 from fastmcp.dependencies import Depends
 from fastmcp.tools import tool
-from pydantic import Field, Json
+from pydantic import Field
 
-from server.db.queries import QueryFile
-from server.embeddings.base import Embedder, Vector
-from server.errors import EmbeddingUnavailableError, InvalidInputError
+from server.embeddings.base import Vector
+from server.errors import InvalidInputError
 from server.store_embedder import StoreEmbedders, store_embedders
-from server.store_scope import StoreScope, StoreScopes, store_scopes
+from server.store_scope import StoreScopes, store_scopes
 from server.toolkit.annotations import READ_ONLY, needs
 from server.toolkit.cursors import RankedPages
 from server.toolkit.params import Category, Cursor, Limit, StoreId
-from server.toolkit.results import Result
-from server.tools.products.models import Facets, ProductHit, ProductSearch, ProductSort, SearchMode
+from server.tools.products.models import ProductSearch, ProductSort, SearchMode
 from server.tools.products.query_text import QueryText
+from server.tools.products.ranking import FoundRow, Search
 from server.tools.products.spelling import corrections, suspects
 
 NO_QUERY_VECTOR = (
@@ -39,46 +35,6 @@ NO_SUCH_PHRASE = (
     "words and their meaning."
 )
 
-
-class _FoundRow(Result):
-    """Columns of search_products."""
-
-    mode_used: SearchMode | None
-    lacks_vectors: bool
-    unknown_words: list[str] | None
-    total_matches: int
-    unrelated_products: int
-    facets: Json[Facets] | None
-    product_id: UUID | None
-    sku: str | None
-    product_name: str | None
-    brand: str | None
-    category: str | None
-    subcategory: str | None
-    price: Decimal | None
-    current_stock: int | None
-    in_stock: bool | None
-    rating: float | None
-    rating_count: int | None
-    short_description: str | None
-    score: float | None
-    similarity: float | None
-    word_score: float | None
-    matched_words: list[str]
-    exact_match: bool | None
-
-    def hit(self) -> ProductHit:
-        """The product of this row."""
-        return ProductHit.model_validate(self.model_dump(include=set(ProductHit.model_fields)))
-
-
-class _Nothing(Result):
-    """No columns."""
-
-
-QUERIES = QueryFile("server.tools.products", "search.sql")
-PLAN_ONCE = QUERIES.query("plan_once", _Nothing)
-SEARCH_PRODUCTS = QUERIES.query("search_products", _FoundRow)
 
 Price = Annotated[Decimal | None, Field(ge=0, le=10_000_000, description="In the store's currency, before tax.")]
 
@@ -159,45 +115,40 @@ async def search_products(
     wanted_tags = sorted({tag.lower() for tag in tags}) if tags else None
     filters = (
         category, brand, min_price, max_price, min_rating, wanted_tags,
-        json.dumps(attributes) if attributes else None, in_stock, sort,
+        json.dumps(attributes) if attributes else None, in_stock,
     )  # fmt: skip
     asked = QueryText.parse(query)
     pages = RankedPages(
         "search_products",
         scopes.choose(store_id),
-        {"query": asked and (asked.text, asked.phrases), "mode": mode, "filters": filters},
+        {"query": asked and (asked.text, asked.phrases), "mode": mode, "filters": (*filters, sort)},
         cursor,
     )
     # Before a connection is borrowed: none must wait for a provider.
     embedder = await embedders.of(store_id)
-    search = Search(embedder, mode, (*filters, facets, limit, pages.offset))
+    search = Search(embedder, mode, filters, sort, facets, limit, pages.offset)
     vector = await search.vector(asked)
     doubtful = await suspects(asked.words()) if asked else []
     async with scopes.enter(store_id) as store:
-        found = await search.rows(store, asked, vector, must_know=doubtful)
-        fixed = None
-        if asked and (unknown := found[0].unknown_words):
-            fixed = await corrections(store, unknown, asked.text)
-            if not fixed:
-                found = await search.rows(store, asked, vector)
+        ways = await search.ways(store, doubtful)
+        unknown = ways.unknown_words
+        fixed = await corrections(store, unknown, asked.text) if asked and unknown else {}
+        found = [] if fixed else await search.rows(store, asked, vector, ways)
     if asked and fixed:
         asked = asked.corrected(fixed)
         vector = await search.vector(asked)
         async with scopes.enter(store_id) as store:
-            found = await search.rows(store, asked, vector)
+            ways = await search.ways(store)
+            found = await search.rows(store, asked, vector, ways)
     first = found[0]
-    if mode is SearchMode.SEMANTIC and first.lacks_vectors:
-        raise EmbeddingUnavailableError(
-            f"The products of {store.store_id} have no embeddings of the current model, so they cannot be searched by "
-            "meaning. Use mode=keyword; an operator can make the embeddings with: python -m seed embed"
-        )
+    mode_used = search.mode_used(asked, vector, ways)
     rows = [row.hit() for row in found if row.product_id]
     next_cursor = pages.next_cursor(len(rows), first.total_matches)
     return ProductSearch(
         store_id=store.store_id,
         currency=store.currency,
-        search_mode_used=first.mode_used,
-        note=_note(mode, asked, vector, first),
+        search_mode_used=mode_used,
+        note=_note(mode, mode_used, asked, vector, first),
         corrected_query=asked.text if asked and fixed else None,
         total_matches=first.total_matches,
         unrelated_products=first.unrelated_products,
@@ -208,43 +159,11 @@ async def search_products(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Search:
-    """What stays the same when a query is searched for again in other words."""
-
-    embedder: Embedder
-    mode: SearchMode
-    rest: tuple[Any, ...]
-
-    async def vector(self, asked: QueryText | None) -> Vector | None:
-        """The vector of a query; None without one, in keyword mode, and in hybrid modes when none can be made."""
-        if asked is None or self.mode is SearchMode.KEYWORD:
-            return None
-        try:
-            (vector,) = await self.embedder.embed([asked.text])
-        except EmbeddingUnavailableError:
-            if self.mode is SearchMode.SEMANTIC:
-                raise
-            return None
-        return vector
-
-    async def rows(
-        self, store: StoreScope, asked: QueryText | None, vector: Vector | None, *, must_know: Sequence[str] = ()
-    ) -> list[_FoundRow]:
-        """One page, at least one row; without products where the store does not know some of the words that it must."""
-        await store.db.all(PLAN_ONCE)
-        text, phrases, codes = (asked.text, asked.phrases, asked.codes) if asked else (None, (), ())
-        return await store.db.all(
-            SEARCH_PRODUCTS,
-            vector, self.embedder.model, self.embedder.noise_floor,
-            text, phrases, codes, self.mode, must_know,
-            *self.rest,
-        )  # fmt: skip
-
-
-def _note(asked_mode: SearchMode, asked: QueryText | None, vector: Vector | None, first: _FoundRow) -> str | None:
+def _note(
+    wanted: SearchMode, used: SearchMode | None, asked: QueryText | None, vector: Vector | None, first: FoundRow
+) -> str | None:
     if asked and asked.phrases and not first.total_matches:
         return NO_SUCH_PHRASE
-    if first.mode_used is None or first.mode_used is asked_mode:
+    if used is None or used is wanted:
         return None
     return NO_QUERY_VECTOR if vector is None else NO_STORED_VECTORS

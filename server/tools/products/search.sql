@@ -1,63 +1,63 @@
+-- name: search_ways
+-- How a store can be searched just now; one row. $1 embedding model, $2 numbers per vector (int), $3 words of the query
+-- (text[]) that are misspelt unless the store knows them.
+-- It also has what follows in this transaction planned for any arguments, once per connection: in a small store
+-- search_products takes longer to plan than to run, and is planned no better for particular arguments.
+select
+  exists (
+    select from retail.stores s where s.indexed_model = $1::text and s.indexed_dimensions = $2::int
+  ) as has_vector_index,
+  -- Ordered, so that the first row of an index answers; without that all stores' rows are read.
+  (
+    select e.product_id
+    from retail.product_embeddings e
+    where e.embedding_model = $1 and e.dimensions = $2
+    order by e.product_id
+    limit 1
+  ) is null
+    and exists (select from retail.products p where p.is_active) as lacks_vectors,
+  array(
+    select w.word
+    from unnest($3::text[]) with ordinality w (word, place)
+    where not exists (
+      select from retail.product_words k where k.stem = (ts_lexize('pg_catalog.english_stem', w.word))[1]
+    )
+    order by w.place
+  ) as unknown_words
+where set_config('plan_cache_mode', 'force_generic_plan', true) <> '';
+
 -- name: search_products
 -- Active products by a query and filters, one page of the ranking, with totals in every row.
 -- The query: $1 its vector or null, $2 embedding model, $3 noise floor of the model (cosine), $4 its text or null to
--- browse, $5 phrases that must be there (text[]), $6 what may be a code (text[], as retail.code_key writes codes),
--- $7 'hybrid' | 'semantic' | 'keyword' | 'rrf', $8 words of it (text[]) without which nothing is searched: where the
--- store does not know one of them, only those come back.
--- The filters, each null for none: $9 category (with those below it), $10 brand, $11 lowest and $12 highest price,
--- $13 lowest rating, $14 tags in lower case, all of them, $15 attributes (jsonb), $16 in stock only (boolean).
--- The page: $17 'name' | 'price_low_to_high' | 'price_high_to_low' | 'rating' | 'newest' | 'best_selling' or null (best
--- match first, else name), $18 whether facets are counted, $19 limit, $20 offset (int).
+-- browse, $5 what may be a code (text[], as retail.code_key writes codes), $6 'hybrid' | 'semantic' | 'keyword' | 'rrf',
+-- null to browse. The page: $7 limit, $8 offset (int).
+-- The parts, each left out of the statement where a search does not ask for it:
+-- facets: what was found is counted by brand, category, price and rating.
+-- indexed: the vectors that matter for the first hundred matches come from the vector index of the store
+-- (docs/large-stores.md) instead of one pass over all of them.
+-- filtered: filters, each null for none, and other orders: $9 phrases that must be there (text[]), $10 category (with
+-- those below it), $11 brand, $12 lowest and $13 highest price, $14 lowest rating, $15 tags in lower case, all of them,
+-- $16 attributes (jsonb), $17 in stock only (boolean), $18 'name' | 'price_low_to_high' | 'price_high_to_low' |
+-- 'rating' | 'newest' | 'best_selling' or null (best match first, else name); and 'rrf'.
 -- Always one row at least: without a hit its product columns are null.
 --
 -- One exact pass over the products that pass the filters; no index over all stores is asked for neighbours, because it
 -- would answer before row level security filters. A product without a vector of this model still matches by its words.
--- The noise floor applies after scoring. docs/search.md explains the ranking. Of a store that has a vector index of its
--- own (docs/large-stores.md) only the vectors that matter for the first hundred matches are looked at.
-with recursive wanted_category as (
-  select c.category_id from retail.product_categories c where lower(c.category_name) = lower($9::text)
-  union
-  select c.category_id
-  from retail.product_categories c
-  join wanted_category above on c.parent_category_id = above.category_id
-),
-asked as materialized (
+-- The noise floor applies after scoring. docs/search.md explains the ranking.
+with recursive asked as materialized (
   select
     lower($4::text) as text,
     -- Any of the words: asking for all of them finds too little.
     case when t::text <> '' then replace(t::text, ' & ', ' | ')::tsquery end as words,
+    (select string_agg(quote_literal(c) || ':D', ' | ')::tsquery from unnest($5::text[]) c) as codes,
+    -- if filtered
     (
       select string_agg(nullif(phraseto_tsquery('pg_catalog.english', retail.search_text(p))::text, ''), ' & ')::tsquery
-      from unnest($5::text[]) p
+      from unnest($9::text[]) p
     ) as phrases,
-    (select string_agg(quote_literal(c) || ':D', ' | ')::tsquery from unnest($6::text[]) c) as codes,
-    -- Whether the best matches are all that is wanted, and the store has an index over vectors of this model.
-    $1::vector is not null
-      and $7::text in ('hybrid', 'semantic')
-      and $17::text is null
-      and exists (
-        select from retail.stores s where s.indexed_model = $2::text and s.indexed_dimensions = vector_dims($1)
-      ) as by_index,
-    v.lacks_vectors,
-    case
-      when $4 is null then null
-      when $7 in ('hybrid', 'rrf') and ($1 is null or v.lacks_vectors) then 'keyword'
-      else $7
-    end as mode
+    -- end
+    vector_dims($1::vector) as dimensions
   from plainto_tsquery('pg_catalog.english', retail.search_text($4)) t
-  cross join (
-    select
-      $1::vector is not null
-        -- Ordered, so that the first row of an index answers; without that all stores' rows are read.
-        and (
-          select e.product_id
-          from retail.product_embeddings e
-          where e.embedding_model = $2::text and e.dimensions = vector_dims($1)
-          order by e.product_id
-          limit 1
-        ) is null
-        and exists (select from retail.products p where p.is_active) as lacks_vectors
-  ) v
 ),
 words as materialized (
   select w.word, w.place, q.query
@@ -65,95 +65,123 @@ words as materialized (
   cross join lateral plainto_tsquery('pg_catalog.english', w.word) q (query)
   where q.query::text <> ''
 ),
-unknown as materialized (
-  select array_agg(w.word order by w.place) as words
-  from unnest($8::text[]) with ordinality w (word, place)
-  where not exists (
-    select from retail.product_words k where k.stem = (ts_lexize('pg_catalog.english_stem', w.word))[1]
-  )
-),
-nearest as materialized (
-  select n.product_id, n.similarity
-  from asked a
-  cross join lateral retail.nearest_products($1, $2, 500) n
-  where a.by_index and (select u.words is null from unknown u)
-),
--- The one source of similarities. "offset 0" makes it one pass over the vectors instead of a look-up per product.
-likeness as (
-  select e.product_id, 1 - (e.embedding <=> $1) as similarity
-  from retail.product_embeddings e
-  where $1 is not null
-    and not (select a.by_index from asked a)
-    and (select u.words is null from unknown u)
-    and e.embedding_model = $2
-    and e.dimensions = vector_dims($1)
-  union all
-  select n.product_id, n.similarity from nearest n
-  offset 0
+-- if filtered
+wanted_category as (
+  select c.category_id from retail.product_categories c where lower(c.category_name) = lower($10::text)
+  union
+  select c.category_id
+  from retail.product_categories c
+  join wanted_category above on c.parent_category_id = above.category_id
 ),
 sold as materialized (
   select i.product_id, sum(i.direction * i.quantity) as units
   from retail.sales_transactions t
   join retail.sales_transaction_items i on i.store_id = t.store_id and i.transaction_id = t.transaction_id
-  where $17 = 'best_selling' and t.transaction_date >= now() - interval '90 days'
+  where $18 = 'best_selling' and t.transaction_date >= now() - interval '90 days'
   group by i.product_id
 ),
+-- end
+-- if indexed
+likeness as materialized (
+  select n.product_id, n.similarity from retail.nearest_products($1, $2, 500) n
+),
+-- else
+-- The one source of similarities. "offset 0" makes it one pass over the vectors instead of a look-up per product.
+likeness as (
+  select e.product_id, 1 - (e.embedding <=> $1) as similarity
+  from retail.product_embeddings e
+  where $1 is not null
+    and e.embedding_model = $2::text
+    and e.dimensions = (select a.dimensions from asked a)
+  offset 0
+),
+-- end
 passing as (
   select
     p.product_id,
-    -- 0 without a word in common.
-    nullif(ts_rank('{0.1, 0.2, 0.4, 1.0}', p.search_document, a.words, 0), 0) as word_rank,
-    coalesce(
-      p.search_document @@ a.codes
-        -- The length first: it spares most rows the lower().
-        or octet_length(p.product_name) = octet_length(a.text) and lower(p.product_name) = a.text,
-      false
-    ) as is_exact,
-    case $17
+    -- if facets
+    p.brand,
+    p.category_id,
+    p.price,
+    case when p.rating_count > 0 then p.rating_average end as rating,
+    -- end
+    -- if filtered
+    case $18::text
       when 'price_low_to_high' then p.price
       when 'price_high_to_low' then -p.price
       when 'rating' then -p.rating_average
       when 'newest' then -extract(epoch from p.created_at)
       when 'best_selling' then -coalesce(s.units, 0)
     end as sort_number,
-    case when $17 = 'name' or a.text is null then p.product_name end as sort_name,
-    case when $18::boolean then p.brand end as brand,
-    case when $18 then p.category_id end as category_id,
-    case when $18 then p.price end as price,
-    case when $18 and p.rating_count > 0 then p.rating_average end as rating
+    case when $18 = 'name' or $4 is null then p.product_name end as sort_name,
+    -- end
+    -- 0 without a word in common.
+    nullif(ts_rank('{0.1, 0.2, 0.4, 1.0}', p.search_document, (select a.words from asked a), 0), 0) as word_rank,
+    coalesce(
+      p.search_document @@ (select a.codes from asked a)
+        -- The length first: it spares most rows the lower().
+        or octet_length(p.product_name) = octet_length((select a.text from asked a))
+        and lower(p.product_name) = (select a.text from asked a),
+      false
+    ) as is_exact
   from retail.products p
-  cross join asked a
+  -- if filtered
   left join sold s on s.product_id = p.product_id
+  -- end
   where p.is_active
-    and (select u.words is null from unknown u)
+    -- if filtered
     -- As one case, of which the planner expects half to be true; of the conditions one by one it
     -- expects that no product is left, and plans for that.
     and case
-      when ($9 is null or p.category_id in (select w.category_id from wanted_category w))
-        and ($10::text is null or lower(p.brand) = lower($10))
-        and ($11::numeric is null or p.price >= $11)
-        and ($12::numeric is null or p.price <= $12)
-        and ($13::numeric is null or p.rating_average >= $13)
-        and ($14::text[] is null or lower(p.tags::text)::text[] @> $14)
-        and ($15::jsonb is null or not exists (
+      when ($10 is null or p.category_id in (select w.category_id from wanted_category w))
+        and ($11::text is null or lower(p.brand) = lower($11))
+        and ($12::numeric is null or p.price >= $12)
+        and ($13::numeric is null or p.price <= $13)
+        and ($14::numeric is null or p.rating_average >= $14)
+        and ($15::text[] is null or lower(p.tags::text)::text[] @> $15)
+        and ($16::jsonb is null or not exists (
           select
-          from jsonb_each_text($15) wanted
+          from jsonb_each_text($16) wanted
           cross join lateral (
             select jsonb_build_object('color', p.color, 'size', p.size) || p.metadata -> wanted.key as value
           ) has
           where lower(has.value #>> '{}') is distinct from lower(wanted.value)
             and not coalesce(has.value ? wanted.value, false)
         ))
-        and (not $16::boolean or p.current_stock > 0)
-        and (a.phrases is null or p.search_document @@ a.phrases)
+        and (not $17::boolean or p.current_stock > 0)
+        and ((select a.phrases from asked a) is null or p.search_document @@ (select a.phrases from asked a))
       then true
     end
+    -- end
   -- So that a row is narrow before it is joined.
   offset 0
 ),
+-- Their ids alone: without filters an index tells them.
+candidates as not materialized (
+  -- if filtered
+  select p.product_id from passing p
+  -- else
+  select p.product_id from retail.products p where p.is_active
+  -- end
+),
+-- if indexed
+-- Whether the nearest are too few: fewer than a hundred of them pass the filters, and others may be related too.
+shortage as materialized (
+  select
+    (
+      select count(*)
+      from likeness n
+      join candidates c on c.product_id = n.product_id
+      where n.similarity >= $3::float8
+    ) < 100
+    and (select min(n.similarity) from likeness n) >= $3 as is_short
+),
+-- end
 -- As a full join, which is never a nested loop, whatever the planner believes of tables that were not analyzed yet.
-scored as materialized (
-  select s.*
+-- ts_rank gives a word that stands once in the name 6/pi^2 and takes the mean over the words: a score of 1 is all words
+-- in the name, however good or poor the other products are.
+scored as (
+  select s.*, case when s.word_rank is not null then least(s.word_rank * 1.6449341, 1.0) end as word_score
   from (
     select p.*, l.similarity
     from passing p
@@ -161,156 +189,186 @@ scored as materialized (
     offset 0
   ) s
   where s.product_id is not null
+    -- if indexed
+    -- Most products of a large store are neither near nor have a word of the query.
+    and (
+      s.similarity is not null
+      or s.word_rank is not null
+      or s.is_exact
+      or (select short.is_short from shortage short)
+    )
+    -- end
 ),
+-- if filtered
 places as (
   select
     s.product_id,
     rank() over (order by s.similarity desc nulls last) as by_meaning,
     rank() over (order by s.word_rank desc nulls last) as by_words
   from scored s
-  where $7 = 'rrf'
+  where $6 = 'rrf'
 ),
--- With an index: how far beyond the nearest to look. Where fewer than a hundred of them pass the filters, at all that
--- pass, because others may be related too. Else at those whose words could make up for being less near than the
--- 200th: so that the first hundred matches are those of the exact search.
+-- end
+-- if indexed
+-- How far beyond the nearest to look. Where they are too few, at all that pass. Else at those whose words could make up
+-- for being less near than the 200th: so that the first hundred matches are those of the exact search.
 reach as materialized (
   select
-    k.related < 100 and k.least_similarity >= $3::float8 as is_short,
-    case when $7 = 'hybrid' then (coalesce(k.hundredth_score, 0) - 0.6 * k.surely_nearest) / 0.4 end as word_score
-  from (
+    short.is_short,
+    case when $6::text = 'hybrid' then (coalesce(k.hundredth_score, 0) - 0.6 * k.surely_nearest) / 0.4 end as word_score
+  from shortage short
+  cross join (
     select
-      (select min(n.similarity) from nearest n) as least_similarity,
       -- The graph may have missed some of the later ones, and these may have words.
       coalesce(
-        (select n.similarity from nearest n order by n.similarity desc limit 1 offset 199), 1
+        (select n.similarity from likeness n order by n.similarity desc limit 1 offset 199), 1
       ) as surely_nearest,
-      (select count(*) from scored s where s.similarity >= $3) as related,
       (
-        select 0.6 * s.similarity + 0.4 * coalesce(least(s.word_rank * 1.6449341, 1.0), 0) as score
+        select 0.6 * s.similarity + 0.4 * coalesce(s.word_score, 0) as score
         from scored s
         where s.similarity is not null
         order by score desc
         limit 1
         offset 99
       ) as hundredth_score
-    where (select a.by_index from asked a)
   ) k
 ),
 compared as (
   select
+    s.*,
+    case
+      when s.similarity is null
+        and ((select r.is_short from reach r) or s.word_score >= (select r.word_score from reach r))
+      then (
+        select 1 - (e.embedding <=> $1)
+        from retail.product_embeddings e
+        where e.embedding_model = $2 and e.product_id = s.product_id and e.dimensions = (select a.dimensions from asked a)
+      )
+      else s.similarity
+    end as known_similarity
+  from scored s
+  offset 0
+),
+-- else
+compared as (
+  select s.*, s.similarity as known_similarity from scored s
+),
+-- end
+-- Without what is only shown: the texts of a page are fetched for its own rows.
+matched as materialized (
+  select
     s.product_id,
-    s.word_rank,
-    words.score as word_score,
     s.is_exact,
-    s.sort_number,
-    s.sort_name,
+    s.known_similarity as similarity,
+    s.word_score,
+    -- if facets
     s.brand,
     s.category_id,
     s.price,
     s.rating,
-    case
-      when s.similarity is null
-        and ((select r.is_short from reach r) or words.score >= (select r.word_score from reach r))
-      then (
-        select 1 - (e.embedding <=> $1)
-        from retail.product_embeddings e
-        where e.embedding_model = $2 and e.product_id = s.product_id and e.dimensions = vector_dims($1)
-      )
-      else s.similarity
-    end as similarity
-  from scored s
-  -- ts_rank gives a word that stands once in the name 6/pi^2 and takes the mean over the words: 1 is all words in
-  -- the name, however good or poor the other products are.
-  cross join lateral (select case when s.word_rank is not null then least(s.word_rank * 1.6449341, 1.0) end as score) words
-  offset 0
-),
-matched as materialized (
-  select s.*, score.score, case when $17 is null then score.score end as sort_score
+    -- end
+    -- if filtered
+    s.sort_number,
+    case when $18 is null then score.score end as sort_score,
+    s.sort_name,
+    -- end
+    score.score
   from compared s
-  cross join asked a
+  -- if filtered
   left join places on places.product_id = s.product_id
+  -- end
   cross join lateral (
     select
       case
-        when a.mode is null then null
+        when $6::text is null then null
         when s.is_exact then 1
-        when a.mode = 'semantic' then s.similarity
-        when a.mode = 'keyword' then s.word_score
-        when a.mode = 'rrf' then
-          (case when s.similarity >= $3 then 30.5 / (60 + places.by_meaning) else 0 end)
+        when $6 = 'semantic' then s.known_similarity
+        when $6 = 'keyword' then s.word_score
+        -- if filtered
+        when $6 = 'rrf' then
+          (case when s.known_similarity >= $3 then 30.5 / (60 + places.by_meaning) else 0 end)
           + (case when s.word_rank is not null then 30.5 / (60 + places.by_words) else 0 end)
-        else 0.6 * coalesce(s.similarity, 0) + 0.4 * coalesce(s.word_score, 0)
+        -- end
+        else 0.6 * coalesce(s.known_similarity, 0) + 0.4 * coalesce(s.word_score, 0)
       end as score
   ) score
   where case
-    when a.mode is null or s.is_exact then true
-    when a.mode = 'keyword' then s.word_rank is not null
-    when a.mode = 'semantic' then s.similarity >= $3
-    else s.word_rank is not null or s.similarity >= $3
+    when $6 is null or s.is_exact then true
+    when $6 = 'keyword' then s.word_rank is not null
+    when $6 = 'semantic' then s.known_similarity >= $3::float8
+    else s.word_rank is not null or s.known_similarity >= $3
   end
 ),
 page as (
   select m.*
   from matched m
-  order by m.is_exact desc, m.sort_number, m.sort_score desc, m.sort_name, m.product_id
-  limit $19::int
-  offset $20::int
+  order by
+    m.is_exact desc,
+    -- if filtered
+    m.sort_number,
+    m.sort_score desc,
+    m.sort_name,
+    -- else
+    m.score desc,
+    -- end
+    m.product_id
+  limit $7::int
+  offset $8::int
 )
 select
-  a.mode as mode_used,
-  a.lacks_vectors,
-  u.words as unknown_words,
   found.total_matches,
-  found.scored_products - found.total_matches as unrelated_products,
-  case
-    when $18 then json_build_object(
-      'brands', (
-        select coalesce(json_agg(f), '[]')
+  found.passing_products - found.total_matches as unrelated_products,
+  -- if facets
+  json_build_object(
+    'brands', (
+      select coalesce(json_agg(f), '[]')
+      from (
+        select m.brand as value, count(*) as products from matched m where m.brand is not null
+        group by m.brand order by count(*) desc, m.brand limit 20
+      ) f
+    ),
+    'categories', (
+      select coalesce(json_agg(f), '[]')
+      from (
+        select c.category_name as value, sum(m.products)::bigint as products
+        from (select m.category_id, count(*) as products from matched m group by m.category_id) m
+        join retail.product_categories c on c.category_id = m.category_id
+        group by c.category_name order by sum(m.products) desc, c.category_name limit 20
+      ) f
+    ),
+    -- Bands of 1, 2, 5, 10, 20, 50 and so on, which fit any currency.
+    'price_bands', (
+      select coalesce(json_agg(f order by f.min_price), '[]')
+      from (
+        select bounds.at[m.band]::text as min_price, bounds.at[m.band + 1]::text as below_price, m.products
         from (
-          select m.brand as value, count(*) as products from matched m where m.brand is not null
-          group by m.brand order by count(*) desc, m.brand limit 20
-        ) f
-      ),
-      'categories', (
-        select coalesce(json_agg(f), '[]')
-        from (
-          select c.category_name as value, sum(m.products)::bigint as products
-          from (select m.category_id, count(*) as products from matched m group by m.category_id) m
-          join retail.product_categories c on c.category_id = m.category_id
-          group by c.category_name order by sum(m.products) desc, c.category_name limit 20
-        ) f
-      ),
-      -- Bands of 1, 2, 5, 10, 20, 50 and so on, which fit any currency.
-      'price_bands', (
-        select coalesce(json_agg(f order by f.min_price), '[]')
-        from (
-          select bounds.at[m.band]::text as min_price, bounds.at[m.band + 1]::text as below_price, m.products
+          select array_agg(b.bound order by b.bound) as at
           from (
-            select array_agg(b.bound order by b.bound) as at
-            from (
-              select 0::numeric(12, 0)
-              union all
-              select (step * 10::numeric ^ n)::numeric(12, 0)
-              from generate_series(0, 9) n
-              cross join unnest('{1,2,5}'::numeric[]) step
-            ) b (bound)
-          ) bounds
-          cross join lateral (
-            select width_bucket(m.price, bounds.at) as band, count(*) as products from matched m group by band
-          ) m
-        ) f
-      ),
-      'ratings', (
-        select coalesce(json_agg(f order by f.min_rating desc), '[]')
-        from (
-          select least.rating as min_rating, sum(m.products)::bigint as products
-          from (values (4.5), (4.0), (3.0), (2.0)) least (rating)
-          join (select m.rating, count(*) as products from matched m group by m.rating) m on m.rating >= least.rating
-          group by least.rating
-        ) f
-      )
+            select 0::numeric(12, 0)
+            union all
+            select (step * 10::numeric ^ n)::numeric(12, 0)
+            from generate_series(0, 9) n
+            cross join unnest('{1,2,5}'::numeric[]) step
+          ) b (bound)
+        ) bounds
+        cross join lateral (
+          select width_bucket(m.price, bounds.at) as band, count(*) as products from matched m group by band
+        ) m
+      ) f
+    ),
+    'ratings', (
+      select coalesce(json_agg(f order by f.min_rating desc), '[]')
+      from (
+        select least.rating as min_rating, sum(m.products)::bigint as products
+        from (values (4.5), (4.0), (3.0), (2.0)) least (rating)
+        join (select m.rating, count(*) as products from matched m group by m.rating) m on m.rating >= least.rating
+        group by least.rating
+      ) f
     )
-  end as facets,
+  ) as facets,
+  -- else
+  null::json as facets,
+  -- end
   p.product_id,
   p.sku,
   p.product_name,
@@ -331,10 +389,10 @@ select
   case when $4 is not null then round(coalesce(page.word_score, 0)::numeric, 3) end as word_score,
   array(select w.word from words w where p.search_document @@ w.query order by w.place) as matched_words,
   page.is_exact as exact_match
-from asked a
-cross join unknown u
-cross join (
-  select (select count(*) from scored) as scored_products, (select count(*) from matched) as total_matches
+from (
+  select
+    (select count(*) from matched) as total_matches,
+    (select count(*) from candidates) as passing_products
 ) found
 left join page on true
 left join retail.products p on p.product_id = page.product_id
@@ -351,9 +409,13 @@ left join lateral (
   )
   select a.category_name, a.top_category_name, a.level from above a where a.parent_category_id is null
 ) category on true
-order by page.is_exact desc, page.sort_number, page.sort_score desc, page.sort_name, page.product_id;
-
--- name: plan_once
--- For the rest of the transaction: a plan that fits any arguments, made once per connection. In a small store
--- search_products takes about as long to plan as to run, and is planned no better for particular arguments.
-set local plan_cache_mode = force_generic_plan;
+order by
+  page.is_exact desc,
+  -- if filtered
+  page.sort_number,
+  page.sort_score desc,
+  page.sort_name,
+  -- else
+  page.score desc,
+  -- end
+  page.product_id;

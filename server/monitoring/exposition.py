@@ -1,0 +1,54 @@
+"""Serving metrics on a port of their own, from a thread of its own: also while the event loop is busy."""
+
+from __future__ import annotations
+
+import errno
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from prometheus_client import CollectorRegistry, start_http_server
+
+from server.errors import ConfigurationError
+
+logger = logging.getLogger(__name__)
+
+
+@contextmanager
+def exposed(registry: CollectorRegistry, host: str, port: int, *, processes: int = 1) -> Iterator[int]:
+    """Serve a registry over HTTP while the block runs.
+
+    Args:
+        registry: What to serve.
+        host: Address to listen on.
+        port: TCP port; 0 picks a free one.
+        processes: Server processes on this machine that share these settings. Each takes the first port, from
+            `port` on, that no other has: one that takes the place of another takes its port too.
+
+    Yields:
+        The port.
+
+    Raises:
+        ConfigurationError: No such port can be had.
+    """
+    for candidate in range(port, port + processes):
+        try:
+            server, thread = start_http_server(candidate, host, registry)
+        except (OSError, OverflowError) as error:
+            # Only a port that another process has leads on to the next one.
+            if getattr(error, "errno", None) == errno.EADDRINUSE and candidate < port + processes - 1:
+                continue
+            reason = "is in use by another program" if getattr(error, "errno", None) == errno.EADDRINUSE else "fails"
+            raise ConfigurationError(
+                f"Serving metrics on port {candidate} of {host} {reason}. Change RETAIL_METRICS_PORT or "
+                "RETAIL_METRICS_HOST, or stop the other program."
+            ) from None
+        break
+    try:
+        # Whoever scrapes has a port to look at.
+        logger.info("Serving metrics at http://%s:%d/metrics", host, server.server_port)
+        yield server.server_port
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
