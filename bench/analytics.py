@@ -2,64 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import timedelta
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 from bench.calls import unbounded
 from bench.cases import STORE, Call, Case
-from bench.database import Cluster, Retailer, temporary_retailer
+from bench.database import Cluster, Retailer, kept_retailer, temporary_retailer
 from bench.load import Sample, measure, warm_up
 from bench.options import BenchOptions
+from bench.questions import QUESTIONS, SQL_QUESTIONS, best_customer
 from bench.recording import record
 from bench.targets import asyncpg_target, http_target
 from seed.demo import load_demo
 from seed.options import DemoOptions
 from server.admin.connection import admin_connection
 
+_IS_LOADED = "select exists (select from retail.sales_transactions)"
+_RECEIPTS = """
+select count(*), (max(t.transaction_date) at time zone s.time_zone)::date
+from retail.sales_transactions t
+join retail.stores s on s.store_id = t.store_id
+where t.store_id = $1
+group by s.time_zone
+"""
 _A_CUSTOMER = """
 select customer_id::text from retail.customers where store_id = $1 order by purchase_count desc, customer_id limit 1
 """
-
-
-@dataclass(frozen=True)
-class Question:
-    """What is asked of the store.
-
-    Attributes:
-        name: What the table says.
-        tool: The tool that answers it.
-        days: Length of the period, which ends with the last day of the receipts; None for a tool without a period.
-        arguments: All the others.
-    """
-
-    name: str
-    tool: str
-    days: int | None
-    arguments: Mapping[str, Any] = field(default_factory=dict)
-
-
-# Those whose latency has a target.
-FROM_ROLLUPS = ("a year by month", "a year by category", "a year's top products")
-_MONTH_AND_CATEGORY = {"group_by": ["month", "category"], "compare_to": "previous_period", "limit": 400}
-_QUESTIONS = (
-    Question(FROM_ROLLUPS[0], "summarize_sales", 365, {"group_by": ["month"]}),
-    Question(FROM_ROLLUPS[1], "summarize_sales", 365, {"group_by": ["category"]}),
-    Question(FROM_ROLLUPS[2], "list_top_products", 365),
-    Question("a year by month and category, compared", "summarize_sales", 365, _MONTH_AND_CATEGORY),
-    Question("30 days by category and payment", "summarize_sales", 30, {"group_by": ["category", "payment_method"]}),
-    Question("returns, 30 days", "summarize_returns", 30),
-    Question("best pairs, 90 days", "list_bought_together", 90),
-    Question("customers: activity, 30 days", "summarize_customers", 30, {"view": "activity"}),
-    Question("customers: segments", "summarize_customers", None, {"view": "segments"}),
-    Question("customers: cohorts", "summarize_customers", None, {"view": "cohorts"}),
-    Question("customers at risk", "search_customers", None, {"segment": "at_risk"}),
-    Question("low stock", "list_low_stock", None),
-    Question("stock by category", "summarize_inventory", None),
-)
 
 
 @dataclass(frozen=True)
@@ -74,6 +45,7 @@ class AnalyticFigure:
         asyncpg_p50_ms: Of the same statements by asyncpg, in the same transaction and store context.
         asyncpg_p95_ms: 95th percentile of it.
         p95_ratio: The one as a multiple of the other in the same round.
+        cpu_ms: CPU time of the server per call, that of the database not included.
         errors: Calls that failed, of both.
         rounds: What each round gave: asyncpg, server.
     """
@@ -85,6 +57,7 @@ class AnalyticFigure:
     asyncpg_p50_ms: float
     asyncpg_p95_ms: float
     p95_ratio: float
+    cpu_ms: float
     errors: int
     rounds: list[tuple[Sample, Sample]]
 
@@ -102,42 +75,48 @@ def one_store(options: BenchOptions) -> DemoOptions:
 async def measure_analytics(
     cluster: Cluster, options: BenchOptions, directory: Path, tell: Callable[[str], None]
 ) -> list[AnalyticFigure]:
-    """Load one busy store into a database of its own and ask it."""
-    async with temporary_retailer(cluster) as retailer:
-        tell(f"One store: {options.analytic_transactions:,} transactions")
-        await load_demo(retailer.admin_url, one_store(options))
-        return await ask_analytics(retailer, options, directory, tell)
+    """Load one busy store into a database of its own, unless one was kept, and ask it."""
+    async with AsyncExitStack() as stack:
+        if options.analytic_database is None:
+            retailer = await stack.enter_async_context(temporary_retailer(cluster))
+        else:
+            retailer = await kept_retailer(cluster, options.analytic_database)
+        async with admin_connection(retailer.admin_url) as connection:
+            is_loaded = await connection.fetchval(_IS_LOADED)
+        if not is_loaded:
+            tell(f"One store: {options.analytic_transactions:,} transactions")
+            loaded = await load_demo(retailer.admin_url, one_store(options))
+            tell(f"{loaded.transactions_per_second:,.0f} transactions per second")
+        return await _ask(retailer, options, directory, tell)
 
 
-async def ask_analytics(
+async def _ask(
     retailer: Retailer, options: BenchOptions, directory: Path, tell: Callable[[str], None]
 ) -> list[AnalyticFigure]:
-    """Ask a store that is loaded; each round goes from asyncpg straight to the server, question by question."""
+    """Each round goes from asyncpg straight to the server, question by question."""
     token = await retailer.token(STORE)
-    last = one_store(options).as_of - timedelta(days=1)
-    found = []
     async with admin_connection(retailer.admin_url) as connection:
+        transactions, last = await connection.fetchrow(_RECEIPTS, STORE)
         customer_id = await connection.fetchval(_A_CUSTOMER, STORE)
-    a_customer = Question("best customer", "get_customer", None, {"customer_id": customer_id})
+    found = []
     async with (
         asyncpg_target(retailer, token, 1) as baseline,
+        asyncpg_target(retailer, token, 1, for_sql=True) as baseline_for_sql,
         http_target(unbounded(retailer), token, 1, directory) as server,
     ):
-        for question in (*_QUESTIONS, a_customer):
-            asked = dict(question.arguments)
-            if question.days is not None:
-                asked |= {"start_date": str(last - timedelta(days=question.days - 1)), "end_date": str(last)}
-            (statements,) = await record(retailer, token, question.tool, [asked])
-            # What an answer says is the tests' to check; a store of this size has one to each question.
-            case = Case(question.name, question.tool, [Call(asked, statements)], lambda answer: len(answer) > 1)
-            for target in (baseline, server):
+        asked = [(question, baseline) for question in (*QUESTIONS, best_customer(customer_id))]
+        for question, beside in [*asked, *((question, baseline_for_sql) for question in SQL_QUESTIONS)]:
+            arguments = question.asked(last)
+            (statements,) = await record(retailer, token, question.tool, [arguments])
+            case = Case(question.name, question.tool, [Call(arguments, statements)], question.is_answer)
+            for target in (beside, server):
                 await warm_up(target, case, 1)
             rounds = []
             for number in range(options.rounds):
                 tell(f"Round {number + 1} of {options.rounds}: {question.name}")
                 seconds = options.seconds_per_case / options.rounds
-                rounds.append((await measure(baseline, case, 1, seconds), await measure(server, case, 1, seconds)))
-            found.append(_figure(question.name, options.analytic_transactions, rounds))
+                rounds.append((await measure(beside, case, 1, seconds), await measure(server, case, 1, seconds)))
+            found.append(_figure(question.name, transactions, rounds))
     return found
 
 
@@ -150,6 +129,7 @@ def _figure(name: str, transactions: int, rounds: list[tuple[Sample, Sample]]) -
         asyncpg_p50_ms=median(its.p50_ms for its, _ in rounds),
         asyncpg_p95_ms=median(its.p95_ms for its, _ in rounds),
         p95_ratio=median(mine.p95_ms / its.p95_ms for its, mine in rounds),
+        cpu_ms=median(mine.cpu_ms_per_call for _, mine in rounds),
         errors=sum(sample.errors for pair in rounds for sample in pair),
         rounds=rounds,
     )

@@ -27,6 +27,7 @@ from server.principal import Principal
 
 DATABASE_VARIABLE = "RETAIL_BENCH_DATABASE_URL"
 _LIFETIME = timedelta(days=1)
+_LOGINS = ("mcp_user", "mcp_auth", "mcp_audit", "mcp_sql")
 
 
 @dataclass(frozen=True)
@@ -70,15 +71,22 @@ class Retailer:
     @property
     def connections(self) -> Connections:
         """What the server needs to serve it in this process."""
-        return Connections(self.app_url, self._login_url("mcp_auth"), self._login_url("mcp_audit"), self.context_key)
+        return Connections(
+            self.app_url,
+            self.login_url("mcp_auth"),
+            self.login_url("mcp_audit"),
+            self.context_key,
+            sql_database_url=self.login_url("mcp_sql"),
+        )
 
     @property
     def server_environment(self) -> dict[str, str]:
         """What a server process needs to serve it."""
         return {
             "RETAIL_DATABASE_URL": self.app_url,
-            "RETAIL_AUTH_DATABASE_URL": self._login_url("mcp_auth"),
-            "RETAIL_AUDIT_DATABASE_URL": self._login_url("mcp_audit"),
+            "RETAIL_AUTH_DATABASE_URL": self.login_url("mcp_auth"),
+            "RETAIL_AUDIT_DATABASE_URL": self.login_url("mcp_audit"),
+            "RETAIL_SQL_DATABASE_URL": self.login_url("mcp_sql"),
             "RETAIL_CONTEXT_KEY": self.context_key,
             "RETAIL_LOG_LEVEL": "WARNING",
         }
@@ -92,12 +100,13 @@ class Retailer:
 
     async def principal(self, token: str) -> Principal:
         """Who is behind a token."""
-        async with Database(self._login_url("mcp_auth"), pool_size=1) as database:
+        async with Database(self.login_url("mcp_auth"), pool_size=1) as database:
             found = await Authenticator(database).authenticate(token)
         assert found is not None
         return found[0]
 
-    def _login_url(self, login: str) -> str:
+    def login_url(self, login: str) -> str:
+        """URL of the database for one of the server's logins."""
         parts = urlsplit(self.app_url)
         return urlunsplit(parts._replace(netloc=parts.netloc.replace("mcp_user", login, 1)))
 
@@ -140,17 +149,29 @@ async def temporary_retailer(cluster: Cluster) -> AsyncIterator[Retailer]:
     async with admin_connection(cluster.url) as connection:
         await connection.execute(f'create database "{name}"')
     try:
-        retailer = Retailer(cluster.admin_url(name), cluster.app_url(name), generate_key())
-        async with admin_connection(retailer.admin_url) as connection:
-            await migrate(connection)
-            await install_key(connection, retailer.context_key)
-            if cluster.password is not None:
-                for login in ("mcp_user", "mcp_auth", "mcp_audit"):
-                    await connection.execute(f"alter role {login} password '{cluster.password}'")
-        yield retailer
+        yield await _prepared(cluster, name)
     finally:
         async with admin_connection(cluster.url) as connection:
             await connection.execute(f'drop database if exists "{name}" with (force)')
+
+
+async def kept_retailer(cluster: Cluster, name: str) -> Retailer:
+    """A database that stays, made where it is not there yet; each run gets a key of its own."""
+    async with admin_connection(cluster.url) as connection:
+        if not await connection.fetchval("select exists (select from pg_database where datname = $1)", name):
+            await connection.execute(f'create database "{name}"')
+    return await _prepared(cluster, name)
+
+
+async def _prepared(cluster: Cluster, name: str) -> Retailer:
+    retailer = Retailer(cluster.admin_url(name), cluster.app_url(name), generate_key())
+    async with admin_connection(retailer.admin_url) as connection:
+        await migrate(connection)
+        await install_key(connection, retailer.context_key)
+        if cluster.password is not None:
+            for login in _LOGINS:
+                await connection.execute(f"alter role {login} password '{cluster.password}'")
+    return retailer
 
 
 def child_environment(additions: dict[str, str]) -> dict[str, str]:

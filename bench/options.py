@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ class BenchOptions:
         customers: Customers in it.
         products: Distinct articles in it; each is sold by one to four stores.
         analytic_transactions: Receipts of the one store that analytics are measured on.
+        analytic_database: A database with that store, which stays; a run makes and loads it where it is not there yet.
         seconds_per_case: Measured seconds per row of the table of calls and number of clients.
         rounds: Into how many interleaved parts these seconds are divided.
         starts: How often each kind of start is measured.
@@ -27,6 +29,7 @@ class BenchOptions:
     customers: int = 20_000
     products: int = 2_000
     analytic_transactions: int = 1_000_000
+    analytic_database: str | None = None
     seconds_per_case: float = 8.0
     rounds: int = 4
     starts: int = 5
@@ -38,6 +41,8 @@ class BenchOptions:
             "rounds": (self.rounds, 1, 20),
             "starts": (self.starts, 1, 50),
         }
+        if self.analytic_database is not None and not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", self.analytic_database):
+            raise ValueError("analytic_database is no name of a database in small letters, digits and underscores.")
         for name, (given, lowest, highest) in bounds.items():
             if not lowest <= given <= highest:
                 raise ValueError(f"{name} is {given}. Choose a number from {lowest} to {highest}.")

@@ -14,12 +14,14 @@ from bench.database import Retailer
 from server.app import build
 from server.auth.authenticator import AUTHENTICATE
 from server.config import Settings
+from server.db.ad_hoc import AdHocConnection, Table
 from server.db.connection import StoreConnection
 from server.db.queries import Query
+from server.sql_scope import SET_SQL_CONTEXT
 from server.store_scope import SET_STORE_CONTEXT
 
 # What stands around a tool's own queries: the baseline does the second by itself and not the first.
-_AROUND = (AUTHENTICATE.name, SET_STORE_CONTEXT.name)
+_AROUND = (AUTHENTICATE.name, SET_STORE_CONTEXT.name, SET_SQL_CONTEXT.name)
 
 
 @dataclass(frozen=True)
@@ -34,14 +36,18 @@ class Statement:
 def recorded() -> Iterator[list[Statement]]:
     """Take down the statements of the tools that run meanwhile, in this process."""
     statements: list[Statement] = []
-    run = StoreConnection.all
+    run, run_sql = StoreConnection.all, AdHocConnection.table
 
     async def take_down(self: StoreConnection, query: Query[Any], *arguments: object) -> list[Any]:
         if query.name not in _AROUND:
             statements.append(Statement(query.sql, arguments))
         return await run(self, query, *arguments)
 
-    with patch.object(StoreConnection, "all", take_down):
+    async def take_down_sql(self: AdHocConnection, sql: str, **limits: int) -> Table:
+        statements.append(Statement(sql, ()))
+        return await run_sql(self, sql, **limits)
+
+    with patch.object(StoreConnection, "all", take_down), patch.object(AdHocConnection, "table", take_down_sql):
         yield statements
 
 

@@ -118,7 +118,7 @@ def _ratio(value: float | None) -> str:
 
 
 def _analytics_table(figures: list[AnalyticFigure]) -> Table:
-    numbers = ("p50 ms", "p95 ms", "asyncpg p50", "asyncpg p95", "p95 x", "errors")
+    numbers = ("p50 ms", "p95 ms", "asyncpg p50", "asyncpg p95", "p95 x", "CPU ms", "errors")
     store = f"one store with {figures[0].transactions:,} receipts" if figures else ""
     table = _table(f"Analytics over HTTP, {store} (x: as a multiple of asyncpg)", ("question",), numbers)
     for figure in figures:
@@ -129,6 +129,7 @@ def _analytics_table(figures: list[AnalyticFigure]) -> Table:
             f"{figure.asyncpg_p50_ms:.1f}",
             f"{figure.asyncpg_p95_ms:.1f}",
             f"{figure.p95_ratio:.2f}",
+            f"{figure.cpu_ms:.2f}",
             str(figure.errors),
         )
     return table

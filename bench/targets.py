@@ -24,6 +24,7 @@ from bench.wire import (
     structured_content,
 )
 from server.context_token import ContextSigner
+from server.sql_scope import SET_SQL_CONTEXT
 from server.store_scope import SET_STORE_CONTEXT
 
 HTTP, STDIO, ASYNCPG = "HTTP", "stdio", "asyncpg"
@@ -117,9 +118,10 @@ class AsyncpgTarget:
 
     name = ASYNCPG
 
-    def __init__(self, connections: list[Any], signer: ContextSigner, principal_id: int) -> None:
+    def __init__(self, connections: list[Any], set_context: str, signer: ContextSigner, principal_id: int) -> None:
         self.pid = os.getpid()
         self._connections = connections
+        self._set_context = set_context
         self._signer = signer
         self._principal_id = principal_id
 
@@ -136,7 +138,7 @@ class AsyncpgTarget:
     async def _fetch(self, case: Case, turn: int, connection: Any) -> list[Any]:
         rows: list[Any] = []
         async with connection.transaction(readonly=True):
-            await connection.fetch(SET_STORE_CONTEXT.sql, self._signer.sign(self._principal_id, STORE))
+            await connection.fetch(self._set_context, self._signer.sign(self._principal_id, STORE))
             for statement in case.calls[turn % len(case.calls)].statements:
                 rows = await connection.fetch(statement.sql, *statement.arguments)
         return rows
@@ -149,16 +151,22 @@ def _check_answer(case: Case, reply: bytes) -> None:
 
 
 @asynccontextmanager
-async def asyncpg_target(retailer: Retailer, token: str, clients: int) -> AsyncIterator[AsyncpgTarget]:
-    """Open the baseline's connections, each as the server opens its own."""
+async def asyncpg_target(
+    retailer: Retailer, token: str, clients: int, *, for_sql: bool = False
+) -> AsyncIterator[AsyncpgTarget]:
+    """Open the baseline's connections, each as the server opens its own: for the tools, or for SQL of callers."""
     principal = await retailer.principal(token)
+    url, set_context = (
+        (retailer.login_url("mcp_sql"), SET_SQL_CONTEXT.sql) if for_sql else (retailer.app_url, SET_STORE_CONTEXT.sql)
+    )
     connections: list[Any] = []
     try:
         for _ in range(clients):
-            connection = await asyncpg.connect(retailer.app_url, timeout=5, command_timeout=12)
+            connection = await asyncpg.connect(url, timeout=5, command_timeout=12)
             connections.append(connection)
-            await register_vector(connection)
-        yield AsyncpgTarget(connections, ContextSigner(retailer.context_key), principal.principal_id)
+            if not for_sql:
+                await register_vector(connection)
+        yield AsyncpgTarget(connections, set_context, ContextSigner(retailer.context_key), principal.principal_id)
     finally:
         for connection in connections:
             await connection.close(timeout=5)

@@ -6,11 +6,12 @@ import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from bench.analytics import FROM_ROLLUPS, AnalyticFigure
+from bench.analytics import AnalyticFigure
 from bench.audit import AuditFigure
 from bench.calls import Cell
 from bench.cases import E_MAIL, TOP
 from bench.flood import LIMITED, FloodFigure
+from bench.questions import FROM_ROLLUPS
 from bench.seeding import SeedFigures
 from bench.start import HTTP as HTTP_START
 from bench.start import STDIO as STDIO_START

@@ -51,6 +51,7 @@ from server.pictures import PICTURES
 from server.prompts import PROMPTS
 from server.resources import RESOURCES
 from server.signing_key import SigningKey
+from server.toolkit.answering import AnsweringTool
 from server.toolkit.schemas import concise
 
 Transport = Literal["http", "stdio"]
@@ -220,7 +221,7 @@ async def build(
                     ResultSize(settings.max_result_bytes),
                     *([PrimaryInstead(replica)] if replica else []),
                 ],
-                tools=functions,
+                tools=[AnsweringTool.from_function(function) for function in functions],
                 on_duplicate="error",
                 mask_error_details=True,
                 # Lists vary by role, so no shared cache may keep them.

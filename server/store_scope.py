@@ -55,8 +55,16 @@ class EnteredStore(BaseModel):
     today: date
 
 
+class _Settings(BaseModel):
+    """Columns of prepare_to_read_much."""
+
+    plan_cache_mode: str
+    work_mem: str
+
+
 QUERIES = QueryFile("server", "store_scope.sql")
 SET_STORE_CONTEXT = QUERIES.query("set_store_context", EnteredStore)
+PREPARE_TO_READ_MUCH = QUERIES.query("prepare_to_read_much", _Settings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +78,10 @@ class StoreScope:
     currency: str
     time_zone: str
     today: date
+
+    async def prepare_to_read_much(self) -> None:
+        """Have statements planned for their arguments, with memory to sort and sum in, until the transaction ends."""
+        await self.db.all(PREPARE_TO_READ_MUCH)
 
 
 class StoreScopes:

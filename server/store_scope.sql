@@ -2,3 +2,10 @@
 -- $1 signed request token (text). Enters the store for the rest of this transaction. One row, or 42501.
 select c.store_id, c.role, c.store_name, c.currency, c.time_zone, c.today
 from retail.set_store_context($1::text) c;
+
+-- name: prepare_to_read_much
+-- No parameters. For the rest of the transaction: each statement is planned for its own arguments, because what reads by
+-- days and lists would soon be planned for any, as if they held ten days; and it may sort and sum some months in memory.
+select
+  set_config('plan_cache_mode', 'force_custom_plan', true) as plan_cache_mode,
+  set_config('work_mem', '32MB', true) as work_mem;

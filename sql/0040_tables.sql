@@ -284,6 +284,8 @@ create index if not exists idx_sales_transactions_date on retail.sales_transacti
 create index if not exists idx_sales_transactions_customer_id on retail.sales_transactions (store_id, customer_id, transaction_date);
 create index if not exists idx_sales_transactions_type on retail.sales_transactions (store_id, original_transaction_id)
   where transaction_type <> 'sale';
+create index if not exists idx_sales_transactions_returns on retail.sales_transactions (store_id, transaction_date)
+  where transaction_type <> 'sale';
 
 create table if not exists retail.sales_transaction_items (
   store_id text not null,

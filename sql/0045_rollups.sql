@@ -165,96 +165,63 @@ begin
   while day <= until loop
     -- Lines are read once for all dimensions. A receipt counts for a member with its first line of it.
     insert into retail.daily_sales
-    select of_store, s.dimension, s.sold_on, s.member, s.lines, s.transactions, s.returns, s.units_sold,
-      s.units_returned, s.gross_cents, s.returned_cents, s.discount_cents, s.tax_cents, s.cost_cents,
-      s.lines_without_cost, s.basket_cents, s.basket_units
+    select of_store, m.dimension, l.sold_on, m.member,
+      count(*),
+      count(*) filter (where l.is_sale and m.is_first),
+      count(*) filter (where not l.is_sale and m.is_first),
+      coalesce(sum(l.quantity) filter (where l.is_sold), 0),
+      coalesce(sum(l.quantity) filter (where not l.is_sold), 0),
+      coalesce(sum(l.price_cents) filter (where l.is_sold), 0),
+      coalesce(sum(l.price_cents) filter (where not l.is_sold), 0),
+      coalesce(sum(l.discount_cents) filter (where l.is_sold), 0),
+      sum(l.tax_cents),
+      coalesce(sum(l.cost_cents), 0),
+      count(*) filter (where l.cost_cents is null),
+      coalesce(sum(l.price_cents) filter (where l.is_sale), 0),
+      coalesce(sum(l.quantity) filter (where l.is_sale), 0)
     from (
       select
-        case
-          when l.hour is not null then 'hour'
-          when l.category is not null then 'category'
-          when l.subcategory is not null then 'subcategory'
-          when l.brand is not null then 'brand'
-          when l.product_id is not null then 'product'
-          when l.price_band is not null then 'price_band'
-          when l.payment_method is not null then 'payment_method'
-          when l.transaction_type is not null then 'transaction_type'
-          when l.customer_tier is not null then 'customer_tier'
-          when l.cashier is not null then 'cashier'
-          when l.register is not null then 'register'
-          else 'total'
-        end as dimension,
-        l.sold_on,
-        coalesce(
-          l.hour, l.category, l.subcategory, l.brand, l.product_id::text, l.price_band, l.payment_method,
-          l.transaction_type, l.customer_tier, l.cashier, l.register, ''
-        ) as member,
-        count(*) as lines,
-        case
-          when l.category is not null then count(*) filter (where l.is_sale and l.in_category = 1)
-          when l.subcategory is not null then count(*) filter (where l.is_sale and l.in_subcategory = 1)
-          when l.brand is not null then count(*) filter (where l.is_sale and l.of_brand = 1)
-          when l.product_id is not null then count(*) filter (where l.is_sale and l.of_product = 1)
-          when l.price_band is not null then count(*) filter (where l.is_sale and l.in_price_band = 1)
-          else count(*) filter (where l.is_sale and l.of_receipt = 1)
-        end as transactions,
-        case
-          when l.category is not null then count(*) filter (where not l.is_sale and l.in_category = 1)
-          when l.subcategory is not null then count(*) filter (where not l.is_sale and l.in_subcategory = 1)
-          when l.brand is not null then count(*) filter (where not l.is_sale and l.of_brand = 1)
-          when l.product_id is not null then count(*) filter (where not l.is_sale and l.of_product = 1)
-          when l.price_band is not null then count(*) filter (where not l.is_sale and l.in_price_band = 1)
-          else count(*) filter (where not l.is_sale and l.of_receipt = 1)
-        end as returns,
-        coalesce(sum(l.quantity) filter (where l.is_sold), 0) as units_sold,
-        coalesce(sum(l.quantity) filter (where not l.is_sold), 0) as units_returned,
-        coalesce(sum(l.price_cents) filter (where l.is_sold), 0) as gross_cents,
-        coalesce(sum(l.price_cents) filter (where not l.is_sold), 0) as returned_cents,
-        coalesce(sum(l.discount_cents) filter (where l.is_sold), 0) as discount_cents,
-        sum(l.tax_cents) as tax_cents,
-        coalesce(sum(l.cost_cents), 0) as cost_cents,
-        count(*) filter (where l.cost_cents is null) as lines_without_cost,
-        coalesce(sum(l.price_cents) filter (where l.is_sale), 0) as basket_cents,
-        coalesce(sum(l.quantity) filter (where l.is_sale), 0) as basket_units
-      from (
-        select
-          l.*,
-          row_number() over (partition by l.transaction_id) as of_receipt,
-          row_number() over (partition by l.transaction_id, l.category) as in_category,
-          row_number() over (partition by l.transaction_id, l.subcategory) as in_subcategory,
-          row_number() over (partition by l.transaction_id, l.brand) as of_brand,
-          row_number() over (partition by l.transaction_id, l.product_id) as of_product,
-          row_number() over (partition by l.transaction_id, l.price_band) as in_price_band
-        from retail.sold_lines l
-        where l.store_id = of_store
-          and l.transaction_date >= day::timestamp at time zone zone
-          and l.transaction_date < (least(day + 6, until) + 1)::timestamp at time zone zone
-          and (of_members is null or exists (
-            select from retail.members(
-              l.hour, l.category, l.subcategory, l.brand, l.product_id, l.price_band, l.payment_method,
-              l.transaction_type, l.customer_tier, l.cashier, l.register
-            ) m
-            where m.member = any(of_members)
-          ))
-      ) l
-      group by grouping sets (
-        (l.sold_on),
-        (l.sold_on, l.hour),
-        (l.sold_on, l.category),
-        (l.sold_on, l.subcategory),
-        (l.sold_on, l.brand),
-        (l.sold_on, l.product_id),
-        (l.sold_on, l.price_band),
-        (l.sold_on, l.payment_method),
-        (l.sold_on, l.transaction_type),
-        (l.sold_on, l.customer_tier),
-        (l.sold_on, l.cashier),
-        (l.sold_on, l.register)
-      )
-    ) s
-    where (of_dimensions is null or s.dimension = any(of_dimensions))
-      and (of_members is null or s.member = any(of_members))
-    order by s.dimension, s.sold_on, s.member;
+        l.sold_on, l.hour, l.category, l.subcategory, l.brand, l.product_id, l.price_band, l.payment_method,
+        l.transaction_type, l.customer_tier, l.cashier, l.register,
+        l.is_sale, l.is_sold, l.quantity, l.price_cents, l.discount_cents, l.tax_cents, l.cost_cents,
+        count(*) over before = 0 as first_of_receipt,
+        l.category = any(array_agg(l.category) over before) is not true as first_in_category,
+        l.subcategory = any(array_agg(l.subcategory) over before) is not true as first_in_subcategory,
+        l.brand = any(array_agg(l.brand) over before) is not true as first_of_brand,
+        l.product_id = any(array_agg(l.product_id) over before) is not true as first_of_product,
+        l.price_band = any(array_agg(l.price_band) over before) is not true as first_in_price_band
+      from retail.sold_lines l
+      where l.store_id = of_store
+        and l.transaction_date >= day::timestamp at time zone zone
+        and l.transaction_date < (least(day + 6, until) + 1)::timestamp at time zone zone
+        and (of_members is null or exists (
+          select from retail.members(
+            l.hour, l.category, l.subcategory, l.brand, l.product_id, l.price_band, l.payment_method,
+            l.transaction_type, l.customer_tier, l.cashier, l.register
+          ) m
+          where m.member = any(of_members)
+        ))
+      window before as (partition by l.transaction_id rows between unbounded preceding and 1 preceding)
+    ) l
+    cross join lateral (
+      values
+        ('total', '', l.first_of_receipt),
+        ('hour', l.hour, l.first_of_receipt),
+        ('category', l.category, l.first_in_category),
+        ('subcategory', l.subcategory, l.first_in_subcategory),
+        ('brand', l.brand, l.first_of_brand),
+        ('product', l.product_id::text, l.first_of_product),
+        ('price_band', l.price_band, l.first_in_price_band),
+        ('payment_method', l.payment_method, l.first_of_receipt),
+        ('transaction_type', l.transaction_type, l.first_of_receipt),
+        ('customer_tier', l.customer_tier, l.first_of_receipt),
+        ('cashier', l.cashier, l.first_of_receipt),
+        ('register', l.register, l.first_of_receipt)
+    ) m (dimension, member, is_first)
+    where (of_dimensions is null or m.dimension = any(of_dimensions))
+      and (of_members is null or m.member = any(of_members))
+    group by m.dimension, l.sold_on, m.member
+    order by m.dimension, l.sold_on, m.member;
     day := day + 7;
   end loop;
 

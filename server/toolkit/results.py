@@ -20,8 +20,8 @@ class Result(BaseModel):
 class Truncated(Result):
     """Says what an answer lacks because it was too large to be sent whole."""
 
-    field: str = Field(description="Name of the list that was cut.")
-    left_out: int = Field(description="How many of its last rows are missing here.")
+    field: str = Field(description="Name of the list that was cut; of several, with commas between them.")
+    left_out: int = Field(description="How many of its last rows are missing here; of several, in all.")
     advice: str = Field(description="How to get them.")
 
 

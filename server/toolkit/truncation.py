@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 from fastmcp.tools import ToolResult
@@ -10,6 +11,7 @@ from mcp_types import TextContent
 from pydantic_core import to_json
 
 from server.errors import ResultTooLargeError
+from server.toolkit.answering import result_of
 from server.toolkit.results import Truncated
 
 CursorAfter = Callable[[int], str]
@@ -23,8 +25,9 @@ def size_of(result: ToolResult) -> int:
 def shortened(result: ToolResult, max_bytes: int, cursor_after: CursorAfter | None) -> ToolResult:
     """The answer with as many of its rows as fit, and the mark that tells how many do not.
 
-    The longest of its lists loses rows from the end. What its schema promises stays true: `truncated` is a
-    field of every answer, `has_more` becomes true, and `next_cursor` leads to the first row left out.
+    Lists lose rows from the end: of an answer that has further pages the longest one, of others each that takes more
+    than its share of the room. What its schema promises stays true: `truncated` is a field of every answer, `has_more`
+    becomes true, and `next_cursor` leads to the first row left out.
 
     Args:
         result: What the tool returned.
@@ -32,50 +35,61 @@ def shortened(result: ToolResult, max_bytes: int, cursor_after: CursorAfter | No
         cursor_after: Makes the cursor that continues after so many rows of this answer, if the tool can page.
 
     Raises:
-        ResultTooLargeError: Not even one row fits.
+        ResultTooLargeError: Of one of them not even one row fits.
     """
     if size_of(result) <= max_bytes or result.structured_content is None:
         return result
     answer = dict(result.structured_content)
-    sizes = {name: [_size(row) for row in value] for name, value in answer.items() if isinstance(value, list)}
-    if not sizes:
-        raise ResultTooLargeError
-    name = max(sizes, key=lambda name: sum(sizes[name]))
-    rows = answer[name]
+    sizes = {
+        name: [_size(row) + 1 for row in value] for name, value in answer.items() if isinstance(value, list) and value
+    }
     paged = "next_cursor" in answer and cursor_after is not None
+    if paged and sizes:
+        longest = max(sizes, key=lambda name: sum(sizes[name]))
+        sizes = {longest: sizes[longest]}
     # The mark and the cursor at their longest are set aside first.
-    answer |= {name: [], "truncated": _mark(name, len(rows), len(rows), paged=paged)}
+    answer |= {name: [] for name in sizes}
+    answer["truncated"] = _mark({name: (len(rows), len(rows)) for name, rows in sizes.items()}, paged=paged)
     if paged and cursor_after is not None:
-        answer |= {"has_more": True, "next_cursor": cursor_after(len(rows))}
-    room = max_bytes - _size(answer) - _SLACK
-    kept = 0
-    for size in sizes[name]:
-        room -= size + 1
-        if room < 0:
-            break
-        kept += 1
-    if kept == 0:
+        answer |= {"has_more": True, "next_cursor": cursor_after(max(map(len, sizes.values()), default=0))}
+    kept = _kept(sizes, max_bytes - _size(answer) - _SLACK)
+    if not kept or not all(kept.values()):
         raise ResultTooLargeError
-    answer |= {name: rows[:kept], "truncated": _mark(name, kept, len(rows), paged=paged)}
+    answer |= {name: result.structured_content[name][:number] for name, number in kept.items()}
+    cut = {name: (number, len(sizes[name])) for name, number in kept.items() if number < len(sizes[name])}
+    answer["truncated"] = _mark(cut, paged=paged)
     if paged and cursor_after is not None:
-        answer["next_cursor"] = cursor_after(kept)
-    return ToolResult(structured_content=answer)
+        (number,) = kept.values()
+        answer["next_cursor"] = cursor_after(number)
+    return result_of(answer)
+
+
+def _kept(sizes: Mapping[str, Sequence[int]], room: int) -> dict[str, int]:
+    """How many rows of each list fit: what a short one does not need of its share is for the longer ones."""
+    kept = {}
+    shortest_first = sorted(sizes, key=lambda name: sum(sizes[name]))
+    for others, name in zip(range(len(sizes) - 1, -1, -1), shortest_first, strict=True):
+        share = room // (others + 1)
+        kept[name] = sum(taken <= share for taken in accumulate(sizes[name]))
+        room -= sum(sizes[name][: kept[name]])
+    return kept
 
 
 # The position in a cursor may need more characters after fewer rows, such as a longer time stamp.
 _SLACK = 256
 
 
-def _mark(name: str, kept: int, total: int, *, paged: bool) -> dict[str, Any]:
+def _mark(cut: Mapping[str, tuple[int, int]], *, paged: bool) -> dict[str, Any]:
     advice = (
         "Pass next_cursor to get them."
         if paged
         else "Ask for fewer at a time, or narrower, to get them; this answer has no further page."
     )
+    here = " and ".join(f"{kept} of {total} {name}" for name, (kept, total) in cut.items())
     return Truncated(
-        field=name,
-        left_out=total - kept,
-        advice=f"The answer was too large: {kept} of {total} {name} are here. {advice}",
+        field=", ".join(cut),
+        left_out=sum(total - kept for kept, total in cut.values()),
+        advice=f"The answer was too large: {here} are here. {advice}",
     ).model_dump()
 
 

@@ -98,6 +98,9 @@ async def search_customers(
     pages = RankedPages("search_customers", scopes.choose(store_id), given, cursor)
     async with scopes.enter(store_id) as store:
         _check_role(store.role, given)
+        if "segment" in given:
+            # All customers are ranked for it.
+            await store.prepare_to_read_much()
         rows = await store.db.all(
             SEARCH_CUSTOMERS,
             given.get("name"),

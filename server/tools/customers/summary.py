@@ -142,6 +142,7 @@ async def summarize_customers(
     Example: summarize_customers(view="activity", period="last_month")
     """
     async with scopes.enter(store_id) as store:
+        await store.prepare_to_read_much()
         if view is CustomerView.ACTIVITY:
             asked = resolve_period(start_date, end_date, store.today, store.time_zone, period)
             found = await _activity(store, asked, period, lapse_days)

@@ -4,7 +4,7 @@
 -- there (date), $7 days without a purchase after which a customer counts as lapsed (int).
 -- A customer lapses on the day $7 days after a purchase if none came up to and on that day, and is won back
 -- by the next purchase. Receipts of the two periods are read, and those of as long a time $7 days before them;
--- whether another purchase lies near one of these is looked up by customer.
+-- whether another purchase lies near one of these follows from the customer's first and last, or is looked up.
 with period as (
   select 1 as number, $1::date as first_day, $2::date as last_day
   union all
@@ -14,9 +14,9 @@ receipt as (
   select
     case when t.transaction_date < ($1::timestamp at time zone $5::text) then 2 else 1 end as number,
     t.customer_id,
-    (t.transaction_date at time zone $5)::date as day,
     count(*) filter (where t.transaction_type = 'sale') as orders,
-    sum(t.subtotal) as net_revenue
+    sum(t.subtotal) as net_revenue,
+    min(t.transaction_date) filter (where t.transaction_type = 'sale') as first_at
   from retail.sales_transactions t
   where t.transaction_date >= ($3::timestamp at time zone $5)
     and t.transaction_date < (($2 + 1)::timestamp at time zone $5)
@@ -24,90 +24,107 @@ receipt as (
       t.transaction_date < (($4 + 1)::timestamp at time zone $5)
       or t.transaction_date >= ($1::timestamp at time zone $5)
     )
-  group by 1, t.customer_id, 3
+  group by 1, t.customer_id
 ),
 known as (
-  select c.customer_id, (c.first_purchase_at at time zone $5)::date as first_day
+  select
+    c.customer_id,
+    (c.first_purchase_at at time zone $5)::date as first_day,
+    (c.last_purchase_at at time zone $5)::date as last_day
   from retail.customers c
   where c.purchase_count > 0
-),
-visit as (
-  select
-    r.number,
-    r.customer_id,
-    r.day,
-    lag(r.day) over (partition by r.number, r.customer_id order by r.day) as day_before
-  from receipt r
-  where r.orders > 0 and r.customer_id is not null
-),
-won_back as (
-  select v.number, count(distinct v.customer_id)::int as customers
-  from visit v
-  join known k on k.customer_id = v.customer_id
-  left join lateral (
-    select true as found
-    from retail.sales_transactions t
-    where v.day_before is null
-      and t.customer_id = v.customer_id
-      and t.transaction_type = 'sale'
-      and t.transaction_date >= ((v.day - $7::int)::timestamp at time zone $5)
-      and t.transaction_date < (v.day::timestamp at time zone $5)
-    limit 1
-  ) near on true
-  where case
-    when v.day_before is null then k.first_day < v.day and near.found is null
-    else v.day - v.day_before > $7
-  end
-  group by v.number
-),
-last_visit as (
-  select
-    b.number,
-    b.customer_id,
-    b.day,
-    lead(b.day) over (partition by b.number, b.customer_id order by b.day) as day_after
-  from (
-    select distinct
-      case when t.transaction_date < (($1 - $7)::timestamp at time zone $5) then 2 else 1 end as number,
-      t.customer_id,
-      (t.transaction_date at time zone $5)::date as day
-    from retail.sales_transactions t
-    where t.transaction_type = 'sale'
-      and t.customer_id is not null
-      and t.transaction_date >= (($3 - $7)::timestamp at time zone $5)
-      and t.transaction_date < ((least($2, $6::date) - $7 + 1)::timestamp at time zone $5)
-      and (
-        t.transaction_date < (($4 - $7 + 1)::timestamp at time zone $5)
-        or t.transaction_date >= (($1 - $7)::timestamp at time zone $5)
-      )
-  ) b
-),
-lapsed as (
-  select v.number, count(distinct v.customer_id)::int as customers
-  from last_visit v
-  left join lateral (
-    select true as found
-    from retail.sales_transactions t
-    where t.customer_id = v.customer_id
-      and t.transaction_type = 'sale'
-      and t.transaction_date >= ((v.day + 1)::timestamp at time zone $5)
-      and t.transaction_date < ((v.day + $7 + 1)::timestamp at time zone $5)
-    limit 1
-  ) near on true
-  where (v.day_after is null or v.day_after > v.day + $7) and near.found is null
-  group by v.number
 ),
 customer as (
   select
     r.number,
     r.customer_id,
-    k.first_day >= p.first_day as is_new,
-    sum(r.orders) as orders,
-    sum(r.net_revenue) as net_revenue
+    r.orders,
+    r.net_revenue,
+    (r.first_at at time zone $5)::date as day,
+    k.first_day as first_day_ever,
+    k.first_day >= p.first_day as is_new
   from receipt r
   join period p on p.number = r.number
   left join known k on k.customer_id = r.customer_id
-  group by r.number, r.customer_id, 3
+),
+-- Between two purchases of one period there is room for a lapse only if it is longer than one.
+gap as (
+  select v.customer_id, v.day, v.day_after
+  from (
+    select d.customer_id, d.day, lead(d.day) over (partition by d.customer_id order by d.day) as day_after
+    from (
+      select distinct t.customer_id, (t.transaction_date at time zone $5)::date as day
+      from retail.sales_transactions t
+      where greatest($2 - $1, $4 - $3) > $7::int
+        and t.transaction_type = 'sale'
+        and t.customer_id is not null
+        and t.transaction_date >= (($3 - $7)::timestamp at time zone $5)
+        and t.transaction_date < (($2 + 1)::timestamp at time zone $5)
+    ) d
+  ) v
+  where v.day_after - v.day > $7
+),
+won_back as (
+  select w.number, count(*)::int as customers
+  from (
+    select c.number, c.customer_id
+    from customer c
+    left join lateral (
+      select true as found
+      from retail.sales_transactions t
+      where t.customer_id = c.customer_id
+        and t.transaction_type = 'sale'
+        and t.transaction_date >= ((c.day - $7)::timestamp at time zone $5)
+        and t.transaction_date < (c.day::timestamp at time zone $5)
+      limit 1
+    ) near on true
+    where c.first_day_ever < c.day - $7 and near.found is null
+    union
+    select p.number, g.customer_id
+    from gap g
+    join period p on g.day_after >= p.first_day and g.day_after <= p.last_day
+  ) w
+  group by w.number
+),
+last_visit as (
+  select
+    case when t.transaction_date < (($1 - $7)::timestamp at time zone $5) then 2 else 1 end as number,
+    t.customer_id,
+    (max(t.transaction_date) at time zone $5)::date as day
+  from retail.sales_transactions t
+  where t.transaction_type = 'sale'
+    and t.customer_id is not null
+    and t.transaction_date >= (($3 - $7)::timestamp at time zone $5)
+    and t.transaction_date < ((least($2, $6::date) - $7 + 1)::timestamp at time zone $5)
+    and (
+      t.transaction_date < (($4 - $7 + 1)::timestamp at time zone $5)
+      or t.transaction_date >= (($1 - $7)::timestamp at time zone $5)
+    )
+  group by 1, t.customer_id
+),
+lapsed as (
+  select l.number, count(*)::int as customers
+  from (
+    select v.number, v.customer_id
+    from last_visit v
+    join known k on k.customer_id = v.customer_id
+    left join lateral (
+      select true as found
+      from retail.sales_transactions t
+      where k.last_day > v.day + $7
+        and t.customer_id = v.customer_id
+        and t.transaction_type = 'sale'
+        and t.transaction_date >= ((v.day + 1)::timestamp at time zone $5)
+        and t.transaction_date < ((v.day + $7 + 1)::timestamp at time zone $5)
+      limit 1
+    ) near on true
+    where (k.last_day <= v.day or k.last_day > v.day + $7) and near.found is null
+    union
+    select p.number, g.customer_id
+    from gap g
+    join period p on g.day + $7 >= p.first_day and g.day + $7 <= least(p.last_day, $6)
+  ) l
+  group by l.number
 ),
 figure as (
   select
@@ -317,12 +334,29 @@ cohort as (
   from span s
   join retail.customers c on c.first_purchase_at >= s.starts_at and c.first_purchase_at < s.ends_at
 ),
+-- The months in which each customer bought as bits, so that a receipt is looked at once, and nothing is sorted.
+bought as (
+  select
+    t.customer_id,
+    bit_or(1::bigint << width_bucket(t.transaction_date, (select array_agg(s.starts_at order by s.number) from span s)))
+      as months
+  from retail.sales_transactions t
+  where t.transaction_type = 'sale'
+    and t.customer_id is not null
+    and t.transaction_date >= (select min(s.starts_at) from span s)
+    and t.transaction_date < (select max(s.ends_at) from span s)
+  group by t.customer_id
+),
+alike as (
+  select c.number, b.months, count(*) as customers
+  from cohort c
+  join bought b on b.customer_id = c.customer_id
+  group by c.number, b.months
+),
 active as (
-  select c.number as cohort, s.number - c.number as age, count(distinct c.customer_id) as retained
-  from span s
-  join retail.sales_transactions t
-    on t.transaction_date >= s.starts_at and t.transaction_date < s.ends_at and t.transaction_type = 'sale'
-  join cohort c on c.customer_id = t.customer_id and c.number < s.number
+  select a.number as cohort, later.number - a.number as age, sum(a.customers) as retained
+  from alike a
+  join month later on later.number > a.number and a.months & (1::bigint << later.number) <> 0
   group by 1, 2
 ),
 size as (

@@ -87,6 +87,7 @@ async def list_low_stock(
     async with scopes.enter(store_id) as store:
         period = resolve_period(None, None, store.today, store.time_zone)
         counts = await store.db.one(STOCK_COUNTS, category, brand)
+        await store.prepare_to_read_much()
         rows = await store.db.all(
             LOW_STOCK,
             period.start_date,

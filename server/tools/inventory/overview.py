@@ -84,6 +84,7 @@ async def summarize_inventory(
     async with scopes.enter(store_id) as store:
         sees_costs = store.role in COST_ROLES
         period = resolve_period(None, None, store.today, store.time_zone)
+        await store.prepare_to_read_much()
         total, *groups = await store.db.all(
             STOCK_GROUPS,
             period.start_date,

@@ -6,12 +6,10 @@
 -- The row with is_total comes first and always; then the groups by value at selling price, highest first.
 -- Products that are on sale or in stock. Costs are sums over the products whose cost is known.
 with sold as (
-  select m.store_id, m.product_id, greatest(-sum(m.quantity), 0) as units
-  from retail.stock_movements m
-  where m.reason in ('sale', 'return')
-    and m.moved_at >= ($1::date::timestamp at time zone $3::text)
-    and m.moved_at < (($2::date + 1)::timestamp at time zone $3)
-  group by m.store_id, m.product_id
+  select d.member::uuid as product_id, greatest(sum(d.units_sold - d.units_returned), 0) as units
+  from retail.daily_sales d
+  where d.dimension = 'product' and d.sold_on >= $1::date and d.sold_on <= $2::date
+  group by d.member
 ),
 article as (
   select
@@ -40,7 +38,7 @@ article as (
       )
     else 0 end as order_units
   from retail.products p
-  left join sold on sold.store_id = p.store_id and sold.product_id = p.product_id
+  left join sold on sold.product_id = p.product_id
   left join retail.category_tree category on category.category_id = p.category_id
   left join lateral (
     select coalesce(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
+from itertools import groupby
 
 from server.errors import InvalidInputError
 from server.toolkit.periods import Preset, months_later, previous_days, resolve_period
@@ -18,6 +19,30 @@ class Comparison(StrEnum):
 
     PREVIOUS_PERIOD = "previous_period"
     SAME_PERIOD_LAST_YEAR = "same_period_last_year"
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Days that follow one another and are in the same buckets.
+
+    Attributes:
+        is_now: Whether they are of the period itself.
+        first: The first of them.
+        last: The last of them.
+        key_1: Key of their bucket in the first dimension; None where that is not of days, or they stand beside none.
+        key_2: The same in the second dimension.
+    """
+
+    is_now: bool
+    first: date
+    last: date
+    key_1: str | None = None
+    key_2: str | None = None
+
+    @property
+    def days(self) -> list[date]:
+        """Each of them."""
+        return _days(self.first, self.last)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +83,8 @@ class Periods:
         return max(start, self.now.start_date).isoformat()
 
     def buckets(self, dimension: Dimension) -> list[str]:
-        """Keys of every bucket of the period, in order."""
-        return list(dict.fromkeys(self.bucket(day, dimension) for day in _days(self.now)))
+        """Keys of every bucket of a series over the period, in order."""
+        return [self.bucket(first, dimension) for first, _ in _split(self.now, [dimension])]
 
     def bucket_beside(self, day: date, dimension: Dimension) -> str | None:
         """Key of the bucket that a day of the other period stands beside; None when that period goes on longer.
@@ -81,23 +106,50 @@ class Periods:
             beside = start + (day - other_start)
         return self.bucket(beside, dimension) if beside <= self.now.end_date else None
 
-    def calendar(
-        self, dimensions: Sequence[Dimension]
-    ) -> tuple[list[bool], list[date], list[str | None], list[str | None]]:
-        """Every day of both periods as parallel lists: of the period itself or not, the day, up to two keys."""
-        by_days = [dimension if dimension.is_of_days else None for dimension in dimensions] + [None, None]
-        now = [(True, day, *(key and self.bucket(day, key) for key in by_days[:2])) for day in _days(self.now)]
-        before = [
-            (False, day, *(key and self.bucket_beside(day, key) for key in by_days[:2]))
-            for day in (_days(self.before) if self.before else ())
+    def stretches(self, dimensions: Sequence[Dimension]) -> list[Stretch]:
+        """Both periods, divided wherever another bucket of one of these dimensions begins."""
+        of_days = [dimension for dimension in dimensions if dimension.is_of_days]
+        first, second = [*(dimension if dimension.is_of_days else None for dimension in dimensions), None, None][:2]
+        now = [
+            Stretch(True, start, end, first and self.bucket(start, first), second and self.bucket(start, second))
+            for start, end in _split(self.now, of_days)
         ]
-        is_now, days, first, second = zip(*now, *before, strict=True)
-        return list(is_now), list(days), list(first), list(second)
+        if self.before is None:
+            return now
+        if not of_days:
+            return [*now, Stretch(False, self.before.start_date, self.before.end_date)]
+        beside = groupby(
+            _days(self.before.start_date, self.before.end_date),
+            lambda day: (first and self.bucket_beside(day, first), second and self.bucket_beside(day, second)),
+        )
+        return [*now, *(Stretch(False, *_ends(days), *keys) for keys, days in beside)]
 
 
-def _days(period: PeriodUsed) -> list[date]:
-    count = (period.end_date - period.start_date).days + 1
-    return [period.start_date + timedelta(days=number) for number in range(count)]
+def _split(period: PeriodUsed, of_days: Sequence[Dimension]) -> Iterator[tuple[date, date]]:
+    """First and last day of each part of a period that is within one bucket of every dimension."""
+    start = period.start_date
+    while start <= period.end_date:
+        end = min([period.end_date, *(_last_of_bucket(start, dimension) for dimension in of_days)])
+        yield start, end
+        start = end + timedelta(days=1)
+
+
+def _last_of_bucket(day: date, dimension: Dimension) -> date:
+    if dimension is Dimension.WEEK:
+        return day + timedelta(days=6 - day.weekday())
+    if dimension in (Dimension.MONTH, Dimension.QUARTER):
+        months = 1 if dimension is Dimension.MONTH else 3 - (day.month - 1) % 3
+        return months_later(day.replace(day=1), months) - timedelta(days=1)
+    return day
+
+
+def _ends(days: Iterable[date]) -> tuple[date, date]:
+    first, *others = days
+    return first, others[-1] if others else first
+
+
+def _days(first: date, last: date) -> list[date]:
+    return [first + timedelta(days=number) for number in range((last - first).days + 1)]
 
 
 def resolve_periods(

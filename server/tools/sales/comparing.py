@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from server.tools.sales.buckets import Periods
 from server.tools.sales.dimensions import SERIES, Dimension
@@ -51,8 +51,8 @@ def totals(sums: Sums, metrics: Sequence[Metric], *, is_compared: bool) -> Compa
 
 def groups(
     sums: Sums, periods: Periods, dimensions: Sequence[Dimension], metrics: Sequence[Metric], offset: int, limit: int
-) -> list[SalesGroup]:
-    """One page of the breakdown."""
+) -> tuple[list[SalesGroup], int]:
+    """One page of the breakdown, and how many groups there are on all pages."""
     first = metrics[0]
     is_compared = periods.before is not None
     keys = dict.fromkeys([*sums.groups, *sums.groups_before])
@@ -68,8 +68,7 @@ def groups(
         return (*ordered, rank[key], -(DEFINITIONS[first].of(before) or 0), key)
 
     whole = DEFINITIONS[first].of(sums.total)
-    page = sorted(keys, key=order)[offset : offset + limit]
-    return [
+    page = [
         SalesGroup(
             key=key[0],
             second_key=key[1] if len(key) > 1 else None,
@@ -83,15 +82,9 @@ def groups(
                 sums.groups.get(key, _NOTHING), sums.groups_before.get(key, _NOTHING) if is_compared else None, metrics
             ),
         )
-        for key in page
+        for key in sorted(keys, key=order)[offset : offset + limit]
     ]
-
-
-def group_count(sums: Sums, periods: Periods, dimensions: Sequence[Dimension]) -> int:
-    """How many groups there are on all pages."""
-    if len(dimensions) == 1 and dimensions[0] in SERIES:
-        return len(periods.buckets(dimensions[0]))
-    return len({*sums.groups, *sums.groups_before})
+    return page, len(keys)
 
 
 def ranks(groups_of: Mapping[Name, Measures], metric: Metric) -> dict[Name, int]:
@@ -114,7 +107,7 @@ def _told(values: Iterable[Value]) -> Iterable[Any]:
 
 
 def _figures(values: Mapping[Metric, Value]) -> Figures:
-    return Figures.model_validate({metric.value: value for metric, value in values.items()})
+    return cast("Figures", {metric: value for metric, value in values.items() if value is not None})
 
 
 def _size(value: Value) -> Value:

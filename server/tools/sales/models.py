@@ -7,11 +7,12 @@ from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, with_config
+from typing_extensions import TypedDict
 
 from server.toolkit.results import Answer, Currency, HasMore, Money, NextCursor, PeriodUsed, Result
 from server.toolkit.terms import TransactionType
-from server.toolkit.untrusted import LongText, NameText, ShortText
+from server.toolkit.untrusted import LongText, NameText, ShortText, warn_in_descriptions
 from server.tools.sales.dimensions import Dimension
 from server.tools.sales.metrics import DEFINITIONS, FEW_EVENTS, Metric
 
@@ -44,31 +45,33 @@ Percent = Annotated[float | None, Field(description="In percent, 12.5 meaning 12
 
 
 def _figure(metric: Metric) -> Any:
-    return Field(default=None, exclude_if=lambda value: value is None, description=DEFINITIONS[metric].definition)
+    return Field(description=DEFINITIONS[metric].definition)
 
 
 def _if_any(description: str) -> Any:
     return Field(default=None, exclude_if=lambda value: value is None, description=description)
 
 
-class Figures(Result):
+# A typed dictionary, because an answer has hundreds: a model would ask for each of its fields whether it is left out.
+@with_config(ConfigDict(extra="forbid", json_schema_extra=warn_in_descriptions))
+class Figures(TypedDict, total=False):
     """The metrics that were asked for; one that cannot be told, such as a basket without a sale, is left out."""
 
-    net_revenue: Money | None = _figure(Metric.NET_REVENUE)
-    gross_revenue: Money | None = _figure(Metric.GROSS_REVENUE)
-    returns_value: Money | None = _figure(Metric.RETURNS_VALUE)
-    discounts: Money | None = _figure(Metric.DISCOUNTS)
-    tax: Money | None = _figure(Metric.TAX)
-    units_sold: int | None = _figure(Metric.UNITS_SOLD)
-    units_returned: int | None = _figure(Metric.UNITS_RETURNED)
-    transactions: int | None = _figure(Metric.TRANSACTIONS)
-    returns: int | None = _figure(Metric.RETURNS)
-    average_basket: Money | None = _figure(Metric.AVERAGE_BASKET)
-    items_per_basket: float | None = _figure(Metric.ITEMS_PER_BASKET)
-    cost: Money | None = _figure(Metric.COST)
-    margin: Money | None = _figure(Metric.MARGIN)
-    margin_rate: float | None = _figure(Metric.MARGIN_RATE)
-    return_rate: float | None = _figure(Metric.RETURN_RATE)
+    net_revenue: Annotated[Money, _figure(Metric.NET_REVENUE)]
+    gross_revenue: Annotated[Money, _figure(Metric.GROSS_REVENUE)]
+    returns_value: Annotated[Money, _figure(Metric.RETURNS_VALUE)]
+    discounts: Annotated[Money, _figure(Metric.DISCOUNTS)]
+    tax: Annotated[Money, _figure(Metric.TAX)]
+    units_sold: Annotated[int, _figure(Metric.UNITS_SOLD)]
+    units_returned: Annotated[int, _figure(Metric.UNITS_RETURNED)]
+    transactions: Annotated[int, _figure(Metric.TRANSACTIONS)]
+    returns: Annotated[int, _figure(Metric.RETURNS)]
+    average_basket: Annotated[Money, _figure(Metric.AVERAGE_BASKET)]
+    items_per_basket: Annotated[float, _figure(Metric.ITEMS_PER_BASKET)]
+    cost: Annotated[Money, _figure(Metric.COST)]
+    margin: Annotated[Money, _figure(Metric.MARGIN)]
+    margin_rate: Annotated[float, _figure(Metric.MARGIN_RATE)]
+    return_rate: Annotated[float, _figure(Metric.RETURN_RATE)]
 
 
 class ComparedFigures(Result):

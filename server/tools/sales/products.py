@@ -108,7 +108,7 @@ def _spans(now: PeriodUsed, before: PeriodUsed) -> tuple[list[Any], ...]:
     spans = [(period is now, span) for period in (now, before) for span in spans_of(period.start_date, period.end_date)]
     return (
         [is_now for is_now, _ in spans],
-        ["product_month" if span.by_month else "product" for _, span in spans],
+        [span.dimension for _, span in spans],
         [span.first for _, span in spans],
         [span.last for _, span in spans],
         [span.sign for _, span in spans],

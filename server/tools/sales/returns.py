@@ -116,6 +116,7 @@ async def summarize_returns(
         used = resolve_period(start_date, end_date, store.today, store.time_zone, period)
         days = (used.start_date, used.end_date)
         earlier = previous_days(*days, period)
+        await store.prepare_to_read_much()
         total, *groups = await store.db.all(RETURNS, *days, *earlier, store.time_zone, group_by, limit, pages.offset)
         delays = await store.db.one(RETURN_DELAYS, *days, store.time_zone, total.units_sold)
     next_cursor = pages.next_cursor(len(groups), total.group_count)

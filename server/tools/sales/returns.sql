@@ -5,72 +5,93 @@
 -- The row with is_total comes first and always; then the groups: time buckets in order, without gaps, others
 -- by units returned. Only groups with a return in either period are there; group_count tells how many.
 -- Goods sold have no reason for coming back, and a time bucket has none beside it in the earlier period: zeros.
-with line as (
-  select
-    case when t.transaction_date < ($1::date::timestamp at time zone $5::text) then 2 else 1 end as number,
-    t.transaction_id, t.customer_id, t.return_reason, i.product_id, i.direction, i.quantity, i.total_price,
-    (t.transaction_date at time zone $5)::date as day
-  from retail.sales_transactions t
-  join retail.sales_transaction_items i on i.store_id = t.store_id and i.transaction_id = t.transaction_id
-  where t.transaction_date >= ($3::date::timestamp at time zone $5)
-    and t.transaction_date < (($2::date + 1)::timestamp at time zone $5)
-    and (
-      t.transaction_date < (($4::date + 1)::timestamp at time zone $5)
-      or t.transaction_date >= ($1::timestamp at time zone $5)
-    )
-),
--- Goods sold are summed before they are named, because there are ten times as many.
-part as (
-  select
-    l.number, l.direction,
-    case when $6::text in ('product', 'category') then l.product_id end as product_id,
-    case when $6 = 'customer' then l.customer_id end as customer_id,
-    case when $6 in ('day', 'week', 'month') then l.day end as day,
-    null::text as reason,
-    null::uuid as transaction_id,
-    sum(l.quantity) as quantity,
-    0.00 as total_price
-  from line l
-  where l.direction = 1
-  group by 1, 2, 3, 4, 5
+with period as (
+  select 1 as number, $1::date as first_day, $2::date as last_day
   union all
-  select l.number, l.direction, l.product_id, l.customer_id, l.day, coalesce(l.return_reason, '(none)'),
-    l.transaction_id, l.quantity, l.total_price
-  from line l
-  where l.direction = -1
+  select 2, $3::date, $4::date
+),
+returned as (
+  select
+    p.number, t.transaction_id, t.customer_id, t.return_reason, i.product_id, i.quantity, i.total_price,
+    (t.transaction_date at time zone $5::text)::date as day
+  from period p
+  join retail.sales_transactions t
+    on t.transaction_date >= (p.first_day::timestamp at time zone $5)
+    and t.transaction_date < ((p.last_day + 1)::timestamp at time zone $5)
+  join retail.sales_transaction_items i
+    on i.store_id = t.store_id and i.transaction_id = t.transaction_id and i.direction = -1
+  where t.transaction_type <> 'sale'
+    -- Both periods at once: planned for these days, the index is read for no others.
+    and t.transaction_date >= ($3::timestamp at time zone $5)
+    and t.transaction_date < (($2 + 1)::timestamp at time zone $5)
 ),
 named as (
   select
-    part.number, part.direction, part.transaction_id, part.quantity, part.total_price,
-    case $6
-      when 'reason' then part.reason
-      when 'product' then p.sku
+    r.number, r.transaction_id, r.customer_id, r.quantity, r.total_price,
+    case $6::text
+      when 'reason' then coalesce(r.return_reason, '(none)')
+      when 'product' then r.product_id::text
       when 'category' then coalesce(category.top_category_name, '(none)')
-      when 'customer' then coalesce(part.customer_id::text, '(none)')
-      when 'day' then part.day::text
-      when 'week' then greatest(date_trunc('week', part.day::timestamp)::date, $1)::text
-      when 'month' then greatest(date_trunc('month', part.day::timestamp)::date, $1)::text
+      when 'customer' then coalesce(r.customer_id::text, '(none)')
+      else greatest(date_trunc($6, r.day::timestamp)::date, $1)::text
     end as bucket
-  from part
-  left join retail.products p on p.product_id = part.product_id
+  from returned r
+  left join retail.products p on $6 = 'category' and p.product_id = r.product_id
   left join retail.category_tree category on category.category_id = p.category_id
 ),
 figure as (
   select
     n.number,
     grouping(n.bucket) = 1 as is_total,
-    n.bucket,
-    coalesce(sum(n.quantity) filter (where n.direction = -1), 0) as units_returned,
-    coalesce(sum(n.quantity) filter (where n.direction = 1), 0) as units_sold,
-    coalesce(sum(n.total_price) filter (where n.direction = -1), 0.00) as returns_value,
+    coalesce(n.bucket, '') as bucket,
+    sum(n.quantity) as units_returned,
+    sum(n.total_price) as returns_value,
     count(distinct n.transaction_id) as receipts
   from named n
   group by grouping sets ((n.number), (n.number, n.bucket))
 ),
-bucket as (
-  select null::text as bucket, true as is_total
+-- Goods sold are ten times as many, and their sums are kept per day; those of a customer are not.
+sold as (
+  select
+    p.number,
+    false as is_total,
+    case
+      when d.dimension = 'total' and $6 in ('day', 'week', 'month')
+        then greatest(date_trunc($6, d.sold_on::timestamp)::date, $1)::text
+      else d.member
+    end as bucket,
+    sum(d.units_sold) as units
+  from period p
+  join retail.daily_sales d on d.sold_on >= p.first_day and d.sold_on <= p.last_day
+  where d.dimension = case
+    when $6 in ('product', 'category') then $6
+    when $6 = 'customer' then 'customer_tier'
+    else 'total'
+  end
+    and ($6 <> 'customer' or d.member = '(none)')
+  group by 1, 3
   union all
-  select greatest(s::date, $1::date)::text, false
+  select p.number, true, '', sum(d.units_sold)
+  from period p
+  join retail.daily_sales d on d.sold_on >= p.first_day and d.sold_on <= p.last_day
+  where d.dimension = 'total'
+  group by 1
+  union all
+  select p.number, false, c.bucket, sum(i.quantity)
+  from (select distinct n.customer_id, n.bucket from named n where $6 = 'customer') c
+  cross join period p
+  join retail.sales_transactions t
+    on t.customer_id = c.customer_id
+    and t.transaction_date >= (p.first_day::timestamp at time zone $5)
+    and t.transaction_date < ((p.last_day + 1)::timestamp at time zone $5)
+  join retail.sales_transaction_items i
+    on i.store_id = t.store_id and i.transaction_id = t.transaction_id and i.direction = 1
+  group by 1, 3
+),
+bucket as (
+  select true as is_total, '' as bucket
+  union all
+  select false, greatest(s::date, $1::date)::text
   from generate_series(
     date_trunc(case $6::text when 'week' then 'week' when 'month' then 'month' else 'day' end, $1::date::timestamp),
     $2::date::timestamp,
@@ -78,27 +99,33 @@ bucket as (
   ) s
   where $6::text in ('day', 'week', 'month')
   union all
-  select distinct f.bucket, false
+  select distinct false, f.bucket
   from figure f
   where not f.is_total and f.units_returned > 0 and $6::text not in ('day', 'week', 'month')
 ),
 compared as (
   select
     b.is_total,
-    b.bucket,
+    case when $6::text = 'product' then p.sku when not b.is_total then b.bucket end as bucket,
+    p.product_name,
     coalesce(now.units_returned, 0) as units_returned,
-    coalesce(now.units_sold, 0) as units_sold,
+    coalesce(sold_now.units, 0)::bigint as units_sold,
     coalesce(now.returns_value, 0.00) as returns_value,
     coalesce(now.receipts, 0) as receipts,
     coalesce(earlier.units_returned, 0) as earlier_units_returned,
-    coalesce(earlier.units_sold, 0) as earlier_units_sold,
+    coalesce(sold_earlier.units, 0)::bigint as earlier_units_sold,
     coalesce(earlier.returns_value, 0.00) as earlier_returns_value,
     coalesce(earlier.receipts, 0) as earlier_receipts
   from bucket b
   left join figure now
-    on now.number = 1 and now.is_total = b.is_total and now.bucket is not distinct from b.bucket
+    on now.number = 1 and now.is_total = b.is_total and now.bucket = b.bucket
   left join figure earlier
-    on earlier.number = 2 and earlier.is_total = b.is_total and earlier.bucket is not distinct from b.bucket
+    on earlier.number = 2 and earlier.is_total = b.is_total and earlier.bucket = b.bucket
+  left join sold sold_now
+    on sold_now.number = 1 and sold_now.is_total = b.is_total and sold_now.bucket = b.bucket
+  left join sold sold_earlier
+    on sold_earlier.number = 2 and sold_earlier.is_total = b.is_total and sold_earlier.bucket = b.bucket
+  left join retail.products p on $6 = 'product' and p.product_id::text = b.bucket and not b.is_total
 ),
 placed as (
   select
@@ -126,7 +153,7 @@ select
   coalesce(c.bucket, '') as key,
   coalesce(
     case $6
-      when 'product' then (select p.product_name from retail.products p where p.sku = c.bucket)
+      when 'product' then c.product_name
       when 'customer' then (
         select coalesce(card.first_name || ' ' || card.last_name, card.pseudonym)
         from retail.customer_card card

@@ -18,6 +18,11 @@ class Span:
     sign: int = 1
 
     @property
+    def dimension(self) -> str:
+        """Dimension under which the sums are kept."""
+        return "product_month" if self.by_month else "product"
+
+    @property
     def rows(self) -> int:
         """How many sums there are for each product."""
         days = (self.last - self.first).days + 1

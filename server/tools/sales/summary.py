@@ -18,7 +18,7 @@ from server.toolkit.params import Category, Cursor, EndDate, Period, StartDate, 
 from server.toolkit.periods import resolve_period
 from server.toolkit.terms import TransactionType
 from server.tools.sales.buckets import Periods, resolve_periods
-from server.tools.sales.comparing import group_count, groups, totals
+from server.tools.sales.comparing import groups, totals
 from server.tools.sales.dimensions import Dimension
 from server.tools.sales.metrics import COST_METRICS, DEFAULT_METRICS, Measures, Metric
 from server.tools.sales.models import PaymentMethod, SalesSummary
@@ -88,8 +88,8 @@ async def summarize_sales(
             found.append((store, await read_sums(store, periods, by, filters)))
     assert periods is not None
     sums = _of_stores(found, dimensions) if of_stores else found[0][1]
-    page = groups(sums, periods, dimensions, wanted, pages.offset, limit) if dimensions else []
-    next_cursor = pages.next_cursor(len(page), group_count(sums, periods, dimensions) if dimensions else 0)
+    page, count = groups(sums, periods, dimensions, wanted, pages.offset, limit) if dimensions else ([], 0)
+    next_cursor = pages.next_cursor(len(page), count)
     return SalesSummary(
         store_id=store_ids[0] if len(store_ids) == 1 else None,
         currency=found[0][0].currency,

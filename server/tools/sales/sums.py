@@ -1,20 +1,24 @@
-"""Reads sums of sales: from the daily rollups where they have them, else from the lines of the receipts."""
+"""Reads sums of sales: from the rollups where they have them, else from the lines of the receipts."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from server.db.queries import QueryFile
 from server.errors import InvalidInputError
 from server.store_scope import StoreScope
-from server.tools.sales.buckets import Periods
+from server.tools.sales.buckets import Periods, Stretch
 from server.tools.sales.dimensions import WEEKDAYS, Dimension
 from server.tools.sales.metrics import Measures
+from server.tools.sales.spans import spans_of
 
 # More than anybody reads, page by page; they are ranked here.
 MOST_GROUPS = 20_000
+# Dimension of the sums that are of everything.
+_TOTAL = "total"
 
 Key = tuple[str, ...]
 
@@ -95,16 +99,21 @@ async def read_sums(store: StoreScope, periods: Periods, dimensions: Sequence[Di
     members = [dimension for dimension in dimensions if not dimension.is_of_days]
     exact = filters.by_dimension
     wanted = {*members, *exact}
-    calendar = periods.calendar(dimensions)
+    stretches = periods.stretches(dimensions)
     if len(wanted) <= 1 and all(dimension.is_rolled_up for dimension in wanted) and (exact or filters.is_empty):
-        (rolled_up,) = wanted or ("total",)
-        rows = await store.db.all(ROLLED_UP_SALES, *calendar, rolled_up, next(iter(exact.values()), None))
-        is_whole = rolled_up == "total" or bool(exact)
+        (rolled_up,) = wanted or (_TOTAL,)
+        is_whole = rolled_up == _TOTAL or bool(exact)
+        spans = [*_spans(stretches, rolled_up), *([] if is_whole else _spans(periods.stretches(()), _TOTAL))]
+        rows = await store.db.all(
+            ROLLED_UP_SALES, *zip(*spans, strict=True), rolled_up, next(iter(exact.values()), None)
+        )
     else:
         first, second = [*(None if d.is_of_days else d for d in dimensions), None, None][:2]
+        is_whole = False
+        await store.prepare_to_read_much()
         rows = await store.db.all(
             SALES_OF_LINES,
-            *calendar,
+            *zip(*((s.is_now, day, s.key_1, s.key_2) for s in stretches for day in s.days), strict=True),
             first,
             second,
             periods.first_day,
@@ -115,8 +124,18 @@ async def read_sums(store: StoreScope, periods: Periods, dimensions: Sequence[Di
             filters.payment_method,
             filters.transaction_type,
         )
-        is_whole = False
     return _sums(rows, dimensions, is_whole=is_whole)
+
+
+def _spans(stretches: Sequence[Stretch], rolled_up: str) -> list[tuple[Any, ...]]:
+    """Sums to add up to those of the days: of a product whole months at once, which are kept too."""
+    if rolled_up != Dimension.PRODUCT:
+        return [(s.is_now, s.key_1, s.key_2, rolled_up, s.first, s.last, 1) for s in stretches]
+    return [
+        (s.is_now, s.key_1, s.key_2, span.dimension, span.first, span.last, span.sign)
+        for s in stretches
+        for span in spans_of(s.first, s.last)
+    ]
 
 
 def _sums(rows: Sequence[_SumsRow], dimensions: Sequence[Dimension], *, is_whole: bool) -> Sums:

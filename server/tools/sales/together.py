@@ -40,8 +40,7 @@ class _SaleReceipts(Result):
 
 QUERIES = QueryFile("server.tools.sales", "together.sql")
 SALE_RECEIPTS = QUERIES.query("sale_receipts", _SaleReceipts)
-BOUGHT_WITH = QUERIES.query("bought_with", _PairRow)
-BOUGHT_PAIRS = QUERIES.query("bought_pairs", _PairRow)
+BOUGHT_TOGETHER = QUERIES.query("bought_together", _PairRow)
 
 
 @tool(title="Bought together", annotations=READ_ONLY, meta=needs("retail:read"), tags={"sales", "products"})
@@ -83,14 +82,13 @@ async def list_bought_together(
     async with scopes.enter(store_id) as store:
         used = resolve_period(start_date, end_date, store.today, store.time_zone, preset)
         days = (used.start_date, used.end_date, store.time_zone)
+        await store.prepare_to_read_much()
         found = await store.db.one(SALE_RECEIPTS, *days, sku)
         if sku is not None and found.product_id is None:
             raise NotFoundError(f"No product with this SKU in {store.store_id}. Find it with search_products.")
-        ranking = (min_baskets, sort, limit, pages.offset)
-        if sku is not None:
-            rows = await store.db.all(BOUGHT_WITH, *days, found.product_id, *ranking)
-        else:
-            rows = await store.db.all(BOUGHT_PAIRS, *days, *ranking)
+        rows = await store.db.all(
+            BOUGHT_TOGETHER, *days, found.product_id, min_baskets, sort, limit, pages.offset, found.baskets
+        )
     total = rows[0].total_matches if rows else 0
     next_cursor = pages.next_cursor(len(rows), total)
     return BoughtTogetherPage(

@@ -1,0 +1,31 @@
+"""A tool whose answer is turned into what is sent once, as text and as structured content."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastmcp.tools import FunctionTool, ToolResult
+from mcp_types import TextContent
+from pydantic_core import to_json
+
+from server.toolkit.results import Answer
+
+
+class AnsweringTool(FunctionTool):
+    """Does what FastMCP would do with an answer, which it turns into JSON twice over: of a large one most of a call."""
+
+    def convert_result(self, raw_value: Any) -> ToolResult:
+        """The answer in both forms."""
+        if not isinstance(raw_value, Answer):
+            return super().convert_result(raw_value)
+        return result_of(raw_value.model_dump(mode="json"))
+
+
+def result_of(answer: dict[str, Any]) -> ToolResult:
+    """A result of plain JSON values, without a second look at each of them."""
+    return ToolResult.model_construct(
+        content=[TextContent(type="text", text=to_json(answer).decode())],
+        structured_content=answer,
+        meta=None,
+        is_error=False,
+    )
