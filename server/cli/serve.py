@@ -32,6 +32,8 @@ from server.monitoring.logs import configure_logging
 from server.monitoring.monitoring import monitored
 from server.workers import DRAIN_SECONDS, Workers, at_parents_end
 
+logger = logging.getLogger(__name__)
+
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -132,7 +134,10 @@ async def _serve_stdio(settings: Settings, deployment: Deployment, opened: ExitS
         signal_came = asyncio.create_task(signalled.wait())
         await asyncio.wait({serving, signal_came}, return_when=asyncio.FIRST_COMPLETED)
         if serving.done():
-            await serving
+            try:
+                await serving
+            except* BrokenPipeError:
+                logger.info("The client went away")
         else:
             # Ends the calls under way; they are entered in the audit log while this block is left.
             serving.cancel()
@@ -184,7 +189,7 @@ def _run(work: Coroutine[Any, Any, None]) -> None:
     try:
         uvloop.run(work)
     except KeyboardInterrupt:
-        logging.getLogger(__name__).info("stopped")
+        logger.info("stopped")
 
 
 def _leave_on_signals(opened: ExitStack) -> None:

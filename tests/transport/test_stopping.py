@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import shutil
 import signal
 import stat
+import sys
 import tempfile
 import time
-from asyncio.subprocess import Process
+from asyncio.subprocess import PIPE, Process
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,12 +22,16 @@ import pytest
 
 from server.http import SSE_PATH
 from tests.support import Retailer, answer
-from tests.transport.processes import environment, for_server, running
+from tests.transport.processes import SERVER, environment, for_server, running
 from tests.transport.serving import Served, bearer
 
 STOP_SECONDS = 5
 # Making a database and a year of sales takes its time on a slow machine.
 DEMO_SECONDS = 120
+HELLO = b"""\
+{"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"protocolVersion": "2025-11-25", "capabilities": {}, \
+"clientInfo": {"name": "test", "version": "1"}}}
+"""
 
 
 async def address(process: Process, seconds: float = 30) -> str:
@@ -80,13 +86,32 @@ async def test_a_signal_stops_the_stdio_server_cleanly(
 ) -> None:
     async with running(tmp_path, for_server(two_stores, RETAIL_TOKEN=seattle), "stdio") as process:
         assert process.stdin and process.stdout
-        hello = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
-        request = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello}
-        process.stdin.write(json.dumps(request).encode() + b"\n")
+        process.stdin.write(HELLO)
         await asyncio.wait_for(process.stdout.readline(), 30)
         process.send_signal(how)
         # Its client keeps the pipe open: the signal alone has to do.
         assert await asyncio.wait_for(process.wait(), STOP_SECONDS) == 0
+
+
+async def test_a_client_that_reads_nothing_any_more_is_no_failure(
+    tmp_path: Path, two_stores: Retailer, seattle: str
+) -> None:
+    reading, writing = os.pipe()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, *SERVER, "stdio"),
+        cwd=tmp_path,
+        env=for_server(two_stores, RETAIL_TOKEN=seattle),
+        stdin=PIPE,
+        stdout=writing,
+        stderr=PIPE,
+    )
+    os.close(reading)
+    os.close(writing)
+    _, err = await asyncio.wait_for(process.communicate(HELLO), 30)
+
+    assert process.returncode == 0
+    assert b"Traceback" not in err
+    assert b"The client went away" in err
 
 
 @pytest.fixture
