@@ -44,9 +44,13 @@ for name, path in _COMMANDS.items():
 
 
 @app.default
-def serve() -> None:
-    """Serve streamable HTTP, by default from the embedded database with demo data."""
-    app("http")
+def serve(*, workers: int | None = None) -> None:
+    """Serve streamable HTTP, by default from the embedded database with demo data.
+
+    Args:
+        workers: Processes that answer on the port, instead of RETAIL_WORKERS. More than one offers no HTTP+SSE.
+    """
+    app(["http"] if workers is None else ["http", f"--workers={workers}"])
 
 
 def main() -> None:

@@ -105,14 +105,15 @@ async def test_the_keyboard_does_everything(tool: str, viewer: Viewer) -> None:
 async def test_it_looks_like_its_host(tool: str, viewer: Viewer) -> None:
     """Where the host says how; a locale that does not exist is the browser's."""
     shown = await viewer.show(tool, ANSWERS[tool], context={"theme": "light", "locale": "not a locale"})
-    background = "getComputedStyle(document.body).backgroundColor"
-    assert await shown.frame.evaluate(background) == "rgb(255, 255, 255)"
+    # A message of the host arrives some time after it was sent.
+    background = "wanted => getComputedStyle(document.body).backgroundColor === wanted"
+    await shown.frame.wait_for_function(background, arg="rgb(255, 255, 255)")
 
     await shown.tell("host-context-changed", {"theme": "dark"})
-    assert await shown.frame.evaluate(background) == "rgb(31, 30, 29)"
+    await shown.frame.wait_for_function(background, arg="rgb(31, 30, 29)")
     variables = {"--color-background-primary": "light-dark(#fefefe, #010203)"}
     await shown.tell("host-context-changed", {"styles": {"variables": variables}})
-    assert await shown.frame.evaluate(background) == "rgb(1, 2, 3)"
+    await shown.frame.wait_for_function(background, arg="rgb(1, 2, 3)")
 
 
 @each_tool
