@@ -29,11 +29,11 @@ test: $(INSTALLED)
 	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 test-security: $(INSTALLED)
-	$(BIN)/python -m pytest -m chaos tests/security tests/scaling $(ARGS)
-	$(BIN)/python -m pytest -m 'chaos or not chaos' --pgbouncer $(THROUGH_POOLER) $(ARGS)
+	$(BIN)/python -m pytest -n auto -m chaos tests/security tests/scaling $(ARGS)
+	$(BIN)/python -m pytest -n auto -m 'chaos or not chaos' --pgbouncer $(THROUGH_POOLER) $(ARGS)
 
 test-operations: $(INSTALLED)
-	$(BIN)/python -m pytest -m operations tests/operations tests/upgrade $(ARGS)
+	$(BIN)/python -m pytest -n auto -m operations tests/operations tests/upgrade $(ARGS)
 
 test-protocol: $(INSTALLED)
 	@command -v npx >/dev/null || \

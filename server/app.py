@@ -51,8 +51,7 @@ from server.pictures import PICTURES
 from server.prompts import PROMPTS
 from server.resources import RESOURCES
 from server.signing_key import SigningKey
-from server.toolkit.answering import AnsweringTool
-from server.toolkit.schemas import concise
+from server.toolkit.answering import tool_of
 
 Transport = Literal["http", "stdio"]
 
@@ -204,8 +203,8 @@ async def build(
                 """Those that have what they run on."""
                 return [each for each in components if sql_database is not None or tools.scope_of(each) != "retail:sql"]
 
-            functions = served(tools.discover())
-            entries = EntryWriter(functions)
+            offers = [tool_of(function) for function in served(tools.discover())]
+            entries = EntryWriter(offers)
             observer.tools_registered(entries.tools)
             server: FastMCP[Any] = FastMCP(
                 "Zava Retail",
@@ -221,7 +220,8 @@ async def build(
                     ResultSize(settings.max_result_bytes),
                     *([PrimaryInstead(replica)] if replica else []),
                 ],
-                tools=[AnsweringTool.from_function(function) for function in functions],
+                # Of its own: what FastMCP makes of a tool is one server's.
+                tools=[tool.model_copy() for tool in offers],
                 on_duplicate="error",
                 mask_error_details=True,
                 # Lists vary by role, so no shared cache may keep them.
@@ -236,8 +236,6 @@ async def build(
                 server.add_prompt(prompt)
             server.add_completion_handler(partial(complete, server))
             _add_health_routes(server, database, signing_key, monitoring.activity)
-            for tool in await server.local_provider.list_tools():
-                tool.parameters = concise(tool.parameters)
             await _share_tool_schemas(server)
             yield server
     finally:

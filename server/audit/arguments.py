@@ -69,13 +69,12 @@ class KeptArguments:
     """Knows what may be kept of the arguments of one tool.
 
     Args:
-        tool: The tool's function.
+        tool: The tool.
     """
 
-    def __init__(self, tool: Callable[..., Any]) -> None:
-        hints = get_type_hints(inspect.unwrap(tool), include_extras=True)
-        offered = FunctionTool.from_function(tool).parameters["properties"]
-        self.keep: dict[str, Keep] = {name: _keep(hints[name]) for name in offered}
+    def __init__(self, tool: FunctionTool) -> None:
+        hints = get_type_hints(inspect.unwrap(tool.fn), include_extras=True)
+        self.keep: dict[str, Keep] = {name: _keep(hints[name]) for name in tool.parameters["properties"]}
 
     def as_json(self, arguments: Mapping[str, Any] | None) -> str:
         """What is kept of the arguments that a caller sent, as a JSON object of bounded length."""

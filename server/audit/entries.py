@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -43,15 +43,14 @@ class EntryWriter:
     """Makes entries.
 
     Args:
-        tools: Functions of the tools that there are.
+        tools: The tools that there are.
     """
 
-    def __init__(self, tools: Iterable[Callable[..., Any]]) -> None:
+    def __init__(self, tools: Iterable[FunctionTool]) -> None:
         self._arguments: dict[str, KeptArguments] = {}
         self._with_customers: set[str] = set()
-        for function in tools:
-            tool = FunctionTool.from_function(function)
-            self._arguments[tool.name] = KeptArguments(function)
+        for tool in tools:
+            self._arguments[tool.name] = KeptArguments(tool)
             fields = (tool.output_schema or {}).get("properties", {})
             # A table of a caller's query names its columns itself.
             if set(fields) >= _TABLE or f'"{_CUSTOMER}"' in str(tool.output_schema).replace("'", '"'):

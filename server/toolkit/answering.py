@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from fastmcp.tools import FunctionTool, ToolResult
@@ -9,6 +11,7 @@ from mcp_types import TextContent
 from pydantic_core import to_json
 
 from server.toolkit.results import Answer
+from server.toolkit.schemas import concise
 
 
 class AnsweringTool(FunctionTool):
@@ -19,6 +22,14 @@ class AnsweringTool(FunctionTool):
         if not isinstance(raw_value, Answer):
             return super().convert_result(raw_value)
         return result_of(raw_value.model_dump(mode="json"))
+
+
+@cache
+def tool_of(function: Callable[..., Any]) -> FunctionTool:
+    """A tool as callers are told of it, made once: nothing else at a server's start takes as long as reading types."""
+    tool = AnsweringTool.from_function(function)
+    tool.parameters = concise(tool.parameters)
+    return tool
 
 
 def result_of(answer: dict[str, Any]) -> ToolResult:

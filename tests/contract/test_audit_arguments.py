@@ -7,12 +7,12 @@ from functools import cache
 from typing import Annotated, Any
 
 import pytest
-from fastmcp.tools import FunctionTool
 from pydantic import Field
 
 from server import tools
 from server.audit.arguments import Identifier, KeptArguments
 from server.audit.entries import EntryWriter
+from server.toolkit.answering import tool_of
 
 # Text that could be in any argument, and must never be in the log.
 PERSON = "Zeldamaria Quackenbush <zq@example.net> +44 20 7946 0958"
@@ -166,13 +166,13 @@ KEPT: dict[str, dict[str, str]] = {
         "store_id": "identifier",
     },
 }
-FUNCTIONS = {FunctionTool.from_function(function).name: function for function in tools.discover()}
+FUNCTIONS = {tool_of(function).name: function for function in tools.discover()}
 
 
 @cache
 def keeper(function: Any) -> KeptArguments:
     """Made once: it builds the schema of the tool."""
-    return KeptArguments(function)
+    return KeptArguments(tool_of(function))
 
 
 def kept(function: Any, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -208,7 +208,7 @@ def test_each_argument_is_kept_as_decided(name: str) -> None:
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_every_argument_of_the_schema_is_treated(name: str) -> None:
-    schema = FunctionTool.from_function(FUNCTIONS[name]).parameters
+    schema = tool_of(FUNCTIONS[name]).parameters
     assert set(keeper(FUNCTIONS[name]).keep) == set(schema["properties"])
 
 
@@ -278,7 +278,7 @@ def test_what_is_kept_is_bounded() -> None:
 
 def test_tools_whose_answers_name_customers_are_known() -> None:
     """From their output schemas: a tool that is added is among them by itself."""
-    assert EntryWriter(FUNCTIONS.values())._with_customers == {
+    assert EntryWriter(map(tool_of, FUNCTIONS.values()))._with_customers == {
         "get_customer",
         "get_transaction",
         "list_transactions",
@@ -290,7 +290,7 @@ def test_tools_whose_answers_name_customers_are_known() -> None:
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_customer_is_never_deeper_in_an_answer_than_the_audit_looks(name: str) -> None:
-    schema: Any = FunctionTool.from_function(FUNCTIONS[name]).output_schema
+    schema: Any = tool_of(FUNCTIONS[name]).output_schema
     inner = [
         alternative
         for field in schema["properties"].values()
