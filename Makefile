@@ -33,7 +33,7 @@ test-security: $(INSTALLED)
 	$(BIN)/python -m pytest -n auto -m 'chaos or not chaos' --pgbouncer $(THROUGH_POOLER) $(ARGS)
 
 test-operations: $(INSTALLED)
-	$(BIN)/python -m pytest -n auto -m operations tests/operations tests/upgrade $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile -m operations tests/operations tests/upgrade $(ARGS)
 
 test-protocol: $(INSTALLED)
 	@command -v npx >/dev/null || \
