@@ -50,6 +50,7 @@ def serve(*, workers: int | None = None) -> None:
     Args:
         workers: Processes that answer on the port, instead of RETAIL_WORKERS. More than one offers no HTTP+SSE.
     """
+    # Not http itself, which would have to be imported whatever is asked for.
     app(["http"] if workers is None else ["http", f"--workers={workers}"])
 
 
