@@ -77,7 +77,7 @@ async def test_leaving_writes_everything_even_if_it_is_cancelled_meanwhile(shop:
             put(log, *(entry() for _ in range(1000)))
             started.set()
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         task = asyncio.create_task(serve())
         await started.wait()
         for _ in range(3):

@@ -121,7 +121,7 @@ async def test_a_call_that_a_signal_ends_is_entered_too(stop: Any, tmp_path: Pat
             async def is_waiting() -> list[dict[str, Any]]:
                 return await shop.fetch("select pid from pg_stat_activity where wait_event_type = 'Lock'")
 
-            await eventually(is_waiting, 10)
+            await eventually(is_waiting)
             await stop(process)
             assert await stopped(process) == 0
 

@@ -129,7 +129,7 @@ async def test_another_model_makes_the_index_useless_until_it_is_built_anew(stor
 async def test_a_build_that_is_cancelled_leaves_nothing(stores: Stores, admin: Any) -> None:
     async with held_up(stores):
         building = asyncio.create_task(build_index(admin, LARGE, at_any_size=True))
-        pid = await eventually(lambda: waiting_build(stores), 20)
+        pid = await eventually(lambda: waiting_build(stores))
         await stores.retailer.value("select pg_cancel_backend($1)", pid)
         # Dropping waits for the old transaction too.
         await asyncio.sleep(0.2)
@@ -143,7 +143,7 @@ async def test_a_build_that_is_cancelled_leaves_nothing(stores: Stores, admin: A
 async def test_what_a_killed_build_left_is_replaced(stores: Stores, admin: Any) -> None:
     async with admin_connection(stores.retailer.admin_url) as other, held_up(stores):
         building = asyncio.create_task(build_index(other, LARGE, at_any_size=True))
-        pid = await eventually(lambda: waiting_build(stores), 20)
+        pid = await eventually(lambda: waiting_build(stores))
         await stores.retailer.value("select pg_terminate_backend($1)", pid)
         await asyncio.gather(building, return_exceptions=True)
     assert [index.state for index in await list_indexes(admin)] == ["not finished"]
@@ -159,7 +159,7 @@ async def test_only_one_builds_a_stores_index(stores: Stores, admin: Any) -> Non
     async with admin_connection(stores.retailer.admin_url) as other:
         async with held_up(stores):
             building = asyncio.create_task(build_index(other, LARGE, at_any_size=True))
-            await eventually(lambda: waiting_build(stores), 20)
+            await eventually(lambda: waiting_build(stores))
             for work in (build_index(admin, LARGE, at_any_size=True), drop_indexes(admin, LARGE)):
                 with pytest.raises(UnavailableError, match="is being built or dropped"):
                     await work
@@ -169,7 +169,7 @@ async def test_only_one_builds_a_stores_index(stores: Stores, admin: Any) -> Non
 async def test_a_store_that_changes_over_meanwhile_is_not_searched_with_the_index(stores: Stores, admin: Any) -> None:
     async with held_up(stores):
         building = asyncio.create_task(build_index(admin, LARGE, at_any_size=True))
-        await eventually(lambda: waiting_build(stores), 20)
+        await eventually(lambda: waiting_build(stores))
         await stores.retailer.execute(f"update retail.stores set embedding_model = 'next' where store_id = '{LARGE}'")
 
     with pytest.raises(UnavailableError, match="changed over to another model"):
@@ -188,7 +188,7 @@ async def test_progress_is_told(stores: Stores, admin: Any) -> None:
             async def is_told() -> bool:
                 return bool(told)
 
-            await eventually(is_told, 20)
+            await eventually(is_told)
         await building
 
     assert {total for _, _, total in told} == {len(NAMES)}

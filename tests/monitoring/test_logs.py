@@ -63,10 +63,10 @@ async def told(watched: Retailer, tmp_path_factory: pytest.TempPathFactory) -> T
         scrape = await asyncio.to_thread(scraped, port)
         reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
         writer.write(b"this is no HTTP\r\n\r\n")
-        await asyncio.wait_for(reader.read(), 10)
+        await asyncio.wait_for(reader.read(), 30)
         writer.close()
         process.send_signal(signal.SIGTERM)
-        _, written = await asyncio.wait_for(process.communicate(), 10)
+        _, written = await asyncio.wait_for(process.communicate(), 30)
         assert process.returncode == 0
     return Told([json.loads(line) for line in written.decode().splitlines()], scrape)
 

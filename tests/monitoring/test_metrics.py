@@ -226,7 +226,7 @@ async def test_the_audit_queue_is_seen_to_fill_and_what_is_lost_is_counted(own: 
         seen = own.scrape()
         return (seen.value("retail_audit_queue"), seen.value("retail_audit_writable")) == (0, 1)
 
-    await eventually(is_empty, 15)
+    await eventually(is_empty)
     metrics = Metrics(Activity())
     async with CallLog(retailer.login_url("mcp_audit"), observer=metrics) as log:
         log.append(("no uuid", *[None] * 13))
@@ -253,7 +253,7 @@ async def test_a_process_that_drains_says_so(shop: Counted) -> None:
 async def test_requests_of_any_kind_over_their_limit_are_counted(watched: Retailer) -> None:
     async for server in counted(watched, "seattle", rate_per_minute=1, rate_burst=1):
         body, headers = request("tools/list", None, "modern")
-        async with httpx2.AsyncClient() as http:
+        async with httpx2.AsyncClient(timeout=30) as http:
             statuses = [
                 (
                     await http.post(

@@ -70,7 +70,7 @@ class Traced:
         body, own = request("tools/call", {"name": tool, "arguments": dict(arguments or {})}, "modern")
         sent = json.loads(body)
         sent["params"]["_meta"] |= dict(meta or {})
-        async with httpx2.AsyncClient() as http:
+        async with httpx2.AsyncClient(timeout=30) as http:
             return await http.post(
                 self.served.url, json=sent, headers=own | {"authorization": bearer(self.token), **headers}
             )

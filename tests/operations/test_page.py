@@ -135,7 +135,7 @@ class Machine:
 
     async def is_ready(self) -> bool:
         """Whether the server says so."""
-        async with httpx2.AsyncClient() as http:
+        async with httpx2.AsyncClient(timeout=30) as http:
             try:
                 return (await http.get(f"http://127.0.0.1:{self.port}/ready")).status_code == 200
             except httpx2.TransportError:

@@ -50,7 +50,7 @@ async def balanced(directory: Path, servers: Sequence[int]) -> AsyncIterator[str
     )
     try:
         base = f"http://127.0.0.1:{port}"
-        async with httpx2.AsyncClient() as http:
+        async with httpx2.AsyncClient(timeout=30) as http:
 
             async def answers() -> bool:
                 try:

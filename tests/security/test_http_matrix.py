@@ -48,7 +48,7 @@ class Site:
         headers = {name.replace("_", "-"): value for name, value in headers.items()}
         if authorization is not None:
             headers["authorization"] = authorization
-        async with httpx2.AsyncClient(base_url=self.served.base, timeout=10) as http:
+        async with httpx2.AsyncClient(base_url=self.served.base, timeout=30) as http:
             if door == "sse":
                 async with http.stream("GET", SSE_PATH, headers={"accept": "text/event-stream"} | headers) as response:
                     if response.status_code != 200:
@@ -186,7 +186,7 @@ async def test_a_token_under_another_scheme_is_none(scheme: str, door: str, site
 @pytest.mark.parametrize("parameter", ["access_token", "token", "authorization"])
 async def test_a_token_in_the_address_does_not_count(parameter: str, path: str, site: Site) -> None:
     method = "GET" if path == SSE_PATH else "POST"
-    async with httpx2.AsyncClient(base_url=site.served.base, timeout=10) as http:
+    async with httpx2.AsyncClient(base_url=site.served.base, timeout=30) as http:
         response = await http.request(method, path, params={parameter: site.provider.token()})
 
     assert response.status_code == 401

@@ -258,7 +258,7 @@ async def test_nor_does_a_refused_identity(era: Era, retailer: Retailer) -> None
         calls = await fuzzed_calls(served, valid, 12, number=99)
         for token, (tool, arguments) in zip([revoked, *made_up] * 2, calls, strict=True):
             body, headers = request("tools/call", {"name": tool, "arguments": arguments}, era)
-            async with httpx2.AsyncClient() as http:
+            async with httpx2.AsyncClient(timeout=30) as http:
                 response = await http.post(
                     served.url, content=body, headers=headers | {"authorization": f"Bearer {token}"}
                 )

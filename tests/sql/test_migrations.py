@@ -118,7 +118,7 @@ async def test_migrator_that_failed_does_not_block_the_next(retailer: Retailer, 
     with pytest.raises(asyncpg.DivisionByZeroError):
         await migrate(admin, [*schema_files(), SchemaFile("9990_broken.sql", "select 1 / 0;")])
 
-    assert await asyncio.wait_for(migrate_by_url(retailer.admin_url), timeout=10) == []
+    assert await asyncio.wait_for(migrate_by_url(retailer.admin_url), timeout=30) == []
 
 
 def psql() -> str:

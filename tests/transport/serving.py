@@ -57,7 +57,7 @@ class Served:
         return Client(StreamableHttpTransport(self.url, auth=token, headers=dict(headers or {})), mode=mode)
 
     async def get(self, path: str) -> httpx2.Response:
-        async with httpx2.AsyncClient(base_url=self.base) as http:
+        async with httpx2.AsyncClient(base_url=self.base, timeout=30) as http:
             return await http.get(path)
 
     async def call(

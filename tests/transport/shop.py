@@ -55,7 +55,7 @@ async def open_store(retailer: Retailer, store_id: str, units: int = 1) -> None:
             await connection.execute(statement, store_id, units)
 
 
-async def eventually(condition: Callable[[], Awaitable[Found]], seconds: float = 5.0) -> Found:
+async def eventually(condition: Callable[[], Awaitable[Found]], seconds: float = 30.0) -> Found:
     """Ask until the answer is true, and return it; fails the test when it never is."""
     deadline = time.monotonic() + seconds
     while not (found := await condition()):

@@ -138,7 +138,7 @@ async def test_nor_can_one_arrive_in_pieces(http: Served, seattle: str) -> None:
         for start in range(0, len(body), 65_536):
             yield body[start : start + 65_536]
 
-    async with httpx2.AsyncClient() as client:
+    async with httpx2.AsyncClient(timeout=30) as client:
         response = await client.post(http.url, content=pieces(), headers=headers | {"authorization": bearer(seattle)})
     assert response.status_code == 413
 
@@ -180,7 +180,7 @@ async def test_beyond_so_many_connections_requests_are_turned_away(two_stores: R
 @each_era
 async def test_what_is_no_request_is_refused(body: bytes, era: Era, http: Served, seattle: str) -> None:
     _, headers = request("tools/list", {}, era)
-    async with httpx2.AsyncClient() as client:
+    async with httpx2.AsyncClient(timeout=30) as client:
         response = await client.post(http.url, content=body, headers=headers | {"authorization": bearer(seattle)})
     assert 400 <= response.status_code < 500
     assert "Traceback" not in response.text

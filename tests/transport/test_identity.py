@@ -75,7 +75,7 @@ async def test_a_token_as_another_scheme_is_refused(http: Served, seattle: str) 
 @pytest.mark.parametrize("parameter", ["access_token", "token", "authorization", "api_key"])
 async def test_a_token_in_the_address_does_not_count(parameter: str, http: Served, seattle: str) -> None:
     """Addresses end up in logs."""
-    async with httpx2.AsyncClient() as client:
+    async with httpx2.AsyncClient(timeout=30) as client:
         response = await client.post(http.url, params={parameter: seattle}, json={})
     assert response.status_code == 401
 

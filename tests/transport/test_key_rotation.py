@@ -260,7 +260,7 @@ async def test_a_file_that_cannot_be_written_leaves_the_key_in_use(tmp_path: Pat
 
 async def test_a_server_whose_key_was_retired_is_not_ready(shop: Retailer, tmp_path: Path) -> None:
     env = for_server(shop, RETAIL_PORT="0")
-    async with served_process(tmp_path, env) as (url, _), httpx2.AsyncClient() as http:
+    async with served_process(tmp_path, env) as (url, _), httpx2.AsyncClient(timeout=30) as http:
         ready = url.replace("/mcp", "/ready")
         assert (await http.get(ready)).status_code == 200
         async with admin_connection(shop.admin_url) as connection:

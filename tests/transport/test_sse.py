@@ -27,7 +27,7 @@ async def open_session(served: Served, token: str) -> AsyncIterator[str]:
     """Open a stream and return the address that its messages go to."""
     headers = {"authorization": bearer(token), "accept": "text/event-stream"}
     async with (
-        httpx2.AsyncClient(base_url=served.base, timeout=10) as http,
+        httpx2.AsyncClient(base_url=served.base, timeout=30) as http,
         http.stream("GET", SSE_PATH, headers=headers) as stream,
     ):
         assert stream.status_code == 200
@@ -40,7 +40,7 @@ async def open_session(served: Served, token: str) -> AsyncIterator[str]:
 async def post(address: str, params: dict[str, Any] | None = None, **headers: str) -> int:
     """Send a message to a session."""
     body, own_headers = request("tools/list", params or {}, "legacy")
-    async with httpx2.AsyncClient() as http:
+    async with httpx2.AsyncClient(timeout=30) as http:
         return (await http.post(address, content=body, headers=own_headers | headers)).status_code
 
 

@@ -132,8 +132,8 @@ async def test_standard_output_belongs_to_the_protocol(tmp_path: Path, two_store
                 assert message["jsonrpc"] == "2.0"
                 replies[message.get("id", 0)] = message
         process.stdin.close()
-        rest = await asyncio.wait_for(process.stdout.read(), 10)
-        code = await asyncio.wait_for(process.wait(), 10)
+        rest = await asyncio.wait_for(process.stdout.read(), 30)
+        code = await asyncio.wait_for(process.wait(), 30)
         logged = (await log).decode()
     assert rest == b""
     assert code == 0

@@ -262,7 +262,7 @@ async def test_a_stream_comes_piece_by_piece(
         there.http.stream("GET", SSE_PATH, headers=headers, extensions={"sni_hostname": HOST}) as stream,
     ):
         assert stream.status_code == 200
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             async for line in stream.aiter_lines():
                 if line.startswith("data: /messages/"):
                     break
