@@ -15,8 +15,9 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
+from server.address import listening_socket
 from server.config import Settings
-from server.http import HttpServer, http_app, listening_socket
+from server.http import HttpServer, http_app
 
 TOOL = "multiply"
 

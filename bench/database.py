@@ -16,9 +16,9 @@ from urllib.parse import urlsplit, urlunsplit
 from server.admin.connection import admin_connection
 from server.admin.keys import generate_key, install_key
 from server.admin.tokens import issue_token
-from server.app import Connections
 from server.auth.authenticator import Authenticator
 from server.config import ENV_PREFIX
+from server.databases import Connections
 from server.db.embedded import embedded_server
 from server.db.migrate import migrate
 from server.db.pool import Database

@@ -21,15 +21,13 @@
             +-- EmbeddingUnavailableError
             +-- IdentityProviderUnavailableError
 
-A message says what happened and what to do next. Lower layers never import from here upwards.
+A message says what happened and what to do next. Lower layers never import from here upwards, nor is FastMCP imported:
+commands that do not serve start without it.
 """
 
 from __future__ import annotations
 
-import logging
 from typing import ClassVar, Literal
-
-from fastmcp.exceptions import ToolError
 
 Outcome = Literal["ok", "refused", "failed", "cancelled"]
 """What became of a call, for the audit log: refused was the caller's doing, failed was not."""
@@ -72,15 +70,11 @@ class SchemaMismatchError(DatabaseError):
         self.args = (f"Rows of {query_name} do not fit their model: {columns}",)
 
 
-class UserError(RetailError, ToolError):
+class UserError(RetailError):
     """A failure that the caller can understand and act upon."""
 
     code = "refused"
     outcome: ClassVar[Outcome] = "refused"
-
-    def __init__(self, message: str) -> None:
-        # Expected refusals are not server errors: keep them out of the error log.
-        super().__init__(message, log_level=logging.INFO)
 
 
 class InvalidInputError(UserError):

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,16 +19,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from server.address import MCP_PATH, SSE_PATH
 from server.audit.refusals import HttpRefusals
 from server.config import Settings
-from server.errors import ConfigurationError, UnavailableError, UnknownIdentityError
+from server.errors import UnavailableError, UnknownIdentityError
 from server.limits import Limits
 from server.middleware.request_limits import RequestLimits
 from server.monitoring.activity import Activity
 from server.monitoring.observer import NOBODY, Observer
 
-MCP_PATH = "/mcp"
-SSE_PATH = "/sse"
 _SSE_MESSAGES_PATH = "/messages/"
 # RFC 9728: behind it stands the path of what is protected.
 _METADATA_PATH = "/.well-known/oauth-protected-resource/"
@@ -107,29 +105,6 @@ def answer_failure(_: Request, error: Exception) -> Response:
         # Another token of the same identity would change nothing, so this is no 401.
         return JSONResponse({"error": "access_denied", "error_description": str(error)}, status_code=403)
     return JSONResponse({"error": "server_error"}, status_code=500)
-
-
-@contextmanager
-def listening_socket(settings: Settings) -> Iterator[socket.socket]:
-    """Bind the configured address before anything else starts, so that a taken port is told at once.
-
-    Raises:
-        ConfigurationError: The address is taken, forbidden or does not exist.
-    """
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listener = socket.socket(family)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((settings.host, settings.port))
-    except OSError as error:
-        listener.close()
-        reason = "is in use by another program" if error.errno == errno.EADDRINUSE else "cannot be used"
-        raise ConfigurationError(
-            f"Port {settings.port} on {settings.host} {reason}. Set RETAIL_PORT to another one (0 picks a free one), "
-            "or stop the other program."
-        ) from None
-    with listener:
-        yield listener
 
 
 def http_app(server: FastMCP[Any], settings: Settings, observer: Observer = NOBODY) -> Edge:

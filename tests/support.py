@@ -13,10 +13,11 @@ from fastmcp import Client, FastMCP
 
 from server.admin.connection import admin_connection
 from server.admin.tokens import issue_token
-from server.app import Connections, Transport, build
+from server.app import Transport, build
 from server.auth.authenticator import Authenticator
 from server.config import Settings
 from server.context_token import ContextSigner
+from server.databases import Connections
 from server.db.pool import Database
 from server.monitoring.monitoring import Monitoring
 from server.principal import Role

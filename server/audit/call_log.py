@@ -18,7 +18,6 @@ from typing import Any, Self
 
 import asyncpg
 
-from server.audit.entries import COLUMNS, Entry
 from server.db.connection import CONNECTION_ERRORS
 from server.db.queries import QueryFile
 from server.errors import AuditUnavailableError, ConfigurationError
@@ -44,6 +43,25 @@ QUERIES = QueryFile("server.audit")
 LOGIN_RIGHTS = QUERIES.statement("login_rights")
 ADD_PARTITIONS = QUERIES.statement("add_partitions")
 SEAL_ENTRIES = QUERIES.statement("seal_entries")
+
+COLUMNS = (
+    "call_id",
+    "called_at",
+    "principal_id",
+    "subject",
+    "role",
+    "store_id",
+    "tool",
+    "arguments",
+    "row_count",
+    "duration_ms",
+    "outcome",
+    "error_code",
+    "transport",
+    "customers",
+)
+Entry = tuple[Any, ...]
+"""Values in the order of COLUMNS."""
 
 
 class CallLog:

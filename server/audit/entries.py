@@ -11,6 +11,7 @@ from fastmcp.tools import FunctionTool, ToolResult
 from mcp import MCPError
 
 from server.audit.arguments import KeptArguments, unknown_arguments
+from server.audit.call_log import Entry
 from server.call import UNKNOWN_TOOL, Call, CallEnd
 from server.errors import NotAllowedError, Outcome, RetailError
 
@@ -18,25 +19,6 @@ from server.errors import NotAllowedError, Outcome, RetailError
 _ROWS = ("rows", "products")
 _CUSTOMER = "customer_id"
 _TABLE = {"columns", "rows"}
-
-COLUMNS = (
-    "call_id",
-    "called_at",
-    "principal_id",
-    "subject",
-    "role",
-    "store_id",
-    "tool",
-    "arguments",
-    "row_count",
-    "duration_ms",
-    "outcome",
-    "error_code",
-    "transport",
-    "customers",
-)
-Entry = tuple[Any, ...]
-"""Values in the order of COLUMNS."""
 
 
 class EntryWriter:

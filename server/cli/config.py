@@ -13,10 +13,10 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 from pydantic import SecretStr
 
+from server.address import MCP_PATH
 from server.admin.tokens import issue_token
 from server.cli.operator import as_operator
 from server.config import ENV_PREFIX, Settings, load_settings
-from server.http import MCP_PATH
 from server.principal import Role
 
 Client = Literal["claude-desktop", "vscode", "cursor", "claude-code"]

@@ -21,13 +21,15 @@ from fastmcp.client.transports import StreamableHttpTransport
 from fastmcp.server import create_proxy
 from fastmcp.server.providers.proxy import ProxyClient
 
-from server.app import Connections, build
+from server.address import MCP_PATH, listening_socket
+from server.app import build
 from server.cli.running import tell
 from server.config import MOST_WORKERS, Settings, load_settings
+from server.databases import Connections
 from server.demo import DemoToken, prepare_demo, print_welcome
 from server.deployment import Deployment, open_deployment
 from server.errors import ConfigurationError
-from server.http import MCP_PATH, HttpServer, http_app, listening_socket
+from server.http import HttpServer, http_app
 from server.monitoring.logs import configure_logging
 from server.monitoring.monitoring import monitored
 from server.workers import DRAIN_SECONDS, Workers, at_parents_end

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import httpx2
 from pydantic import BaseModel
 
+from server.address import listening_socket
 from server.audit.call_log import CallLog
 from server.auth.authenticator import TOKEN_LENGTH, TOKEN_PREFIX, Authenticator
 from server.auth.identity_provider import check_identity_provider
@@ -25,7 +26,6 @@ from server.deployment import Deployment
 from server.embeddings.models import Embedders, ModelInUse
 from server.errors import ConfigurationError, DatabaseError, RetailError
 from server.freshness.database import vector_database
-from server.http import listening_socket
 
 # A request token lives for a minute; clocks must agree much better than that.
 MAX_CLOCK_SKEW_SECONDS = 5.0

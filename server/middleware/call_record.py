@@ -11,7 +11,9 @@ from fastmcp.tools import ToolResult
 from server.audit.call_log import CallLog
 from server.audit.entries import EntryWriter
 from server.call import Call, current_call
+from server.errors import UserError
 from server.monitoring.monitoring import Monitoring
+from server.toolkit.telling import told
 
 
 class CallRecord(Middleware):
@@ -36,7 +38,7 @@ class CallRecord(Middleware):
         """Run the call with its record open, unless there is no room for one more entry.
 
         Raises:
-            AuditUnavailableError: There is none; the call did not run.
+            ToolError: What the caller is told; also that there is none, and the call did not run.
         """
         call = Call(context.message.name)
         activity, log = self._monitoring.activity, self._log
@@ -51,6 +53,9 @@ class CallRecord(Middleware):
                     log.admit()
                     admitted = True
                 returned = await call_next(context)
+            except UserError as error:
+                returned = error
+                raise told(error) from None
             except BaseException as error:
                 returned = error
                 raise

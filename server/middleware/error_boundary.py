@@ -34,8 +34,6 @@ class ErrorBoundary(Middleware):
         tool = context.message.name
         try:
             return await call_next(context)
-        except UserError:
-            raise
         except ValidationError as error:
             raise InvalidInputError(_describe(tool, error)) from None
         except NotFoundError:
@@ -45,6 +43,8 @@ class ErrorBoundary(Middleware):
                 code=mcp_types.INVALID_PARAMS, message="Unknown tool. tools/list names the tools there are."
             ) from None
         except ToolError as error:
+            if isinstance(error.__cause__, UserError):
+                raise error.__cause__ from None
             reference = current_call.get().call_id.hex[:8]
             cause = error.__cause__ or error
             # Our own texts hold no data; those of others may, so only their kind is told.

@@ -9,7 +9,7 @@ from fastmcp.tools import ToolResult
 
 from server.call import current_call
 from server.db.replica import Replica
-from server.errors import ContentionError, DatabaseError, DatabaseUnavailableError, UserError
+from server.errors import ContentionError, DatabaseError, DatabaseUnavailableError
 
 # A replica that is lost, that ended a query because its log had to go on, or that is behind in anything.
 _REPLICAS_FAULT = (DatabaseUnavailableError, ContentionError, DatabaseError)
@@ -36,9 +36,7 @@ class PrimaryInstead(Middleware):
         try:
             return await call_next(context)
         except ToolError as error:
-            # FastMCP wraps what was not written for the caller.
-            cause = error if isinstance(error, UserError) else error.__cause__
-            call = current_call.get()
+            cause, call = error.__cause__, current_call.get()
             if not call.reads_replica or not isinstance(cause, _REPLICAS_FAULT):
                 raise
             self._replica.failed(cause)

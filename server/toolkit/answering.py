@@ -10,12 +10,21 @@ from fastmcp.tools import FunctionTool, ToolResult
 from mcp_types import TextContent
 from pydantic_core import to_json
 
+from server.errors import UserError
 from server.toolkit.results import Answer
 from server.toolkit.schemas import concise
+from server.toolkit.telling import told
 
 
 class AnsweringTool(FunctionTool):
     """Does what FastMCP would do with an answer, which it turns into JSON twice over: of a large one most of a call."""
+
+    async def run(self, arguments: dict[str, Any]) -> ToolResult:
+        """Run the tool; what it has to tell the caller FastMCP would take for a failure of the server."""
+        try:
+            return await super().run(arguments)
+        except UserError as error:
+            raise told(error) from error
 
     def convert_result(self, raw_value: Any) -> ToolResult:
         """The answer in both forms."""

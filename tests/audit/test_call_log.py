@@ -13,8 +13,7 @@ from uuid import UUID, uuid4
 import pytest
 from fastmcp import Client
 
-from server.audit.call_log import CallLog
-from server.audit.entries import COLUMNS, Entry
+from server.audit.call_log import COLUMNS, CallLog, Entry
 from server.errors import AuditUnavailableError, ConfigurationError
 from server.middleware.call_record import CallRecord
 from tests.audit.reading import calls_of, entered

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx2
 from starlette.types import Receive, Scope, Send
 
-from server.http import listening_socket
+from server.address import listening_socket
 from server.monitoring.activity import Activity
 from tests.audit.reading import calls_of
 from tests.support import Retailer, answer, chosen

@@ -16,7 +16,7 @@ import psutil
 
 from server.admin.connection import admin_connection
 from server.admin.keys import install_key
-from server.app import Connections
+from server.databases import Connections
 from server.db.embedded import embedded_server
 from server.db.migrate import migrate
 from tests.cluster import Cluster

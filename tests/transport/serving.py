@@ -14,7 +14,8 @@ from fastmcp import Client, FastMCP
 from fastmcp.client.transports import StreamableHttpTransport
 from starlette.types import ASGIApp
 
-from server.http import MCP_PATH, HttpServer, http_app, listening_socket
+from server.address import MCP_PATH, listening_socket
+from server.http import HttpServer, http_app
 from server.monitoring.monitoring import Monitoring
 from tests.support import Retailer, chosen
 

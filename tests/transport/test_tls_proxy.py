@@ -20,7 +20,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from server.http import MCP_PATH, SSE_PATH
+from server.address import MCP_PATH, SSE_PATH
 from tests.security.identity_provider import Provider, running_provider
 from tests.support import Retailer
 from tests.transport.serving import Served, bearer, request, serving, structured

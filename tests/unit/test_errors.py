@@ -7,18 +7,19 @@ import logging
 import re
 
 import pytest
-from fastmcp.exceptions import ToolError
+from fastmcp import Client, FastMCP
 
 from server import errors
 from server.errors import (
     BusyError,
     DatabaseError,
     DatabaseUnavailableError,
+    NotFoundError,
     QueryTimeoutError,
     RetailError,
     UnavailableError,
-    UserError,
 )
+from server.toolkit.answering import tool_of
 
 
 def drawn_tree() -> dict[str, str]:
@@ -43,13 +44,17 @@ def test_the_drawing_is_the_tree() -> None:
     assert drawn_tree() == {error.__name__: error.__bases__[0].__name__ for error in defined}
 
 
-def test_what_is_written_for_the_reader_passes_the_framework_unmasked() -> None:
-    assert issubclass(UserError, ToolError)
-    assert not issubclass(DatabaseError, ToolError)
+async def test_what_is_written_for_the_caller_passes_the_framework_and_is_no_failure_in_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def look_up() -> None:
+        raise NotFoundError("No such thing.")
 
-
-def test_an_expected_refusal_is_no_server_error_in_the_log() -> None:
-    assert UserError("No.").log_level == logging.INFO
+    async with Client(FastMCP("test", tools=[tool_of(look_up)], mask_error_details=True)) as client:
+        result = await client.call_tool("look_up", raise_on_error=False)
+    assert result.is_error
+    assert result.content[0].text == "No such thing."
+    assert not [record for record in caplog.records if record.levelno > logging.INFO]
 
 
 @pytest.mark.parametrize("error", [BusyError(), DatabaseUnavailableError(), QueryTimeoutError()])
