@@ -148,6 +148,8 @@ async def build(
                 tools=[tool.model_copy() for tool in offers],
                 on_duplicate="error",
                 mask_error_details=True,
+                # No component has any left.
+                dereference_schemas=False,
                 # Lists vary by role, so no shared cache may keep them.
                 cache_ttl=60,
                 cache_scope="private",

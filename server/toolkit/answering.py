@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 from fastmcp.tools import FunctionTool, ToolResult
+from fastmcp.utilities.json_schema import dereference_refs
 from mcp_types import TextContent
 from pydantic_core import to_json
 
@@ -38,6 +39,9 @@ def tool_of(function: Callable[..., Any]) -> FunctionTool:
     """A tool as callers are told of it, made once: nothing else at a server's start takes as long as reading types."""
     tool = AnsweringTool.from_function(function)
     tool.parameters = concise(tool.parameters)
+    if tool.output_schema is not None:
+        # Several clients resolve no references. FastMCP would, anew each time it lists tools.
+        tool.output_schema = dereference_refs(tool.output_schema)
     return tool
 
 

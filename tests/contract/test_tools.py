@@ -137,7 +137,10 @@ def test_the_schemas_are_plain_objects(name: str, listed: ToolList) -> None:
     """Some clients refuse a tool whose schema is a combination at the top."""
     for schema in (listed[name]["inputSchema"], listed[name]["outputSchema"]):
         assert schema["type"] == "object"
-        assert not {"anyOf", "oneOf", "allOf", "$ref"} & set(schema)
+        assert not {"anyOf", "oneOf", "allOf"} & set(schema)
+        # Others resolve no references.
+        assert "$ref" not in str(schema)
+        assert "$defs" not in schema
     assert listed[name]["inputSchema"]["additionalProperties"] is False
 
 
@@ -172,41 +175,39 @@ def test_every_tool_with_a_cursor_is_such_a_list(listed: ToolList) -> None:
 def test_an_answer_can_say_that_it_was_cut(name: str, listed: ToolList) -> None:
     """Whatever grows too large loses rows; without the mark that would be a silent loss."""
     root = listed[name]["outputSchema"]
-    (mark,) = [found for found in alternatives(root["properties"]["truncated"], root) if "properties" in found]
+    (mark,) = [found for found in alternatives(root["properties"]["truncated"]) if "properties" in found]
     assert set(mark["properties"]) == {"field", "left_out", "advice"}
     # Rows are what can be left out: nothing that grows may be outside of a list at the top.
     assert not [
         path
-        for path, inner in fields(root, root)
+        for path, inner in fields(root)
         if path.count(".") == 0 and "additionalProperties" in inner and inner["additionalProperties"]
     ]
 
 
-def fields(schema: dict[str, Any], root: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+def fields(schema: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
     """Every field of a result and of what is in it."""
     for field, inner in schema.get("properties", {}).items():
         yield f"{path}{field}", inner
-        for alternative in alternatives(inner, root):
-            yield from fields(alternative, root, f"{path}{field}.")
+        for alternative in alternatives(inner):
+            yield from fields(alternative, f"{path}{field}.")
 
 
-def alternatives(schema: dict[str, Any], root: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """What a value may look like: the schema itself, what it refers to, and its items."""
-    if "$ref" in schema:
-        schema = root["$defs"][schema["$ref"].rpartition("/")[2]]
+def alternatives(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """What a value may look like: the schema itself, its alternatives, and its items."""
     yield schema
     for inner in [*schema.get("anyOf", []), *([schema["items"]] if "items" in schema else [])]:
-        yield from alternatives(inner, root)
+        yield from alternatives(inner)
 
 
-def is_described(schema: dict[str, Any], root: dict[str, Any]) -> bool:
-    return any(alternative.get("description") for alternative in [schema, *alternatives(schema, root)])
+def is_described(schema: dict[str, Any]) -> bool:
+    return any(alternative.get("description") for alternative in [schema, *alternatives(schema)])
 
 
 @each_tool
 def test_every_field_of_the_result_is_described(name: str, listed: ToolList) -> None:
     root = listed[name]["outputSchema"]
-    assert [field for field, inner in root["properties"].items() if not is_described(inner, root)] == []
+    assert [field for field, inner in root["properties"].items() if not is_described(inner)] == []
 
 
 # Made of amounts, but none themselves.
@@ -217,12 +218,12 @@ AMOUNTS = ("amount", "price", "revenue", "value", "total", "margin", "cost", "su
 @each_tool
 def test_every_amount_is_described_and_no_float(name: str, listed: ToolList) -> None:
     root = listed[name]["outputSchema"]
-    for path, schema in fields(root, root):
+    for path, schema in fields(root):
         field = path.rpartition(".")[2]
         if any(word in field.split("_") for word in AMOUNTS) and "percent" not in field and field not in RATIOS:
-            types = {alternative.get("type") for alternative in alternatives(schema, root)}
+            types = {alternative.get("type") for alternative in alternatives(schema)}
             assert "number" not in types, path
-            assert is_described(schema, root), path
+            assert is_described(schema), path
 
 
 @each_tool
@@ -230,21 +231,21 @@ def test_a_result_with_amounts_names_the_currency(name: str, listed: ToolList) -
     root = listed[name]["outputSchema"]
     text = json.dumps(root)
     if "Amount as a decimal string" in text:
-        assert any(path.rpartition(".")[2] == "currency" for path, _ in fields(root, root))
+        assert any(path.rpartition(".")[2] == "currency" for path, _ in fields(root))
 
 
 @each_tool
 def test_every_percentage_says_what_it_is_of(name: str, listed: ToolList) -> None:
     root = listed[name]["outputSchema"]
-    for path, schema in fields(root, root):
+    for path, schema in fields(root):
         if "percent" in path.rpartition(".")[2]:
-            assert is_described(schema, root), path
+            assert is_described(schema), path
 
 
 @each_tool
 def test_no_time_is_without_its_zone(name: str, listed: ToolList) -> None:
     root = listed[name]["outputSchema"]
-    for path, schema in fields(root, root):
-        for alternative in alternatives(schema, root):
+    for path, schema in fields(root):
+        for alternative in alternatives(schema):
             if alternative.get("format") == "date-time":
                 assert "zone" in schema.get("description", ""), path
