@@ -8,7 +8,7 @@ A query file is plain SQL in blocks:
 
 A block may have parts that are left out where they are not needed, so that one text serves several statements:
 
-    -- if PART
+    -- if PART or OTHER_PART
     and p.price <= $2
     -- else
     ...
@@ -20,6 +20,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib import resources
 from itertools import product
 from typing import Any, Generic, TypeVar
@@ -29,7 +30,7 @@ from pydantic import BaseModel, TypeAdapter
 Row = TypeVar("Row", bound=BaseModel)
 
 _NAME = re.compile(r"^-- name: ([a-z][a-z0-9_]*)\s*$", re.MULTILINE)
-_PART = re.compile(r"^ *-- if (\w+)\n(.*?)(?:^ *-- else\n(.*?))?^ *-- end\n", re.MULTILINE | re.DOTALL)
+_PART = re.compile(r"^ *-- if (\w+(?: or \w+)*)\n(.*?)(?:^ *-- else\n(.*?))?^ *-- end\n", re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,12 +94,17 @@ class QueryFile:
             KeyError: See `query`.
         """
         whole = self._unbound.pop(name).strip()
-        parts = sorted({match[1] for match in _PART.finditer(whole)})
+        parts = sorted({part for match in _PART.finditer(whole) for part in match[1].split(" or ")})
         rows = TypeAdapter(list[row])  # type: ignore[valid-type]
         bound = {}
         for choice in product((False, True), repeat=len(parts)):
             chosen = frozenset(part for part, is_in in zip(parts, choice, strict=True) if is_in)
-            sql = _PART.sub(lambda part, chosen=chosen: part[2] if part[1] in chosen else part[3] or "", whole)
+            sql = _PART.sub(partial(_kept, chosen), whole)
             bound[chosen] = Query("_with_".join([name, *sorted(chosen)]), sql, row, rows)
         self.queries.extend(bound.values())
         return bound
+
+
+def _kept(chosen: frozenset[str], part: re.Match[str]) -> str:
+    """What is left of a part: its text, or what stands there instead."""
+    return part[2] if chosen.intersection(part[1].split(" or ")) else part[3] or ""

@@ -103,7 +103,7 @@ async def test_a_transaction_that_does_nothing_is_ended(seattle: Retailer) -> No
                 await connection.one(SLEEP, 0.0)
 
                 async def is_gone() -> bool:
-                    return not await server_backends(seattle)
+                    return not await server_backends(seattle, "xact_start is not null")
 
                 await eventually(is_gone)
                 await connection.one(SLEEP, 0.0)

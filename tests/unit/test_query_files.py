@@ -32,7 +32,11 @@ select 1 as number
   -- if named
   , 'one' as name
   -- end
-where true;
+where true
+  -- if doubled or named
+  and 1 < 2
+  -- end
+;
 """
 
 
@@ -76,10 +80,10 @@ def test_a_block_with_optional_parts_is_bound_once_for_each_choice_of_them(packa
     found = queries.variants("numbers", Row)
 
     assert {tuple(sorted(parts)): query.sql for parts, query in found.items()} == {
-        (): "-- Numbers.\nselect 1 as number\nwhere true;",
-        ("doubled",): "-- Numbers.\nselect 2 as number\nwhere true;",
-        ("named",): "-- Numbers.\nselect 1 as number\n  , 'one' as name\nwhere true;",
-        ("doubled", "named"): "-- Numbers.\nselect 2 as number\n  , 'one' as name\nwhere true;",
+        (): "-- Numbers.\nselect 1 as number\nwhere true\n;",
+        ("doubled",): "-- Numbers.\nselect 2 as number\nwhere true\n  and 1 < 2\n;",
+        ("named",): "-- Numbers.\nselect 1 as number\n  , 'one' as name\nwhere true\n  and 1 < 2\n;",
+        ("doubled", "named"): "-- Numbers.\nselect 2 as number\n  , 'one' as name\nwhere true\n  and 1 < 2\n;",
     }
     assert sorted(query.name for query in found.values()) == [
         "numbers",

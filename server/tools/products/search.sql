@@ -117,18 +117,29 @@ passing as (
     -- end
     -- 0 without a word in common.
     nullif(ts_rank('{0.1, 0.2, 0.4, 1.0}', p.search_document, (select a.words from asked a), 0), 0) as word_rank,
-    coalesce(
-      p.search_document @@ (select a.codes from asked a)
-        -- The length first: it spares most rows the lower().
-        or octet_length(p.product_name) = octet_length((select a.text from asked a))
-        and lower(p.product_name) = (select a.text from asked a),
-      false
-    ) as is_exact
+    exact.is_exact,
+    p.is_active
   from retail.products p
+  cross join lateral (
+    select
+      coalesce(
+        p.search_document @@ (select a.codes from asked a)
+          -- The length first: it spares most rows the lower().
+          or octet_length(p.product_name) = octet_length((select a.text from asked a))
+          and lower(p.product_name) = (select a.text from asked a),
+        false
+      ) as is_exact
+  ) exact
   -- if filtered
   left join sold s on s.product_id = p.product_id
   -- end
-  where p.is_active
+  where
+    -- if facets or filtered or indexed
+    p.is_active
+    -- else
+    -- Of all others their vectors tell what is needed, but not that they are no longer offered.
+    (not p.is_active or p.search_document @@ (select a.words from asked a) or exact.is_exact)
+    -- end
     -- if filtered
     -- As one case, of which the planner expects half to be true; of the conditions one by one it
     -- expects that no product is left, and plans for that.
@@ -183,9 +194,18 @@ shortage as materialized (
 scored as (
   select s.*, case when s.word_rank is not null then least(s.word_rank * 1.6449341, 1.0) end as word_score
   from (
-    select p.*, l.similarity
+    select
+      -- if facets or filtered or indexed
+      p.*,
+      -- else
+      coalesce(p.product_id, l.product_id) as product_id,
+      p.word_rank,
+      coalesce(p.is_exact, false) as is_exact,
+      -- end
+      l.similarity
     from passing p
     full join likeness l on l.product_id = p.product_id
+    where p.is_active is not false
     offset 0
   ) s
   where s.product_id is not null
