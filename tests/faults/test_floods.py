@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import json
 from contextlib import AsyncExitStack
 from typing import Any
@@ -29,9 +30,10 @@ from tests.transport.test_sse import open_session, post
 
 SLOW = {"rate_per_minute": 1, "rate_burst": 2}
 PRODUCT = {"products": ["SKU-1"]}
-TOO_FAST = (
-    "You call faster than the 1 times a minute that are allowed, so this call did not run. "
-    "Try the same call again in 60 seconds."
+# Seconds go by while a busy machine calls.
+TOO_FAST = re.compile(
+    r"You call faster than the 1 times a minute that are allowed, so this call did not run\. "
+    r"Try the same call again in ([345]\d|60) seconds\."
 )
 TOO_MANY_OF_YOURS = (
     "Too many of your calls are under way at once, so this call did not run. Try the same call again in 2 seconds."
@@ -61,7 +63,7 @@ async def test_who_calls_too_fast_is_told_that_nothing_ran_and_when_to_come_back
         for _ in range(2):
             await answer(client, "get_products", **PRODUCT)
         message = await refusal(client, "get_products", **PRODUCT)
-    assert message == TOO_FAST
+    assert TOO_FAST.fullmatch(message)
     assert_helpful(message)
 
 
@@ -76,14 +78,14 @@ async def test_a_refused_call_takes_no_connection_and_runs_nothing(
             raise AssertionError("a connection was asked for")
 
         monkeypatch.setattr(Database, "transaction", nobody)
-        assert await refusal(client, "get_products", **PRODUCT) == TOO_FAST
+        assert TOO_FAST.fullmatch(await refusal(client, "get_products", **PRODUCT))
 
 
 async def test_wrong_arguments_count_too(seattle: Retailer) -> None:
     async with seattle.client("seattle", **SLOW) as client:
         for _ in range(2):
             assert "limit" in await refusal(client, "summarize_sales", limit=0)
-        assert await refusal(client, "summarize_sales", limit=0) == TOO_FAST
+        assert TOO_FAST.fullmatch(await refusal(client, "summarize_sales", limit=0))
 
 
 async def test_one_callers_flood_leaves_the_others_their_own_rate(both: Retailer) -> None:
@@ -95,7 +97,7 @@ async def test_one_callers_flood_leaves_the_others_their_own_rate(both: Retailer
         for _ in range(2):
             structured(await served.call("get_products", PRODUCT, authorization=flooding))
         for token in (flooding, again):
-            assert failure(await served.call("get_products", PRODUCT, authorization=token)) == TOO_FAST
+            assert TOO_FAST.fullmatch(failure(await served.call("get_products", PRODUCT, authorization=token)))
         for token in quiet:
             structured(await served.call("get_products", PRODUCT, authorization=token))
 
