@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import json
+import re
 from contextlib import AsyncExitStack
 from typing import Any
 
