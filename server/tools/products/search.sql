@@ -362,15 +362,13 @@ select
       from (
         select bounds.at[m.band]::text as min_price, bounds.at[m.band + 1]::text as below_price, m.products
         from (
-          select array_agg(b.bound order by b.bound) as at
-          from (
-            select 0::numeric(12, 0)
-            union all
-            select (step * 10::numeric ^ n)::numeric(12, 0)
-            from generate_series(0, 9) n
-            cross join unnest('{1,2,5}'::numeric[]) step
-          ) b (bound)
-        ) bounds
+          select
+            '{
+              0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000, 100000, 200000,
+              500000, 1000000, 2000000, 5000000, 10000000, 20000000, 50000000, 100000000, 200000000, 500000000,
+              1000000000, 2000000000, 5000000000
+            }'::numeric[]
+        ) bounds (at)
         cross join lateral (
           select width_bucket(m.price, bounds.at) as band, count(*) as products from matched m group by band
         ) m
@@ -379,11 +377,17 @@ select
     'ratings', (
       select coalesce(json_agg(f order by f.min_rating desc), '[]')
       from (
-        select least.rating as min_rating, sum(m.products)::bigint as products
-        from (values (4.5), (4.0), (3.0), (2.0)) least (rating)
-        join (select m.rating, count(*) as products from matched m group by m.rating) m on m.rating >= least.rating
-        group by least.rating
-      ) f
+        select
+          count(*) filter (where m.rating >= 4.5) as from_4_5,
+          count(*) filter (where m.rating >= 4.0) as from_4,
+          count(*) filter (where m.rating >= 3.0) as from_3,
+          count(*) filter (where m.rating >= 2.0) as from_2
+        from matched m
+      ) m
+      cross join lateral (
+        values (4.5, m.from_4_5), (4.0, m.from_4), (3.0, m.from_3), (2.0, m.from_2)
+      ) f (min_rating, products)
+      where f.products > 0
     )
   ) as facets,
   -- else
