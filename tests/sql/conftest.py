@@ -65,3 +65,10 @@ async def migrated(cluster: Cluster) -> AsyncIterator[Retailer]:
             await migrate(connection)
             await install_key(connection, CONTEXT_KEY)
         yield retailer
+
+
+@pytest.fixture(scope="module")
+async def catalogue(migrated: Retailer) -> Any:
+    """A superuser's connection to a database that was migrated."""
+    async with connected(migrated.admin_url) as connection:
+        yield connection

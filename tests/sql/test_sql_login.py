@@ -14,7 +14,7 @@ from server.db.startup_check import check_sql_login
 from server.errors import ConfigurationError, DatabaseUnavailableError, QueryTimeoutError
 from tests.cluster import Cluster
 from tests.sql.acting import TwoStores, connected, login_name, query, rolled_back, temporary_login
-from tests.sql.test_catalogue import PERSONAL_COLUMNS
+from tests.sql.test_grants import PERSONAL_COLUMNS
 from tests.support import Retailer
 
 ENTER = "select * from analytics.set_store_context($1)"
