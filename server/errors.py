@@ -21,8 +21,8 @@
             +-- EmbeddingUnavailableError
             +-- IdentityProviderUnavailableError
 
-A message says what happened and what to do next. Lower layers never import from here upwards, nor is FastMCP imported:
-commands that do not serve start without it.
+A message says what happened and what to do next. Lower layers never import from here upwards. FastMCP's errors are no
+base of ours: importing them imports all of it, and most commands do not serve.
 """
 
 from __future__ import annotations
