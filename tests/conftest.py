@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import gc
+import json
 import os
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 # Nobody's settings may decide what a test sees, but for the one that chooses the test cluster.
 CHOICE = "RETAIL_TEST_DATABASE_URL"
@@ -32,6 +36,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_xdist_auto_num_workers() -> int:
     """Each worker has a PostgreSQL of its own. One that somebody named is there once, and its roles are shared."""
     return 0 if CHOICE in os.environ else max(2, os.cpu_count() or 1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick() -> Iterator[None]:
+    """Spare what takes a fifth of a run and finds nothing."""
+    # Of the many objects there are, next to all stay.
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+    check, checked = Draft202012Validator.check_schema, set[str]()
+
+    def check_once(schema: Any) -> None:
+        """Every new client checks the schema of every tool that it calls."""
+        text = json.dumps(schema)
+        if text not in checked:
+            check(schema)
+            checked.add(text)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Draft202012Validator, "check_schema", check_once)
+        yield
 
 
 @pytest.fixture(scope="session")
