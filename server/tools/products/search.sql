@@ -134,11 +134,16 @@ passing as (
   left join sold s on s.product_id = p.product_id
   -- end
   where
-    -- if facets or filtered or indexed
+    -- if facets or filtered
     p.is_active
     -- else
     -- Of all others their vectors tell what is needed, but not that they are no longer offered.
-    (not p.is_active or p.search_document @@ (select a.words from asked a) or exact.is_exact)
+    (
+      not p.is_active
+      or p.search_document @@ (select a.words from asked a)
+      or exact.is_exact
+      or (select s.is_short from shortage s)
+    )
     -- end
     -- if filtered
     -- As one case, of which the planner expects half to be true; of the conditions one by one it
@@ -187,6 +192,8 @@ shortage as materialized (
     ) < 100
     and (select min(n.similarity) from likeness n) >= $3 as is_short
 ),
+-- else
+shortage as (select false as is_short),
 -- end
 -- As a full join, which is never a nested loop, whatever the planner believes of tables that were not analyzed yet.
 -- ts_rank gives a word that stands once in the name 6/pi^2 and takes the mean over the words: a score of 1 is all words
@@ -195,7 +202,7 @@ scored as (
   select s.*, case when s.word_rank is not null then least(s.word_rank * 1.6449341, 1.0) end as word_score
   from (
     select
-      -- if facets or filtered or indexed
+      -- if facets or filtered
       p.*,
       -- else
       coalesce(p.product_id, l.product_id) as product_id,
