@@ -163,4 +163,4 @@ async def test_tools_tell_of_other_stores_without_the_policies(retailer: Retaile
 
     # These are read only together with a table above, joined by store_id: there its policy decides for them. A word
     # takes the place of a misspelt one only where a product of the store has it.
-    assert silent == {"stock_movements", "product_embeddings", "product_words"}
+    assert silent == {"stock_movements", "product_words"}
