@@ -29,13 +29,31 @@ PATIENT = {"replica_max_lag_seconds": 3_600}
 SECONDS = 200
 
 
+async def in_use(caplog: pytest.LogCaptureFixture) -> None:
+    """Wait until a server reads from its standby, of which it is sure once that has reached where the primary was."""
+
+    async def is_told() -> bool:
+        return "Reads go to the replica" in caplog.text
+
+    await eventually(is_told, SECONDS)
+
+
+@pytest.fixture
+def told(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    """What a server says of its standby."""
+    caplog.set_level(logging.INFO, "server.db.replica")
+    return caplog
+
+
 @pytest.fixture(scope="module")
 async def followed() -> AsyncIterator[Followed]:
     async with followed_stores() as followed:
         yield followed
 
 
-async def test_the_standby_answers_and_the_primary_decides_who_may_ask(followed: Followed) -> None:
+async def test_the_standby_answers_and_the_primary_decides_who_may_ask(
+    followed: Followed, told: pytest.LogCaptureFixture
+) -> None:
     """While it stands still, what only the primary knows tells the two apart."""
     world, retailer = followed.world, followed.retailer
     price = "update retail.products set price = {} where store_id = 'seattle' and sku = 'SOLD'"
@@ -46,6 +64,7 @@ async def test_the_standby_answers_and_the_primary_decides_who_may_ask(followed:
             return str(found["products"][0]["price"])
 
         assert await seen() == "10.00"
+        await in_use(told)
         await followed.pause()
         try:
             await world.retailer.execute(price.format(11))
@@ -72,10 +91,8 @@ async def test_the_standby_answers_and_the_primary_decides_who_may_ask(followed:
             await followed.resume()
 
 
-async def test_the_standby_can_answer_every_tool(followed: Followed, caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_standby_can_answer_every_tool(followed: Followed, told: pytest.LogCaptureFixture) -> None:
     """None needs anything that a standby cannot do, as its call would then be run again on the primary."""
-    caplog.set_level(logging.INFO, "server.db.replica")
-    await followed.caught_up()
     seattle = followed.world.seattle
     arguments: dict[str, dict[str, Any]] = {
         "get_customer": {"customer_id": str(seattle.customer_id)},
@@ -88,15 +105,15 @@ async def test_the_standby_can_answer_every_tool(followed: Followed, caplog: pyt
     }
     called: set[str] = set()
     for role in ("manager", "auditor"):
+        told.clear()
         async with followed.retailer.client("seattle", role=role, **PATIENT) as client:
-            await followed.caught_up()
+            await in_use(told)
             for name in {tool.name for tool in await client.list_tools()} - called:
                 result = await client.call_tool(name, arguments.get(name, {}), raise_on_error=False)
                 assert not result.is_error or "embedding" in str(result.content), (name, result.content)
                 called.add(name)
+        assert "goes to the primary" not in told.text
     assert len(called) == len(tools.discover())
-    assert "Reads go to the replica" in caplog.text
-    assert "goes to the primary" not in caplog.text
 
 
 async def test_a_token_revoked_on_the_primary_is_refused_at_once(followed: Followed) -> None:
@@ -117,15 +134,15 @@ async def test_a_token_revoked_on_the_primary_is_refused_at_once(followed: Follo
 
 
 async def test_a_standby_that_is_too_far_behind_is_not_asked(
-    followed: Followed, caplog: pytest.LogCaptureFixture
+    followed: Followed, told: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "server.db.replica")
     name = "update retail.products set product_name = '{}' where store_id = 'seattle' and sku = 'UNSOLD'"
     async with followed.retailer.client("seattle", replica_max_lag_seconds=1) as client:
 
         async def seen() -> str:
             return str((await answer(client, "get_products", products=["UNSOLD"]))["products"][0]["product_name"])
 
+        await in_use(told)
         await followed.pause()
         try:
             await followed.world.retailer.execute(name.format("New name"))
@@ -134,7 +151,7 @@ async def test_a_standby_that_is_too_far_behind_is_not_asked(
                 return await seen() == "New name"
 
             await eventually(is_new, SECONDS)
-            assert "Reads go to the primary: the replica is too far behind" in caplog.text
+            assert "Reads go to the primary: the replica is too far behind" in told.text
 
             # A server that starts now cannot know since when, and may wait as long as an hour otherwise.
             async with followed.retailer.client("seattle", **PATIENT) as late:
@@ -142,12 +159,8 @@ async def test_a_standby_that_is_too_far_behind_is_not_asked(
                 assert product["product_name"] == "New name"
         finally:
             await followed.resume()
-        caplog.clear()
-
-        async def is_back() -> bool:
-            return "Reads go to the replica" in caplog.text
-
-        await eventually(is_back, SECONDS)
+        told.clear()
+        await in_use(told)
 
 
 async def test_nothing_opens_the_standby_that_does_not_open_the_primary(followed: Followed) -> None:
@@ -176,9 +189,8 @@ async def test_nothing_opens_the_standby_that_does_not_open_the_primary(followed
 
 
 async def test_calls_go_on_when_the_standby_is_killed_and_go_back_when_it_returns(
-    followed: Followed, caplog: pytest.LogCaptureFixture
+    followed: Followed, told: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "server.db.replica")
     token = await followed.world.retailer.token("seattle")
     await followed.caught_up()
     async with followed.retailer.server(token=token, **PATIENT) as server:
@@ -203,17 +215,15 @@ async def test_calls_go_on_when_the_standby_is_killed_and_go_back_when_it_return
         async with asyncio.TaskGroup() as asking:
             for _ in range(2):
                 asking.create_task(ask())
+            await in_use(told)
+            told.clear()
             await more()
             await followed.kill()
             await more()
-            assert "Reads go to the primary" in caplog.text
-            caplog.clear()
+            assert "Reads go to the primary" in told.text
+            told.clear()
             await followed.start()
-
-            async def is_back() -> bool:
-                return "Reads go to the replica" in caplog.text
-
-            await eventually(is_back, SECONDS)
+            await in_use(told)
             await more()
             stop.set()
 
