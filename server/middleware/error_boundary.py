@@ -35,7 +35,7 @@ class ErrorBoundary(Middleware):
         try:
             return await call_next(context)
         except ValidationError as error:
-            raise InvalidInputError(_describe(tool, error)) from None
+            raise InvalidInputError(_describe(tool, error, await _arguments_of(tool, context))) from None
         except NotFoundError:
             # The specification wants a protocol error here, not a failed result. The name is the
             # caller's text and is not repeated.
@@ -58,18 +58,26 @@ class ErrorBoundary(Middleware):
             ) from None
 
 
-def _describe(tool: str, error: ValidationError) -> str:
+async def _arguments_of(tool: str, context: MiddlewareContext[Any]) -> str:
+    """Names of the arguments that a tool has."""
+    assert context.fastmcp_context is not None
+    found = await context.fastmcp_context.fastmcp.get_tool(tool)
+    return ", ".join(found.parameters.get("properties", ())) if found else ""
+
+
+def _describe(tool: str, error: ValidationError, arguments: str) -> str:
     """Say what is wrong with the arguments without repeating their values."""
     cause = error.__cause__
     if not isinstance(cause, PydanticValidationError):
         return f"The arguments of {tool} are not valid. Compare them with the tool's input schema."
-    faults = [_describe_fault(fault) for fault in cause.errors(include_url=False, include_input=False)]
+    faults = [_describe_fault(fault, arguments) for fault in cause.errors(include_url=False, include_input=False)]
     return f"{tool} was not run: " + "; ".join(dict.fromkeys(faults)) + "."
 
 
-def _describe_fault(fault: Any) -> str:
+def _describe_fault(fault: Any, arguments: str) -> str:
     if fault["type"] in ("unexpected_keyword_argument", "unexpected_positional_argument"):
-        return "there is an argument that this tool does not have (see its input schema)"
+        # Its name is the caller's text.
+        return f"there is an argument that this tool does not have; use only {arguments}"
     # Below the argument's own name only positions are told: names there may be the caller's, as keys are.
     argument, *below = fault["loc"]
     name = ".".join([str(argument), *(str(part) for part in below if isinstance(part, int))])
