@@ -47,7 +47,11 @@ async def refused(client: Client[Any], tool: str, arguments: dict[str, Any]) -> 
         ("summarize_sales", {"store_id": 5}, "store_id: input should be a valid string"),
         ("summarize_sales", {SECRET: 1}, "there is an argument that this tool does not have"),
         ("summarize_sales", {"scopes": {}}, "there is an argument that this tool does not have"),
-        ("get_store_context", {"principal": 1}, "there is an argument that this tool does not have; use only store_id."),
+        (
+            "get_store_context",
+            {"principal": 1},
+            "there is an argument that this tool does not have; use only store_id.",
+        ),
         ("get_transaction", {}, "transaction is required"),
         ("get_transaction", {"transaction": ""}, "transaction: string should have at least 1 character"),
         ("get_transaction", {"transaction": "R" * 51}, "transaction: string should have at most 50 characters"),
