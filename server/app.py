@@ -148,7 +148,7 @@ async def build(
                 tools=[tool.model_copy() for tool in offers],
                 on_duplicate="error",
                 mask_error_details=True,
-                # No component has any left.
+                # tool_of leaves no references.
                 dereference_schemas=False,
                 # Lists vary by role, so no shared cache may keep them.
                 cache_ttl=60,

@@ -38,7 +38,7 @@ class CallRecord(Middleware):
         """Run the call with its record open, unless there is no room for one more entry.
 
         Raises:
-            ToolError: What the caller is told; also that there is none, and the call did not run.
+            ToolError: With what the caller is told, be it that there is no room and the call did not run.
         """
         call = Call(context.message.name)
         activity, log = self._monitoring.activity, self._log

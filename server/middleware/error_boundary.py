@@ -62,7 +62,8 @@ async def _arguments_of(tool: str, context: MiddlewareContext[Any]) -> str:
     """Names of the arguments that a tool has."""
     assert context.fastmcp_context is not None
     found = await context.fastmcp_context.fastmcp.get_tool(tool)
-    return ", ".join(found.parameters.get("properties", ())) if found else ""
+    assert found is not None
+    return ", ".join(found.parameters["properties"])
 
 
 def _describe(tool: str, error: ValidationError, arguments: str) -> str:

@@ -56,7 +56,6 @@ class Machine:
             "/opt/retail-mcp/.venv/bin": str(Path(sys.executable).parent),
             "/etc/retail-mcp": f"{self.directory}/etc",
             "/var/backups/retail": f"{self.directory}/backups",
-            "/tmp/catalogue.csv": f"{self.directory}/catalogue.csv",
             "8000": str(self.port),
         }.items():
             text = text.replace(place, own)
@@ -234,5 +233,5 @@ def test_places_of_the_page_are_told_apart() -> None:
         "".join(block for section in SECTIONS for block in blocks(section)),
     )
     assert written
-    known = ("/etc/retail-mcp", "/var/backups/retail", "/opt/retail-mcp/.venv/bin", "/tmp/catalogue.csv")
+    known = ("/etc/retail-mcp", "/var/backups/retail", "/opt/retail-mcp/.venv/bin")
     assert [place for place in written if not place.startswith(known)] == []

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from server.db.pool import Database
-from tests.security.chaos import Chaos, Tally, World
+from tests.security.chaos import Chaos
+from tests.security.chaos_world import Tally, World
 from tests.security.worlds import (
     MISPLACED,
     MISPLACED_AUDIT,

@@ -15,7 +15,7 @@ from server.db.pool import Database
 from server.db.queries import Query
 from server.principal import Principal, Role, StoreAccess
 from server.store_scope import SET_STORE_CONTEXT, StoreScopes
-from tests.security.chaos import Entered, Store, World, rows
+from tests.security.chaos_world import Entered, Store, World, rows
 from tests.support import CONTEXT_KEY, Retailer
 
 STORES = tuple(Store(f"store-{number}", number) for number in (1, 2, 3, 4, 5))

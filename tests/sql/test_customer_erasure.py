@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -119,18 +119,6 @@ async def test_every_record_has_a_salt_of_its_own(world: World) -> None:
     )
 
     assert len(await salts(world.stores.retailer) - {None}) == records
-
-
-async def test_change_without_a_salt_is_refused_rather_than_logged_unsalted(own_stores: TwoStores) -> None:
-    async with connected(own_stores.retailer.admin_url) as operator:
-        await operator.execute("create table retail.unsalted (store_id text, id uuid, name text)")
-        await operator.execute(
-            "create trigger unsalted after insert on retail.unsalted for each row"
-            " execute function retail.audit_trigger('id', 'name')"
-        )
-
-        with pytest.raises(asyncpg.CheckViolationError):
-            await operator.execute("insert into retail.unsalted values ('seattle', $1, 'Zelda')", uuid4())
 
 
 async def test_receipts_stay_for_the_books(world: World) -> None:
@@ -294,13 +282,6 @@ async def test_no_personal_value_can_come_back(world: World, column: str) -> Non
                 ZELDA[column],
                 world.zelda.customer_id,
             )
-
-
-@pytest.mark.parametrize("column", ["first_name", "last_name", "email"])
-async def test_customer_who_is_known_has_a_name_and_an_email(mcp: Any, two_stores: TwoStores, column: str) -> None:
-    async with inside(mcp, two_stores):
-        with pytest.raises(asyncpg.CheckViolationError):
-            await mcp.execute(f"update retail.customers set {column} = null")
 
 
 async def test_same_person_can_become_a_customer_again(world: World) -> None:

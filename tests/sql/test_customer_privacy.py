@@ -314,3 +314,10 @@ async def test_no_relation_that_the_server_may_read_shows_a_role_more(clientele:
     names = {relation["name"] for relation in relations}
     assert names >= {"retail.customers", "retail.customer_card", "retail.transaction_notes", "pg_catalog.pg_stats"}
     assert seen == VISIBLE[role]
+
+
+@pytest.mark.parametrize("column", ["first_name", "last_name", "email"])
+async def test_customer_who_is_known_has_a_name_and_an_email(mcp: Any, two_stores: TwoStores, column: str) -> None:
+    async with inside(mcp, two_stores):
+        with pytest.raises(asyncpg.CheckViolationError):
+            await mcp.execute(f"update retail.customers set {column} = null")

@@ -57,6 +57,16 @@ async def test_what_is_written_for_the_caller_passes_the_framework_and_is_no_fai
     assert not [record for record in caplog.records if record.levelno > logging.INFO]
 
 
+async def test_a_failure_of_the_database_is_masked_by_the_framework() -> None:
+    async def look_up() -> None:
+        raise DatabaseError("23505", "add_store", "unique_sku_per_store")
+
+    async with Client(FastMCP("test", tools=[tool_of(look_up)], mask_error_details=True)) as client:
+        result = await client.call_tool("look_up", raise_on_error=False)
+    assert result.is_error
+    assert result.content[0].text == "Error calling tool 'look_up'"
+
+
 @pytest.mark.parametrize("error", [BusyError(), DatabaseUnavailableError(), QueryTimeoutError()])
 def test_what_may_pass_says_what_to_do_next(error: UnavailableError) -> None:
     assert re.search(r"Try the same call again|Ask for", str(error))

@@ -137,7 +137,8 @@ passing as (
     -- if facets or filtered
     p.is_active
     -- else
-    -- Of all others their vectors tell what is needed, but not that they are no longer offered.
+    -- Products that share a word with the query or are named by it: the others need no more than their vector. Those
+    -- that are no longer offered have vectors too.
     (
       not p.is_active
       or p.search_document @@ (select a.words from asked a)
