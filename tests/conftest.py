@@ -5,9 +5,11 @@ from __future__ import annotations
 import gc
 import json
 import os
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
+import httpcore2
 import pytest
 from jsonschema import Draft202012Validator
 
@@ -55,6 +57,8 @@ def quick() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Draft202012Validator, "check_schema", check_once)
+        # Every new client would read the system's certificates, 30 ms each time; none of them is met on the loopback.
+        patch.setattr(httpcore2, "default_ssl_context", lambda **_: ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
         yield
 
 

@@ -40,6 +40,7 @@ from tests.transport.shop import (
 __all__ = ["data_dir", "own_server"]
 
 CALLS = 60
+ERAS: tuple[Era, ...] = ("modern", "legacy")
 LEAK = f"{SECRET} select * from retail.customers postgresql://mcp_user:{SECRET}@db/retail"
 
 Fault = Callable[[Retailer, pytest.MonkeyPatch], AbstractAsyncContextManager[None]]
@@ -170,10 +171,9 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("era", ["modern", "legacy"])
 @pytest.mark.parametrize("name", CASES)
 async def test_no_response_tells_what_is_behind_the_tools(
-    name: str, era: Era, retailer: Retailer, monkeypatch: pytest.MonkeyPatch
+    name: str, retailer: Retailer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     case = CASES[name]
     monkeypatch.setattr(limits, "PATIENCE_SECONDS", 0.0)
@@ -183,17 +183,21 @@ async def test_no_response_tells_what_is_behind_the_tools(
     for limit, value in case.before.items():
         await set_for_server(retailer, limit, value)
     token = await retailer.token("seattle")
+    ends: dict[Era, list[tuple[str, bool]]] = {era: [] for era in ERAS}
     async with serving(retailer, **case.settings) as served:
         calls = await fuzzed_calls(served, token, CALLS // 2, number=list(CASES).index(name))
         with monkeypatch.context() as patch:
             async with case.fault(retailer, patch):
-                ends = [await one_call(served, retailer, token, era, *call) for call in calls]
-    refusals = [text for text, refused in ends if refused]
-    assert len(ends) >= CALLS // 2
-    if case.sign is None:
-        assert len(refusals) < len(ends)
-    else:
-        assert [text for text in refusals if case.sign in text], refusals[:3]
+                for call in calls:
+                    for era in ERAS:
+                        ends[era].append(await one_call(served, retailer, token, era, *call))
+    assert len(calls) >= CALLS // 2
+    for era, responses in ends.items():
+        refusals = [text for text, refused in responses if refused]
+        if case.sign is None:
+            assert len(refusals) < len(responses), era
+        else:
+            assert [text for text in refusals if case.sign in text], (era, refusals[:3])
 
 
 async def fuzzed_calls(served: Served, token: str, count: int, number: int) -> list[tuple[str, dict[str, Any]]]:
@@ -244,7 +248,7 @@ def is_refusal(response: httpx2.Response) -> bool:
     return "error" in found or bool(found["result"].get("isError"))
 
 
-@pytest.mark.parametrize("era", ["modern", "legacy"])
+@pytest.mark.parametrize("era", ERAS)
 async def test_nor_does_a_refused_identity(era: Era, retailer: Retailer) -> None:
     await open_store(retailer, "seattle")
     valid = await retailer.token("seattle")
