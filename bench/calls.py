@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import statistics
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -152,4 +153,5 @@ def _cell(key: _Key, samples: dict[_Key, list[Sample]]) -> Cell:
 
 
 def _median_ratio(pairs: list[tuple[float, float]]) -> float | None:
-    return statistics.median(mine / its for mine, its in pairs) if pairs else None
+    # Nothing per second is what failed calls come to.
+    return statistics.median(mine / its if its else math.nan for mine, its in pairs) if pairs else None

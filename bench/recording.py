@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -17,19 +17,26 @@ from server.config import Settings
 from server.db.ad_hoc import AdHocConnection, Table
 from server.db.connection import StoreConnection
 from server.db.queries import Query
-from server.sql_scope import SET_SQL_CONTEXT
-from server.store_scope import SET_STORE_CONTEXT
-
-# What stands around a tool's own queries: the baseline does the second by itself and not the first.
-_AROUND = (AUTHENTICATE.name, SET_STORE_CONTEXT.name, SET_SQL_CONTEXT.name)
+from server.store_scope import EnteredStore
 
 
 @dataclass(frozen=True)
 class Statement:
-    """One SQL statement with its parameters, an embedded query text among them."""
+    """One SQL statement with its parameters, an embedded query text among them.
+
+    Attributes:
+        sql: Its text.
+        arguments: Its parameters; none where it enters a store.
+        enters: Whether it enters a store, for which it takes a token that is no older than a minute.
+    """
 
     sql: str
     arguments: tuple[Any, ...]
+    enters: bool = False
+
+    def parameters(self, token: Callable[[], str]) -> tuple[Any, ...]:
+        """What to run it with."""
+        return (token(),) if self.enters else self.arguments
 
 
 @contextmanager
@@ -39,7 +46,9 @@ def recorded() -> Iterator[list[Statement]]:
     run, run_sql = StoreConnection.all, AdHocConnection.table
 
     async def take_down(self: StoreConnection, query: Query[Any], *arguments: object) -> list[Any]:
-        if query.name not in _AROUND:
+        if query.row is EnteredStore:
+            statements.append(Statement(query.sql, (), enters=True))
+        elif query is not AUTHENTICATE:
             statements.append(Statement(query.sql, arguments))
         return await run(self, query, *arguments)
 

@@ -29,7 +29,7 @@ from server.embeddings.base import Embedder
 from server.store_scope import StoreScopes
 from server.tools.products.models import SearchMode
 from server.tools.products.query_text import QueryText
-from server.tools.products.ranking import Search
+from server.tools.products.ranking import ENTER_TO_SEARCH, Search
 from server.tools.products.spelling import corrections, suspects
 
 SIZES: Final = (424, 1_000, 5_000)
@@ -136,7 +136,7 @@ async def _figures(retailer: Retailer, store_id: str, size: int, embedder: Embed
     await register_vector(bare_connection)
     try:
         async with Database(retailer.app_url, pool_size=1) as database:
-            scopes = StoreScopes(database, ContextSigner(retailer.context_key), principal)
+            scopes = StoreScopes(database, ContextSigner(retailer.context_key), principal, set_context=ENTER_TO_SEARCH)
 
             async def bare(turn: int) -> None:
                 vector = vectors[_QUERIES[turn % len(_QUERIES)]]
@@ -147,17 +147,16 @@ async def _figures(retailer: Retailer, store_id: str, size: int, embedder: Embed
                 assert asked
                 search = Search(embedder, SearchMode.HYBRID, facets=facets, limit=_ROWS)
                 async with scopes.enter(store_id) as store:
-                    ways = await search.ways(store, await suspects(asked.words()))
-                    unknown = ways.unknown_words
-                    fixed = await corrections(store, unknown, asked.text) if unknown else {}
-                    if not fixed:
-                        assert (await search.rows(store, asked, vectors[query], ways))[0].product_id
+                    hits = await search.found(store, asked, vectors[query], await suspects(asked.words()))
+                    if not hits.unknown_words:
+                        assert hits.rows[0].product_id
                         return
+                    fixed = await corrections(store, hits.unknown_words, asked.text)
+                    assert fixed
                 asked = asked.corrected(fixed)
                 vector = await search.vector(asked)
                 async with scopes.enter(store_id) as store:
-                    ways = await search.ways(store)
-                    assert (await search.rows(store, asked, vector, ways))[0].product_id
+                    assert (await search.found(store, asked, vector)).rows[0].product_id
 
             async def hybrid(turn: int) -> None:
                 await found(_QUERIES[turn % len(_QUERIES)], facets=False)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,8 +25,6 @@ from bench.wire import (
     structured_content,
 )
 from server.context_token import ContextSigner
-from server.sql_scope import SET_SQL_CONTEXT
-from server.store_scope import SET_STORE_CONTEXT
 
 HTTP, STDIO, ASYNCPG = "HTTP", "stdio", "asyncpg"
 
@@ -118,12 +117,10 @@ class AsyncpgTarget:
 
     name = ASYNCPG
 
-    def __init__(self, connections: list[Any], set_context: str, signer: ContextSigner, principal_id: int) -> None:
+    def __init__(self, connections: list[Any], token: Callable[[], str]) -> None:
         self.pid = os.getpid()
         self._connections = connections
-        self._set_context = set_context
-        self._signer = signer
-        self._principal_id = principal_id
+        self._token = token
 
     async def call(self, case: Case, turn: int, client: int) -> None:
         """See `Target`."""
@@ -138,9 +135,8 @@ class AsyncpgTarget:
     async def _fetch(self, case: Case, turn: int, connection: Any) -> list[Any]:
         rows: list[Any] = []
         async with connection.transaction(readonly=True):
-            await connection.fetch(self._set_context, self._signer.sign(self._principal_id, STORE))
             for statement in case.calls[turn % len(case.calls)].statements:
-                rows = await connection.fetch(statement.sql, *statement.arguments)
+                rows = await connection.fetch(statement.sql, *statement.parameters(self._token))
         return rows
 
 
@@ -156,9 +152,7 @@ async def asyncpg_target(
 ) -> AsyncIterator[AsyncpgTarget]:
     """Open the baseline's connections, each as the server opens its own: for the tools, or for SQL of callers."""
     principal = await retailer.principal(token)
-    url, set_context = (
-        (retailer.login_url("mcp_sql"), SET_SQL_CONTEXT.sql) if for_sql else (retailer.app_url, SET_STORE_CONTEXT.sql)
-    )
+    url = retailer.login_url("mcp_sql") if for_sql else retailer.app_url
     connections: list[Any] = []
     try:
         for _ in range(clients):
@@ -166,7 +160,8 @@ async def asyncpg_target(
             connections.append(connection)
             if not for_sql:
                 await register_vector(connection)
-        yield AsyncpgTarget(connections, set_context, ContextSigner(retailer.context_key), principal.principal_id)
+        signer = ContextSigner(retailer.context_key)
+        yield AsyncpgTarget(connections, partial(signer.sign, principal.principal_id, STORE))
     finally:
         for connection in connections:
             await connection.close(timeout=5)

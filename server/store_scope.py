@@ -296,9 +296,11 @@ def scopes_on(
     )
 
 
-def scopes_of(principal: Principal, context: Context) -> StoreScopes:
+def scopes_of(
+    principal: Principal, context: Context, set_context: Query[EnteredStore] = SET_STORE_CONTEXT
+) -> StoreScopes:
     """The same under the login of the tools."""
-    return scopes_on(principal, context, "database", SET_STORE_CONTEXT, context.lifespan_context["replica"])
+    return scopes_on(principal, context, "database", set_context, context.lifespan_context["replica"])
 
 
 def store_scopes(context: Context = CurrentContext()) -> StoreScopes:

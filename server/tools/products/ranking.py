@@ -8,12 +8,15 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
+from fastmcp import Context
+from fastmcp.dependencies import CurrentContext
 from pydantic import Json
 
+from server.call import calling_principal
 from server.db.queries import QueryFile
 from server.embeddings.base import Embedder, Vector
 from server.errors import EmbeddingUnavailableError
-from server.store_scope import StoreScope
+from server.store_scope import EnteredStore, StoreScope, StoreScopes, scopes_of
 from server.toolkit.results import Result
 from server.tools.products.models import Facets, ProductHit, ProductSort, SearchMode
 from server.tools.products.query_text import QueryText
@@ -22,6 +25,9 @@ from server.tools.products.query_text import QueryText
 class FoundRow(Result):
     """Columns of search_products."""
 
+    unknown_words: list[str]
+    has_unused_index: bool
+    lacks_vectors: bool
     total_matches: int
     unrelated_products: int
     facets: Json[Facets] | None
@@ -48,22 +54,31 @@ class FoundRow(Result):
         return ProductHit.model_validate(self.model_dump(include=set(ProductHit.model_fields)))
 
 
-class Ways(Result):
-    """Columns of search_ways."""
-
-    has_vector_index: bool
-    lacks_vectors: bool
-    unknown_words: list[str]
-
-
 QUERIES = QueryFile("server.tools.products", "search.sql")
-SEARCH_WAYS = QUERIES.query("search_ways", Ways)
+ENTER_TO_SEARCH = QUERIES.query("enter_to_search", EnteredStore)
 SEARCH_PRODUCTS = QUERIES.variants("search_products", FoundRow)
 
 # As the tool passes them on when it is given none.
 _NO_FILTERS: Final = (None, None, None, None, None, None, None, False)
 _MIXED: Final = (SearchMode.HYBRID, SearchMode.RRF)
-_BY_INDEX: Final = (SearchMode.HYBRID, SearchMode.SEMANTIC)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a search found.
+
+    Attributes:
+        mode: In which mode; None by browsing.
+        rows: One page, at least one row.
+    """
+
+    mode: SearchMode | None
+    rows: list[FoundRow]
+
+    @property
+    def unknown_words(self) -> list[str]:
+        """Words that the store does not know; if there are any, nothing was looked for."""
+        return self.rows[0].unknown_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,43 +115,64 @@ class Search:
             return None
         return vector
 
-    async def ways(self, store: StoreScope, must_know: Sequence[str] = ()) -> Ways:
-        """How the store can be searched in the transaction that is open, and which of these words it does not know."""
-        return await store.db.one(SEARCH_WAYS, self.embedder.model, self.embedder.dimensions, must_know)
+    async def found(
+        self, store: StoreScope, asked: QueryText | None, vector: Vector | None, must_know: Sequence[str] = ()
+    ) -> Found:
+        """Search a store that was entered to search.
 
-    def mode_used(self, asked: QueryText | None, vector: Vector | None, ways: Ways) -> SearchMode | None:
-        """The mode that is left with the vectors there are; None to browse."""
-        if asked is None:
-            return None
-        if self.mode in _MIXED and (vector is None or ways.lacks_vectors):
-            return SearchMode.KEYWORD
-        return self.mode
-
-    async def rows(
-        self, store: StoreScope, asked: QueryText | None, vector: Vector | None, ways: Ways
-    ) -> list[FoundRow]:
-        """One page, at least one row.
+        Args:
+            store: The store.
+            asked: The query; None to browse.
+            vector: Its vector.
+            must_know: Words of the query. If the store does not know one of them, that is told and nothing is found.
 
         Raises:
             EmbeddingUnavailableError: The store cannot be searched by meaning, and by nothing else was asked for.
         """
-        mode = self.mode_used(asked, vector, ways)
-        if mode is SearchMode.SEMANTIC and ways.lacks_vectors:
-            raise EmbeddingUnavailableError(
-                f"The products of {store.store_id} have no embeddings of the current model, so they cannot be searched "
-                "by meaning. Use mode=keyword; an operator can make the embeddings with: python -m seed embed"
-            )
+        mode = self.mode if asked else None
+        if vector is None and mode in _MIXED:
+            mode = SearchMode.KEYWORD
+        rows = await self._rows(store, asked, vector, mode, must_know)
+        if rows[0].unknown_words:
+            return Found(mode, rows)
+        if rows[0].lacks_vectors:
+            if mode is SearchMode.SEMANTIC:
+                raise EmbeddingUnavailableError(
+                    f"The products of {store.store_id} have no embeddings of the current model, so they cannot be "
+                    "searched by meaning. Use mode=keyword; an operator can make the embeddings with: "
+                    "python -m seed embed"
+                )
+            mode = SearchMode.KEYWORD
+            rows = await self._rows(store, asked, vector, mode)
+        elif rows[0].has_unused_index:
+            rows = await self._rows(store, asked, vector, mode, indexed=True)
+        return Found(mode, rows)
+
+    async def _rows(
+        self,
+        store: StoreScope,
+        asked: QueryText | None,
+        vector: Vector | None,
+        mode: SearchMode | None,
+        must_know: Sequence[str] = (),
+        *,
+        indexed: bool = False,
+    ) -> list[FoundRow]:
+        """One page, at least one row."""
         text, phrases, codes = (asked.text, asked.phrases, asked.codes) if asked else (None, (), ())
-        parts = {"facets"} if self.facets else set()
+        parts = {part for part, is_in in (("facets", self.facets), ("indexed", indexed)) if is_in}
         filtered: tuple[Any, ...] = ()
         if phrases or self.filters != _NO_FILTERS or self.sort or mode in (SearchMode.RRF, None):
             parts.add("filtered")
             filtered = (phrases, *self.filters, self.sort)
-        if ways.has_vector_index and mode in _BY_INDEX and not self.sort:
-            parts.add("indexed")
         return await store.db.all(
             SEARCH_PRODUCTS[frozenset(parts)],
             None if mode is SearchMode.KEYWORD else vector, self.embedder.model, self.embedder.noise_floor,
-            text, codes, mode, self.limit, self.offset,
+            text, codes, mode, self.limit, self.offset, must_know,
             *filtered,
         )  # fmt: skip
+
+
+def search_scopes(context: Context = CurrentContext()) -> StoreScopes:
+    """Dependency of a tool that searches: the caller's way into its stores, for `Search`."""
+    return scopes_of(calling_principal(), context, ENTER_TO_SEARCH)

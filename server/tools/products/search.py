@@ -13,13 +13,13 @@ from pydantic import Field
 from server.embeddings.base import Vector
 from server.errors import InvalidInputError
 from server.store_embedder import StoreEmbedders, store_embedders
-from server.store_scope import StoreScopes, store_scopes
+from server.store_scope import StoreScopes
 from server.toolkit.annotations import READ_ONLY, needs
 from server.toolkit.cursors import RankedPages
 from server.toolkit.params import Category, Cursor, Limit, StoreId
 from server.tools.products.models import ProductSearch, ProductSort, SearchMode
 from server.tools.products.query_text import QueryText
-from server.tools.products.ranking import FoundRow, Search
+from server.tools.products.ranking import FoundRow, Search, search_scopes
 from server.tools.products.spelling import corrections, suspects
 
 NO_QUERY_VECTOR = (
@@ -93,7 +93,7 @@ async def search_products(
     limit: Limit = 10,
     cursor: Cursor = None,
     store_id: StoreId = None,
-    scopes: StoreScopes = Depends(store_scopes),
+    scopes: StoreScopes = Depends(search_scopes),
     embedders: StoreEmbedders = Depends(store_embedders),
 ) -> ProductSearch:
     """Find products on sale by meaning, words and filters, best match first, with price and stock.
@@ -130,25 +130,24 @@ async def search_products(
     vector = await search.vector(asked)
     doubtful = await suspects(asked.words()) if asked else []
     async with scopes.enter(store_id) as store:
-        ways = await search.ways(store, doubtful)
-        unknown = ways.unknown_words
+        found = await search.found(store, asked, vector, doubtful)
+        unknown = found.unknown_words
         fixed = await corrections(store, unknown, asked.text) if asked and unknown else {}
-        found = [] if fixed else await search.rows(store, asked, vector, ways)
+        if unknown and not fixed:
+            found = await search.found(store, asked, vector)
     if asked and fixed:
         asked = asked.corrected(fixed)
         vector = await search.vector(asked)
         async with scopes.enter(store_id) as store:
-            ways = await search.ways(store)
-            found = await search.rows(store, asked, vector, ways)
-    first = found[0]
-    mode_used = search.mode_used(asked, vector, ways)
-    rows = [row.hit() for row in found if row.product_id]
+            found = await search.found(store, asked, vector)
+    first = found.rows[0]
+    rows = [row.hit() for row in found.rows if row.product_id]
     next_cursor = pages.next_cursor(len(rows), first.total_matches)
     return ProductSearch(
         store_id=store.store_id,
         currency=store.currency,
-        search_mode_used=mode_used,
-        note=_note(mode, mode_used, asked, vector, first),
+        search_mode_used=found.mode,
+        note=_note(mode, found.mode, asked, vector, first),
         corrected_query=asked.text if asked and fixed else None,
         total_matches=first.total_matches,
         unrelated_products=first.unrelated_products,

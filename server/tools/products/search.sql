@@ -1,45 +1,27 @@
--- name: search_ways
--- How a store can be searched just now; one row. $1 embedding model, $2 numbers per vector (int), $3 words of the query
--- (text[]) that are misspelt unless the store knows them.
--- It also has what follows in this transaction planned for any arguments, once per connection: in a small store
--- search_products takes longer to plan than to run, and is planned no better for particular arguments.
-select
-  exists (
-    select from retail.stores s where s.indexed_model = $1::text and s.indexed_dimensions = $2::int
-  ) as has_vector_index,
-  -- Ordered, so that the first row of an index answers; without that all stores' rows are read.
-  (
-    select e.product_id
-    from retail.product_embeddings e
-    where e.embedding_model = $1 and e.dimensions = $2
-    order by e.product_id
-    limit 1
-  ) is null
-    and exists (select from retail.products p where p.is_active) as lacks_vectors,
-  array(
-    select w.word
-    from unnest($3::text[]) with ordinality w (word, place)
-    where not exists (
-      select from retail.product_words k where k.stem = (ts_lexize('pg_catalog.english_stem', w.word))[1]
-    )
-    order by w.place
-  ) as unknown_words
+-- name: enter_to_search
+-- As set_store_context ($1 its token), and what follows in this transaction is planned for any arguments, once per
+-- connection: in a small store search_products takes longer to plan than to run, and is planned no better for particular
+-- arguments.
+select c.store_id, c.role, c.store_name, c.currency, c.time_zone, c.today
+from retail.set_store_context($1::text) c
 where set_config('plan_cache_mode', 'force_generic_plan', true) <> '';
 
 -- name: search_products
 -- Active products by a query and filters, one page of the ranking, with totals in every row.
 -- The query: $1 its vector or null, $2 embedding model, $3 noise floor of the model (cosine), $4 its text or null to
 -- browse, $5 what may be a code (text[], as retail.code_key writes codes), $6 'hybrid' | 'semantic' | 'keyword' | 'rrf',
--- null to browse. The page: $7 limit, $8 offset (int).
+-- null to browse. The page: $7 limit, $8 offset (int). $9 words of the query (text[]) that are misspelt unless the store
+-- knows them.
 -- The parts, each left out of the statement where a search does not ask for it:
 -- facets: what was found is counted by brand, category, price and rating.
 -- indexed: the vectors that matter for the first hundred matches come from the vector index of the store
 -- (docs/large-stores.md) instead of one pass over all of them.
--- filtered: filters, each null for none, and other orders: $9 phrases that must be there (text[]), $10 category (with
--- those below it), $11 brand, $12 lowest and $13 highest price, $14 lowest rating, $15 tags in lower case, all of them,
--- $16 attributes (jsonb), $17 in stock only (boolean), $18 'name' | 'price_low_to_high' | 'price_high_to_low' |
+-- filtered: filters, each null for none, and other orders: $10 phrases that must be there (text[]), $11 category (with
+-- those below it), $12 brand, $13 lowest and $14 highest price, $15 lowest rating, $16 tags in lower case, all of them,
+-- $17 attributes (jsonb), $18 in stock only (boolean), $19 'name' | 'price_low_to_high' | 'price_high_to_low' |
 -- 'rating' | 'newest' | 'best_selling' or null (best match first, else name); and 'rrf'.
--- Always one row at least: without a hit its product columns are null.
+-- Always one row at least: without a hit its product columns are null. Where something is so that the search did not
+-- foresee, the row says what, and nothing else was done.
 --
 -- One exact pass over the products that pass the filters; no index over all stores is asked for neighbours, because it
 -- would answer before row level security filters. A product without a vector of this model still matches by its words.
@@ -53,11 +35,50 @@ with recursive asked as materialized (
     -- if filtered
     (
       select string_agg(nullif(phraseto_tsquery('pg_catalog.english', retail.search_text(p))::text, ''), ' & ')::tsquery
-      from unnest($9::text[]) p
+      from unnest($10::text[]) p
     ) as phrases,
     -- end
     vector_dims($1::vector) as dimensions
   from plainto_tsquery('pg_catalog.english', retail.search_text($4)) t
+),
+unforeseen as materialized (
+  select u.*, not (u.lacks_vectors or u.has_unused_index or u.unknown_words <> '{}') as is_nothing
+  from (
+    select
+      coalesce($6, '') in ('hybrid', 'semantic', 'rrf')
+        -- Ordered, so that the first row of an index answers; without that all stores' rows are read.
+        and (
+          select e.product_id
+          from retail.product_embeddings e
+          where e.embedding_model = $2::text and e.dimensions = (select a.dimensions from asked a)
+          order by e.product_id
+          limit 1
+        ) is null
+        and exists (select from retail.products p where p.is_active) as lacks_vectors,
+      coalesce($6, '') in ('hybrid', 'semantic')
+        -- if filtered
+        and $19::text is null
+        -- end
+        -- if indexed
+        and false
+        -- else
+        and exists (
+          select
+          from retail.stores s
+          where s.indexed_model = $2 and s.indexed_dimensions = (select a.dimensions from asked a)
+        )
+        -- end
+        as has_unused_index,
+      array(
+        select w.word
+        from unnest($9::text[]) with ordinality w (word, place)
+        where not exists (
+          select from retail.product_words k where k.stem = (ts_lexize('pg_catalog.english_stem', w.word))[1]
+        )
+        order by w.place
+      ) as unknown_words
+    offset 0
+  ) u
 ),
 words as materialized (
   select w.word, w.place, q.query
@@ -67,7 +88,7 @@ words as materialized (
 ),
 -- if filtered
 wanted_category as (
-  select c.category_id from retail.product_categories c where lower(c.category_name) = lower($10::text)
+  select c.category_id from retail.product_categories c where lower(c.category_name) = lower($11::text)
   union
   select c.category_id
   from retail.product_categories c
@@ -77,13 +98,15 @@ sold as materialized (
   select i.product_id, sum(i.direction * i.quantity) as units
   from retail.sales_transactions t
   join retail.sales_transaction_items i on i.store_id = t.store_id and i.transaction_id = t.transaction_id
-  where $18 = 'best_selling' and t.transaction_date >= now() - interval '90 days'
+  where $19 = 'best_selling' and t.transaction_date >= now() - interval '90 days'
   group by i.product_id
 ),
 -- end
 -- if indexed
 likeness as materialized (
-  select n.product_id, n.similarity from retail.nearest_products($1, $2, 500) n
+  select n.product_id, n.similarity
+  from retail.nearest_products($1, $2, 500) n
+  where (select u.is_nothing from unforeseen u)
 ),
 -- else
 -- The one source of similarities. "offset 0" makes it one pass over the vectors instead of a look-up per product.
@@ -91,7 +114,8 @@ likeness as (
   select e.product_id, 1 - (e.embedding <=> $1) as similarity
   from retail.product_embeddings e
   where $1 is not null
-    and e.embedding_model = $2::text
+    and (select u.is_nothing from unforeseen u)
+    and e.embedding_model = $2
     and e.dimensions = (select a.dimensions from asked a)
   offset 0
 ),
@@ -106,14 +130,14 @@ passing as (
     case when p.rating_count > 0 then p.rating_average end as rating,
     -- end
     -- if filtered
-    case $18::text
+    case $19
       when 'price_low_to_high' then p.price
       when 'price_high_to_low' then -p.price
       when 'rating' then -p.rating_average
       when 'newest' then -extract(epoch from p.created_at)
       when 'best_selling' then -coalesce(s.units, 0)
     end as sort_number,
-    case when $18 = 'name' or $4 is null then p.product_name end as sort_name,
+    case when $19 = 'name' or $4 is null then p.product_name end as sort_name,
     -- end
     -- 0 without a word in common.
     nullif(ts_rank('{0.1, 0.2, 0.4, 1.0}', p.search_document, (select a.words from asked a), 0), 0) as word_rank,
@@ -133,13 +157,13 @@ passing as (
   -- if filtered
   left join sold s on s.product_id = p.product_id
   -- end
-  where
+  where (select u.is_nothing from unforeseen u)
     -- if facets or filtered
-    p.is_active
+    and p.is_active
     -- else
     -- Products that share a word with the query or are named by it: the others need no more than their vector. Those
     -- that are no longer offered have vectors too.
-    (
+    and (
       not p.is_active
       or p.search_document @@ (select a.words from asked a)
       or exact.is_exact
@@ -150,22 +174,22 @@ passing as (
     -- As one case, of which the planner expects half to be true; of the conditions one by one it
     -- expects that no product is left, and plans for that.
     and case
-      when ($10 is null or p.category_id in (select w.category_id from wanted_category w))
-        and ($11::text is null or lower(p.brand) = lower($11))
-        and ($12::numeric is null or p.price >= $12)
-        and ($13::numeric is null or p.price <= $13)
-        and ($14::numeric is null or p.rating_average >= $14)
-        and ($15::text[] is null or lower(p.tags::text)::text[] @> $15)
-        and ($16::jsonb is null or not exists (
+      when ($11 is null or p.category_id in (select w.category_id from wanted_category w))
+        and ($12::text is null or lower(p.brand) = lower($12))
+        and ($13::numeric is null or p.price >= $13)
+        and ($14::numeric is null or p.price <= $14)
+        and ($15::numeric is null or p.rating_average >= $15)
+        and ($16::text[] is null or lower(p.tags::text)::text[] @> $16)
+        and ($17::jsonb is null or not exists (
           select
-          from jsonb_each_text($16) wanted
+          from jsonb_each_text($17) wanted
           cross join lateral (
             select jsonb_build_object('color', p.color, 'size', p.size) || p.metadata -> wanted.key as value
           ) has
           where lower(has.value #>> '{}') is distinct from lower(wanted.value)
             and not coalesce(has.value ? wanted.value, false)
         ))
-        and (not $17::boolean or p.current_stock > 0)
+        and (not $18::boolean or p.current_stock > 0)
         and ((select a.phrases from asked a) is null or p.search_document @@ (select a.phrases from asked a))
       then true
     end
@@ -178,7 +202,7 @@ candidates as not materialized (
   -- if filtered
   select p.product_id from passing p
   -- else
-  select p.product_id from retail.products p where p.is_active
+  select p.product_id from retail.products p where p.is_active and (select u.is_nothing from unforeseen u)
   -- end
 ),
 -- if indexed
@@ -297,7 +321,7 @@ matched as materialized (
     -- end
     -- if filtered
     s.sort_number,
-    case when $18 is null then score.score end as sort_score,
+    case when $19 is null then score.score end as sort_score,
     s.sort_name,
     -- end
     score.score
@@ -344,6 +368,9 @@ page as (
   offset $8::int
 )
 select
+  unforeseen.unknown_words,
+  unforeseen.has_unused_index,
+  unforeseen.lacks_vectors,
   found.total_matches,
   found.passing_products - found.total_matches as unrelated_products,
   -- if facets
@@ -421,7 +448,8 @@ select
   case when $4 is not null then round(coalesce(page.word_score, 0)::numeric, 3) end as word_score,
   array(select w.word from words w where p.search_document @@ w.query order by w.place) as matched_words,
   page.is_exact as exact_match
-from (
+from unforeseen
+cross join (
   select
     (select count(*) from matched) as total_matches,
     (select count(*) from candidates) as passing_products
