@@ -71,6 +71,8 @@ async def record(
     found = []
     settings = Settings.model_validate({"token": token, "embeddings": "wordllama"})
     async with build(settings, retailer.connections, "stdio") as server, Client(server) as client:
+        # What a server remembers, such as a store's model, is looked up by the first call alone.
+        await client.call_tool(tool, dict(calls[0]))
         for arguments in calls:
             with recorded() as statements:
                 await client.call_tool(tool, dict(arguments))

@@ -160,7 +160,9 @@ class Search:
     ) -> list[FoundRow]:
         """One page, at least one row."""
         text, phrases, codes = (asked.text, asked.phrases, asked.codes) if asked else (None, (), ())
-        parts = {part for part, is_in in (("facets", self.facets), ("indexed", indexed)) if is_in}
+        parts = {"indexed"} if indexed else set()
+        if self.facets:
+            parts.add("facets")
         filtered: tuple[Any, ...] = ()
         if phrases or self.filters != _NO_FILTERS or self.sort or mode in (SearchMode.RRF, None):
             parts.add("filtered")

@@ -41,6 +41,7 @@ with recursive asked as materialized (
     vector_dims($1::vector) as dimensions
   from plainto_tsquery('pg_catalog.english', retail.search_text($4)) t
 ),
+-- What the search does not expect of the store; nothing is looked up that its mode has no use for.
 unforeseen as materialized (
   select u.*, not (u.lacks_vectors or u.has_unused_index or u.unknown_words <> '{}') as is_nothing
   from (
