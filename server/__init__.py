@@ -2,7 +2,7 @@
 
 import os
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 
 # FastMCP reads these when it is imported. Logging is ours, a server in a client's working directory
 # must not read the .env that lies there for others, and nothing here looks for updates on its own.

@@ -33,6 +33,8 @@ async def record(cluster: Cluster, directory: Path) -> Release:
 
 def main() -> None:
     """Record the version that the source names, unless that was done before."""
+    if ".dev" in __version__:
+        sys.exit(f"{__version__} is not a release: set its version first (server/__init__.py and pyproject.toml).")
     directory = RECORDED / __version__
     if directory.exists():
         sys.exit(

@@ -24,9 +24,11 @@ def changed_since(released: dict[str, str], files: dict[str, str]) -> list[str]:
     return faults + [f"{name} comes before {last}" for name in files if name not in released and name < last]
 
 
-@pytest.mark.parametrize("release", RELEASES, ids=lambda release: release.version)
-def test_files_of_a_release_stay_as_they_are_and_new_ones_come_after_them(release: object) -> None:
-    assert changed_since(release.files, FILES) == []  # type: ignore[attr-defined]
+def test_files_of_a_release_stay_as_they_are_and_new_ones_come_after_them() -> None:
+    """Until the first release is recorded, files may change in place."""
+    assert {release.version: changed_since(release.files, FILES) for release in RELEASES} == {
+        release.version: [] for release in RELEASES
+    }
 
 
 def test_every_release_is_recorded() -> None:
