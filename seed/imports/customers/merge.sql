@@ -36,7 +36,7 @@ set
   customer_since = coalesce(s.customer_since, c.customer_since),
   loyalty_tier = case when 'loyalty_tier' = any(s.given) then s.loyalty_tier else c.loyalty_tier end
 from retail.customers c
-where c.store_id = $1 and c.email = s.email;
+where c.store_id = (select $1) and c.email = s.email;
 
 -- name: update_customers
 -- $1 store. A customer who is as the file says stays untouched, updated_at and audit log included.
@@ -45,7 +45,7 @@ with changed as (
   set (first_name, last_name, phone, date_of_birth, gender, customer_since, loyalty_tier) =
     row(s.first_name, s.last_name, s.phone, s.date_of_birth, s.gender, s.customer_since, s.loyalty_tier)
   from staged_customers s
-  where not s.is_new and c.store_id = $1 and c.customer_id = s.customer_id
+  where not s.is_new and c.store_id = (select $1) and c.customer_id = s.customer_id
     and (c.first_name, c.last_name, c.phone, c.date_of_birth, c.gender, c.customer_since, c.loyalty_tier)
       is distinct from
       (s.first_name, s.last_name, s.phone, s.date_of_birth, s.gender, s.customer_since, s.loyalty_tier)

@@ -87,7 +87,7 @@ set
   is_featured = case when 'is_featured' = any(s.given) then s.is_featured else p.is_featured end,
   metadata = case when 'metadata' = any(s.given) then s.metadata else p.metadata end
 from retail.products p
-where p.store_id = $1 and p.sku = s.sku;
+where p.store_id = (select $1) and p.sku = s.sku;
 
 -- name: update_products
 -- $1 store. A product that is as the file says stays untouched, updated_at and audit log included.
@@ -103,7 +103,7 @@ with changed as (
     s.supplier_name, s.supplier_sku, s.rating_average, s.rating_count, s.is_featured, s.metadata, s.is_active
   )
   from staged_products s
-  where not s.is_new and p.store_id = $1 and p.product_id = s.product_id
+  where not s.is_new and p.store_id = (select $1) and p.product_id = s.product_id
     and (
       p.product_name, p.price, p.product_description, p.category_id, p.brand, p.tags, p.model, p.color, p.size,
       p.weight_kg, p.dimensions_cm, p.cost, p.minimum_stock, p.maximum_stock, p.reorder_point,
@@ -142,7 +142,7 @@ with moved as (
   select
     $1, s.product_id, s.stock_level - p.current_stock, case when s.is_new then 'opening' else 'adjustment' end
   from staged_products s
-  join retail.products p on p.store_id = $1 and p.product_id = s.product_id
+  join retail.products p on p.store_id = (select $1) and p.product_id = s.product_id
   where s.stock_level <> p.current_stock
   order by s.row_number
   returning product_id
@@ -154,7 +154,7 @@ update staged_products s set is_changed = true from moved m where m.product_id =
 with missing as (
   update retail.products p
   set is_active = false
-  where p.store_id = $1
+  where p.store_id = (select $1)
     and p.is_active
     and not exists (select from staged_products s where s.sku = p.sku)
     and not exists (select from unnest($2::text[]) r (sku) where r.sku = p.sku)

@@ -46,11 +46,13 @@ create temporary table staged_lines (
 -- Tells the planner what was staged. With the indexes a plan made for few rows is no disaster for many.
 create unique index on staged_receipts (receipt_number);
 create unique index on staged_receipts (transaction_id);
+create index on staged_receipts (customer_email);
 analyze staged_receipts;
 
 -- name: index_staged_lines
 -- The same for the lines.
 create index on staged_lines (receipt_number);
+create index on staged_lines (sku);
 create unique index on staged_lines (item_id);
 analyze staged_lines;
 
@@ -81,7 +83,7 @@ select
   l.original_item_id
 from staged_lines l
 join staged_receipts r on r.receipt_number = l.receipt_number and r.is_new
-join retail.products p on p.store_id = $1 and p.product_id = l.product_id
+join retail.products p on p.store_id = (select $1) and p.product_id = l.product_id
 order by l.place;
 
 -- name: keep_stock_trigger_out
@@ -104,7 +106,7 @@ with line as (
   left join (
     select m.product_id, max(m.moved_at) as at
     from retail.stock_movements m
-    where m.store_id = $1 and m.reason in ('opening', 'adjustment')
+    where m.store_id = (select $1) and m.reason in ('opening', 'adjustment')
     group by m.product_id
   ) counted on counted.product_id = l.product_id
 ),

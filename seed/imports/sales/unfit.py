@@ -17,6 +17,7 @@ QUERIES = QueryFile("seed.imports.sales", "unfit.sql")
 _PRODUCTS = QUERIES.statement("resolve_products")
 _CUSTOMERS = QUERIES.statement("resolve_customers")
 _RECEIPTS = QUERIES.statement("resolve_receipts")
+_ANALYZE = QUERIES.statement("analyze_resolved")
 _UNFIT_RECEIPTS = QUERIES.statement("unfit_receipts")
 _ORIGINALS = QUERIES.statement("resolve_originals")
 _UNFIT_ORIGINALS = QUERIES.statement("unfit_originals")
@@ -77,6 +78,7 @@ async def unfit(
     store_id = store.store_id
     for resolve in (_PRODUCTS, _CUSTOMERS, _RECEIPTS):
         await connection.execute(resolve, store_id)
+    await connection.execute(_ANALYZE)
     found = await connection.fetch(_UNFIT_RECEIPTS, store_id, options.unknown_customers, list(rejected))
     for receipt in await _take_out(connection, found):
         yield receipt

@@ -1,50 +1,55 @@
+-- Of the store see retail.sum_daily_sales in sql/0045: "(select $1)" hides it from the planner, who may not know it yet.
+
 -- name: resolve_products
 -- $1 store.
 update staged_lines l
 set product_id = p.product_id
 from retail.products p
-where p.store_id = $1 and p.sku = l.sku;
+where p.store_id = (select $1) and p.sku = l.sku;
 
 -- name: resolve_customers
 -- $1 store.
 update staged_receipts r
 set customer_id = c.customer_id
 from retail.customers c
-where c.store_id = $1 and c.email = r.customer_email;
+where c.store_id = (select $1) and c.email = r.customer_email;
 
 -- name: resolve_receipts
 -- $1 store. A receipt that the store has is not new.
 update staged_receipts r
 set transaction_id = t.transaction_id, is_new = false
 from retail.sales_transactions t
-where t.store_id = $1 and t.receipt_number = r.receipt_number;
+where t.store_id = (select $1) and t.receipt_number = r.receipt_number;
+
+-- name: analyze_resolved
+-- What the planner knew of these columns is no longer so.
+create index on staged_receipts (original_receipt);
+analyze staged_receipts, staged_lines;
 
 -- name: unfit_receipts
 -- $1 store, $2 whether unknown customers are allowed, $3 numbers of receipts of which rows were rejected (text[]).
 -- Returns what is wrong with which row: kind of fault and what it is about.
 -- Texts of a known receipt are not compared: erasing a customer empties them. Nor is the customer who was erased.
+-- NOTE: lines are compared by grouping, not by joining, so that no plan can compare each receipt with each other one.
 with line as (
   select
-    l.receipt_number,
-    array_agg(
-      (l.product_id, l.direction, l.quantity, l.unit_price, l.discount_amount, l.tax_amount)::text
-      order by (l.product_id, l.direction, l.quantity, l.unit_price, l.discount_amount, l.tax_amount)::text
-    ) as lines
+    l.receipt_number, l.product_id, l.direction, l.quantity, l.unit_price, l.discount_amount, l.tax_amount,
+    1 as balance
   from staged_lines l
   join staged_receipts r on r.receipt_number = l.receipt_number and not r.is_new
-  group by l.receipt_number
-),
-known_line as (
+  union all
   select
-    r.receipt_number,
-    array_agg(
-      (i.product_id, i.direction, i.quantity, i.unit_price, i.discount_amount, i.tax_amount)::text
-      order by (i.product_id, i.direction, i.quantity, i.unit_price, i.discount_amount, i.tax_amount)::text
-    ) as lines
+    r.receipt_number, i.product_id, i.direction, i.quantity, i.unit_price, i.discount_amount, i.tax_amount, -1
   from staged_receipts r
-  join retail.sales_transaction_items i on i.store_id = $1 and i.transaction_id = r.transaction_id
+  join retail.sales_transaction_items i on i.store_id = (select $1) and i.transaction_id = r.transaction_id
   where not r.is_new
-  group by r.receipt_number
+),
+with_other_lines as (
+  select l.receipt_number
+  from line l
+  group by
+    l.receipt_number, l.product_id, l.direction, l.quantity, l.unit_price, l.discount_amount, l.tax_amount
+  having sum(l.balance) <> 0
 ),
 compared as (
   select
@@ -62,14 +67,12 @@ compared as (
       case when t.cashier_id is distinct from r.cashier_id then 'cashier_id' end,
       case when t.register_id is distinct from r.register_id then 'register_id' end,
       case when o.receipt_number is distinct from r.original_receipt then 'original_receipt' end,
-      case when k.lines is distinct from l.lines then 'lines' end
+      case when r.receipt_number in (select w.receipt_number from with_other_lines w) then 'lines' end
     ], ', ') as fields
   from staged_receipts r
-  join retail.sales_transactions t on t.store_id = $1 and t.transaction_id = r.transaction_id
-  left join retail.customers c on c.store_id = $1 and c.customer_id = t.customer_id
-  left join retail.sales_transactions o on o.store_id = $1 and o.transaction_id = t.original_transaction_id
-  left join line l on l.receipt_number = r.receipt_number
-  left join known_line k on k.receipt_number = r.receipt_number
+  join retail.sales_transactions t on t.store_id = (select $1) and t.transaction_id = r.transaction_id
+  left join retail.customers c on c.store_id = (select $1) and c.customer_id = t.customer_id
+  left join retail.sales_transactions o on o.store_id = (select $1) and o.transaction_id = t.original_transaction_id
   where not r.is_new
 )
 select l.receipt_number, l.row_number, 'unknown_product' as fault, l.sku as about
@@ -96,7 +99,7 @@ set original_transaction_id = sale.transaction_id
 from (
   select t.receipt_number, t.transaction_id
   from retail.sales_transactions t
-  where t.store_id = $1 and t.transaction_type = 'sale'
+  where t.store_id = (select $1) and t.transaction_type = 'sale'
   union all
   select n.receipt_number, n.transaction_id
   from staged_receipts n
@@ -112,7 +115,7 @@ where r.is_new and r.original_receipt is not null and r.original_transaction_id 
 union all
 select r.receipt_number, r.rows[1], 'before_original', r.original_receipt
 from staged_receipts r
-left join retail.sales_transactions t on t.store_id = $1 and t.transaction_id = r.original_transaction_id
+left join retail.sales_transactions t on t.store_id = (select $1) and t.transaction_id = r.original_transaction_id
 left join staged_receipts n on n.transaction_id = r.original_transaction_id and n.is_new
 where r.is_new and r.transaction_date < coalesce(t.transaction_date, n.transaction_date)
 order by row_number, fault;
@@ -137,7 +140,7 @@ sold as (
   from (
     select i.transaction_id, i.product_id, i.item_id, i.quantity
     from retail.sales_transaction_items i
-    where i.store_id = $1 and i.direction = 1
+    where i.store_id = (select $1) and i.direction = 1
       and i.transaction_id in (select r.original_transaction_id from returned r)
     union all
     select r.transaction_id, l.product_id, l.item_id, l.quantity
@@ -167,7 +170,7 @@ unit as (
   -- Sold, by known and by new receipts.
   select i.transaction_id, i.product_id, i.quantity
   from retail.sales_transaction_items i
-  where i.store_id = $1 and i.direction = 1
+  where i.store_id = (select $1) and i.direction = 1
     and i.transaction_id in (select b.original_transaction_id from back b)
   union all
   select r.transaction_id, l.product_id, l.quantity
@@ -178,8 +181,8 @@ unit as (
   -- Brought back.
   select t.original_transaction_id, i.product_id, -i.quantity
   from retail.sales_transactions t
-  join retail.sales_transaction_items i on i.store_id = $1 and i.transaction_id = t.transaction_id and i.direction = -1
-  where t.store_id = $1 and t.original_transaction_id in (select b.original_transaction_id from back b)
+  join retail.sales_transaction_items i on i.store_id = (select $1) and i.transaction_id = t.transaction_id and i.direction = -1
+  where t.store_id = (select $1) and t.original_transaction_id in (select b.original_transaction_id from back b)
   union all
   select b.original_transaction_id, b.product_id, -b.quantity
   from back b
