@@ -190,6 +190,8 @@ comment on table retail.product_words is 'The vocabulary of each store''s produc
 comment on column retail.product_words.stem is 'What full text search makes of the word.';
 create index if not exists idx_product_words_stem on retail.product_words (store_id, stem);
 
+-- "offset 0" keeps the look-up of a product by itself: once per product and by its whole key, under any plan. Of
+-- "(select store)" see retail.sum_daily_sales in 0045.
 create or replace function retail.learn_words(store text, products uuid[] default null) returns void
 language sql volatile
 begin atomic
@@ -197,15 +199,25 @@ begin atomic
   select learn_words.store, w.word, l.stem[1]
   from (
     select distinct t.word
-    from retail.products p
+    from unnest(coalesce(
+      learn_words.products,
+      array(select k.product_id from retail.products k where k.store_id = (select learn_words.store))
+    )) i (product_id)
+    cross join lateral (
+      select k.product_name, k.brand, k.tags, k.product_description
+      from retail.products k
+      where k.store_id = (select learn_words.store) and k.product_id = i.product_id
+      offset 0
+    ) p
     cross join lateral retail.words_in(
       concat_ws(' ', p.product_name, p.brand, array_to_string(p.tags, ' '), p.product_description)
     ) t (word)
-    where p.store_id = learn_words.store and (products is null or p.product_id = any (products))
   ) w
   cross join lateral ts_lexize('pg_catalog.english_stem', w.word) l (stem)
   where l.stem <> '{}'
-    and not exists (select from retail.product_words k where k.store_id = learn_words.store and k.word = w.word)
+    and not exists (
+      select from retail.product_words k where k.store_id = (select learn_words.store) and k.word = w.word
+    )
   -- In one order, so that of two writers only one waits for the other.
   order by w.word
   on conflict do nothing;

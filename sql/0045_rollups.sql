@@ -21,8 +21,9 @@
 
 set role retail_owner;
 
--- Each line of a receipt with everything that it is counted by. (none) is the member of what has none.
-create or replace view retail.sold_lines with (security_invoker = true) as
+-- Each line of a receipt with everything that it is counted by, but for the categories above that of its product.
+-- (none) is the member of what has none.
+create or replace view retail.receipt_lines with (security_invoker = true) as
 select
   i.store_id, i.item_id, i.transaction_id, t.transaction_date, t.customer_id,
   (t.transaction_date at time zone s.time_zone)::date as sold_on,
@@ -33,9 +34,7 @@ select
   coalesce(t.register_id, '(none)') as register,
   coalesce(c.loyalty_tier, '(none)') as customer_tier,
   i.product_id,
-  coalesce(k.top_category_name, '(none)') as category,
-  coalesce(k.category_name, '(none)') as subcategory,
-  k.names as category_names,
+  p.category_id,
   coalesce(p.brand, '(none)') as brand,
   case
     when i.unit_price < 10 then '0 to 9.99'
@@ -56,8 +55,20 @@ from retail.sales_transaction_items i
 join retail.sales_transactions t on t.store_id = i.store_id and t.transaction_id = i.transaction_id
 join retail.stores s on s.store_id = i.store_id
 join retail.products p on p.store_id = i.store_id and p.product_id = i.product_id
-left join retail.customers c on c.store_id = t.store_id and c.customer_id = t.customer_id
-left join retail.category_tree k on k.category_id = p.category_id;
+left join retail.customers c on c.store_id = t.store_id and c.customer_id = t.customer_id;
+comment on view retail.receipt_lines is
+  'Lines of receipts with the dimensions that sales are counted by, but for categories; amounts in hundredths of the currency.';
+
+create or replace view retail.sold_lines with (security_invoker = true) as
+select
+  l.store_id, l.item_id, l.transaction_id, l.transaction_date, l.customer_id, l.sold_on, l.hour, l.transaction_type,
+  l.payment_method, l.cashier, l.register, l.customer_tier, l.product_id,
+  coalesce(k.top_category_name, '(none)') as category,
+  coalesce(k.category_name, '(none)') as subcategory,
+  k.names as category_names,
+  l.brand, l.price_band, l.is_sale, l.is_sold, l.quantity, l.price_cents, l.discount_cents, l.tax_cents, l.cost_cents
+from retail.receipt_lines l
+left join retail.category_tree k on k.category_id = l.category_id;
 comment on view retail.sold_lines is
   'Lines of receipts with every dimension that sales are counted by; amounts in hundredths of the currency.';
 
@@ -252,9 +263,11 @@ comment on function retail.sum_daily_sales(text, date, date, text[], text[]) is
   'Sums a store''s daily rollups anew from its receipts: all, or those of some days, dimensions and members.';
 
 -- A receipt counts for a member with its first line of it: where an older line has the member, it has been counted.
--- An import passes a hundred thousand lines at a time, so the time must grow with the lines whatever the planner
--- expects. The new items are looked up in a hash table: "in (select ...)" among the results is planned as one, if it
--- fits work_mem; 64 MB hold three million. Of the store see sum_daily_sales.
+-- An import passes a hundred thousand lines at a time, of a store that the planner may know nothing of. So nothing here
+-- is left to what it expects; each step takes time by the line under any plan:
+-- - "offset 0" keeps the look-up of a receipt together, so that it is made once per receipt and by its whole key;
+-- - a full join is never planned as a nested loop; the categories that no line has are left out afterwards;
+-- - "in (select ...)" among the results is a hash table as long as that fits work_mem; 64 MB hold three million items.
 create or replace function retail.add_daily_sales(of_store text, of_receipts uuid[], new_items uuid[]) returns void
 language plpgsql volatile
 set search_path = pg_catalog, pg_temp
@@ -263,10 +276,17 @@ as $$
 #variable_conflict use_column
 begin
   with line as materialized (
-    select l.*, l.item_id in (select unnest(new_items)) as is_new
+    select l.*,
+      coalesce(k.top_category_name, '(none)') as category,
+      coalesce(k.category_name, '(none)') as subcategory,
+      l.item_id in (select unnest(new_items)) as is_new
     from (select distinct r.transaction_id from unnest(of_receipts) r (transaction_id)) r
-    join retail.sold_lines l on l.transaction_id = r.transaction_id
-    where l.store_id = (select of_store)
+    cross join lateral (
+      select * from retail.receipt_lines l
+      where l.store_id = (select of_store) and l.transaction_id = r.transaction_id
+      offset 0
+    ) l
+    full join retail.category_tree k on k.category_id = l.category_id
   )
   insert into retail.daily_sales as present
   select r.store_id, r.dimension, r.sold_on, r.member,
@@ -298,6 +318,7 @@ begin
         else m.sold_on
       end as sold_on
     ) c
+    where m.item_id is not null
     group by m.store_id, d.dimension, c.sold_on, d.member, m.transaction_id, m.is_sale
     having bool_or(m.is_new)
   ) r

@@ -16,7 +16,8 @@ set role retail_owner;
 
 grant select on
   retail.stores, retail.product_categories, retail.category_tree, retail.products,
-  retail.sales_transaction_items, retail.sold_lines, retail.daily_sales, retail.product_embeddings, retail.product_words,
+  retail.sales_transaction_items, retail.receipt_lines, retail.sold_lines, retail.daily_sales, retail.product_embeddings,
+  retail.product_words,
   retail.customer_card, retail.customer_scores, retail.transaction_notes
 to mcp_user;
 

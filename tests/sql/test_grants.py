@@ -20,6 +20,7 @@ TABLE_GRANTS = {
     "retail.product_words": {"SELECT", "INSERT"},
     "retail.products": {"SELECT", "DELETE"},
     "retail.sales_transaction_items": {"SELECT", "INSERT"},
+    "retail.receipt_lines": {"SELECT"},
     "retail.sold_lines": {"SELECT"},
     "retail.stores": {"SELECT"},
     "retail.transaction_notes": {"SELECT"},

@@ -157,6 +157,7 @@ VIEWS_FOR_THE_SERVER = {
     "customer_scores",
     "transaction_notes",
     "category_tree",
+    "receipt_lines",
     "sold_lines",
     "vector_indexes",
 }

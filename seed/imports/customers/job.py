@@ -81,9 +81,14 @@ class CustomerImport:
         await connection.copy_records_to_table(
             "staged_customers",
             schema_name="pg_temp",
-            columns=("row_number", "given", *_COLUMNS),
+            columns=("store_id", "row_number", "given", *_COLUMNS),
             records=(
-                (number, list(customer.model_fields_set), *(getattr(customer, column) for column in _COLUMNS))
+                (
+                    store.store_id,
+                    number,
+                    list(customer.model_fields_set),
+                    *(getattr(customer, column) for column in _COLUMNS),
+                )
                 for number, customer in checker.records(rows, ImportedCustomer, "email", _email)
             ),
         )
@@ -95,9 +100,9 @@ class CustomerImport:
 
     async def merge(self, connection: Any, store: Store, checker: Checker) -> MergedCustomers:
         """Bring the store's customers in step."""
-        await connection.execute(_COMPLETE, store.store_id)
-        await connection.execute(_UPDATE, store.store_id)
-        await connection.execute(_INSERT, store.store_id, store.time_zone)
+        await connection.execute(_COMPLETE)
+        await connection.execute(_UPDATE)
+        await connection.execute(_INSERT, store.time_zone)
         merged = MergedCustomers(**await connection.fetchrow(_OUTCOME))
         if merged.changed:
             await connection.execute(_RECORD, store.store_id, json.dumps(asdict(merged)))

@@ -1,6 +1,8 @@
 -- name: create_staging
 -- The customers of the file, in the types of retail.customers, and what is found out about them.
+-- NOTE: the store stands in the rows for the reason that is given with staged_products.
 create temporary table staged_customers (
+  store_id text not null,
   row_number integer not null,
   -- Columns of which the file says something; the others are completed from the stored customer.
   given text[] not null,
@@ -24,7 +26,7 @@ create unique index on staged_customers (customer_id);
 analyze staged_customers;
 
 -- name: complete_staging
--- $1 store. What the file leaves open about a customer whom the store has is as it is stored; since when
+-- What the file leaves open about a customer whom the store has is as it is stored; since when
 -- somebody is a customer is never cleared.
 update staged_customers s
 set
@@ -36,16 +38,16 @@ set
   customer_since = coalesce(s.customer_since, c.customer_since),
   loyalty_tier = case when 'loyalty_tier' = any(s.given) then s.loyalty_tier else c.loyalty_tier end
 from retail.customers c
-where c.store_id = (select $1) and c.email = s.email;
+where c.store_id = s.store_id and c.email = s.email;
 
 -- name: update_customers
--- $1 store. A customer who is as the file says stays untouched, updated_at and audit log included.
+-- A customer who is as the file says stays untouched, updated_at and audit log included.
 with changed as (
   update retail.customers c
   set (first_name, last_name, phone, date_of_birth, gender, customer_since, loyalty_tier) =
     row(s.first_name, s.last_name, s.phone, s.date_of_birth, s.gender, s.customer_since, s.loyalty_tier)
   from staged_customers s
-  where not s.is_new and c.store_id = (select $1) and c.customer_id = s.customer_id
+  where not s.is_new and c.store_id = s.store_id and c.customer_id = s.customer_id
     and (c.first_name, c.last_name, c.phone, c.date_of_birth, c.gender, c.customer_since, c.loyalty_tier)
       is distinct from
       (s.first_name, s.last_name, s.phone, s.date_of_birth, s.gender, s.customer_since, s.loyalty_tier)
@@ -54,13 +56,13 @@ with changed as (
 update staged_customers s set is_changed = true from changed c where c.customer_id = s.customer_id;
 
 -- name: insert_customers
--- $1 store, $2 its time zone. In the order of the file.
+-- $1 the store's time zone. In the order of the file.
 insert into retail.customers (
   store_id, customer_id, email, first_name, last_name, phone, date_of_birth, gender, customer_since, loyalty_tier
 )
 select
-  $1, s.customer_id, s.email, s.first_name, s.last_name, s.phone, s.date_of_birth, s.gender,
-  coalesce(s.customer_since, (now() at time zone $2)::date), s.loyalty_tier
+  s.store_id, s.customer_id, s.email, s.first_name, s.last_name, s.phone, s.date_of_birth, s.gender,
+  coalesce(s.customer_since, (now() at time zone $1)::date), s.loyalty_tier
 from staged_customers s
 where s.is_new
 order by s.row_number;

@@ -43,7 +43,7 @@ class ProductImport:
 
     async def stage(self, connection: Any, store: Store, checker: Checker, rows: Iterable[FieldRow]) -> None:
         """Copy the products that are in order into a temporary table."""
-        await stage(connection, checker.records(rows, ImportedProduct, "sku", _sku))
+        await stage(connection, store.store_id, checker.records(rows, ImportedProduct, "sku", _sku))
 
     async def unfit(self, connection: Any, store: Store, checker: Checker) -> Faults:
         """None: a product that is in order fits any store."""

@@ -26,7 +26,7 @@ _RECORD = QUERIES.statement("record_import")
 _ANALYZE_PRODUCTS = QUERIES.statement("analyze_products")
 _ANALYZE_OTHERS = QUERIES.statement("analyze_others")
 
-_STAGED: Final = ("row_number", "given", "category_path", "stock_level", "is_active", *COLUMNS.values())
+_STAGED: Final = ("store_id", "row_number", "given", "category_path", "stock_level", "is_active", *COLUMNS.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +77,14 @@ class Merged:
         return found
 
 
-async def stage(connection: Any, products: Iterable[tuple[int, ImportedProduct]]) -> None:
-    """Copy products with their row numbers into the staging table, which lasts for the transaction."""
+async def stage(connection: Any, store_id: str, products: Iterable[tuple[int, ImportedProduct]]) -> None:
+    """Copy products of a store with their row numbers into the staging table, which lasts for the transaction."""
     await connection.execute(_CREATE_STAGING)
     await connection.copy_records_to_table(
         "staged_products",
         schema_name="pg_temp",
         columns=_STAGED,
-        records=(_staged_row(number, product) for number, product in products),
+        records=((store_id, *_staged_row(number, product)) for number, product in products),
     )
     await connection.execute(_INDEX_STAGING)
 
@@ -99,11 +99,11 @@ async def merge(connection: Any, store_id: str, *, keep_missing: bool, rejected_
         rejected_skus: Products that the file names in rows that were rejected; they stay as they are.
     """
     categories = await _assign_categories(connection)
-    await connection.execute(_COMPLETE, store_id)
-    await connection.execute(_UPDATE, store_id)
-    if await connection.execute(_INSERT, store_id) != "INSERT 0 0":
+    await connection.execute(_COMPLETE)
+    await connection.execute(_UPDATE)
+    if await connection.execute(_INSERT) != "INSERT 0 0":
         await connection.execute(_ANALYZE_PRODUCTS)
-    await connection.execute(_MOVE_STOCK, store_id)
+    await connection.execute(_MOVE_STOCK)
     missing = 0
     if not keep_missing:
         missing = await connection.fetchval(_DISCONTINUE, store_id, list(rejected_skus))

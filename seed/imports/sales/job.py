@@ -43,12 +43,12 @@ class SalesImport:
 
     async def stage(self, connection: Any, store: Store, checker: Checker, rows: Iterable[FieldRow]) -> None:
         """Copy the receipts that are in order into temporary tables."""
-        await stage(connection, _checked(rows, checker))
+        await stage(connection, store.store_id, _checked(rows, checker))
 
     async def unfit(self, connection: Any, store: Store, checker: Checker) -> Faults:
         """Tell which receipts name what the store does not have, or differ from those it has."""
         found: Faults = {}
-        async for rows, faults in unfit(connection, store, self.options, checker.rejected_keys):
+        async for rows, faults in unfit(connection, self.options, checker.rejected_keys):
             for number in rows:
                 found[number] = faults.get(number, [_BESIDE])
         return found

@@ -32,10 +32,10 @@ _HEAD_COLUMNS: Final = (
     "receipt_number", "transaction_date", "transaction_type", "customer_email", "payment_method", "cashier_id",
     "register_id", "original_receipt", "return_reason", "notes", "metadata",
 )  # fmt: skip
-_SUMS: Final = ("rows", "subtotal", "discount_amount", "tax_amount")
+_SUMS: Final = ("store_id", "rows", "subtotal", "discount_amount", "tax_amount")
 _LINE_COLUMNS: Final = (
-    "receipt_number", "row_number", "direction", "sku", "quantity", "unit_price", "discount_amount", "tax_amount",
-    "unit_cost", "total_price",
+    "store_id", "receipt_number", "row_number", "direction", "sku", "quantity", "unit_price", "discount_amount",
+    "tax_amount", "unit_cost", "total_price",
 )  # fmt: skip
 
 
@@ -91,14 +91,19 @@ class MergedSales:
         return found
 
 
-async def stage(connection: Any, receipts: Iterable[Receipt]) -> None:
-    """Copy receipts into the staging tables, which last for the transaction."""
+async def stage(connection: Any, store_id: str, receipts: Iterable[Receipt]) -> None:
+    """Copy receipts of a store into the staging tables, which last for the transaction."""
     await connection.execute(_CREATE_RECEIPTS)
     await connection.execute(_CREATE_LINES)
     pending = iter(receipts)
     while batch := list(islice(pending, _BATCH)):
-        await _copy(connection, "staged_receipts", (*_SUMS, *_HEAD_COLUMNS), map(_staged_receipt, batch))
-        lines = (line for receipt in batch for line in _staged_lines(receipt))
+        await _copy(
+            connection,
+            "staged_receipts",
+            (*_SUMS, *_HEAD_COLUMNS),
+            (_staged_receipt(store_id, receipt) for receipt in batch),
+        )
+        lines = (line for receipt in batch for line in _staged_lines(store_id, receipt))
         await _copy(connection, "staged_lines", _LINE_COLUMNS, lines)
     await connection.execute(_INDEX_RECEIPTS)
     await connection.execute(_INDEX_LINES)
@@ -106,9 +111,9 @@ async def stage(connection: Any, receipts: Iterable[Receipt]) -> None:
 
 async def merge(connection: Any, store: Store, options: SalesOptions) -> MergedSales:
     """Enter the staged receipts that are new."""
-    await connection.execute(_INSERT_RECEIPTS, store.store_id)
+    await connection.execute(_INSERT_RECEIPTS)
     await connection.execute(_KEEP_STOCK_TRIGGER_OUT)
-    await connection.execute(_INSERT_LINES, store.store_id, options.cost_from_catalogue)
+    await connection.execute(_INSERT_LINES, options.cost_from_catalogue)
     kept = await connection.fetchval(_ENTER_STOCK, store.store_id, options.stock)
     merged = MergedSales(**await connection.fetchrow(_OUTCOME), stock_kept=kept)
     if merged.changed:
@@ -125,15 +130,15 @@ async def _copy(connection: Any, table: str, columns: tuple[str, ...], records: 
     await connection.copy_records_to_table(table, schema_name="pg_temp", columns=columns, records=records)
 
 
-def _staged_receipt(receipt: Receipt) -> tuple[object, ...]:
-    sums = (receipt.rows, receipt.subtotal, receipt.discount, receipt.tax)
+def _staged_receipt(store_id: str, receipt: Receipt) -> tuple[object, ...]:
+    sums = (store_id, receipt.rows, receipt.subtotal, receipt.discount, receipt.tax)
     return *sums, *(getattr(receipt.values, column) for column in _HEAD_COLUMNS)
 
 
-def _staged_lines(receipt: Receipt) -> Iterator[tuple[object, ...]]:
+def _staged_lines(store_id: str, receipt: Receipt) -> Iterator[tuple[object, ...]]:
     for line in receipt.lines:
         said = line.values
         yield (
-            receipt.values.receipt_number, line.row_number, line.direction, said.sku, abs(said.quantity),
+            store_id, receipt.values.receipt_number, line.row_number, line.direction, said.sku, abs(said.quantity),
             said.unit_price, said.discount, said.tax, said.unit_cost, said.total,
         )  # fmt: skip

@@ -1,6 +1,8 @@
 -- name: create_staged_receipts
 -- The receipts of the file, in the types of retail.sales_transactions, and what is found out about them.
+-- NOTE: the store stands in the rows for the reason that is given with staged_products.
 create temporary table staged_receipts (
+  store_id text not null,
   -- Rows of the file that it was made of.
   rows integer[] not null,
   receipt_number text not null,
@@ -27,6 +29,7 @@ create temporary table staged_receipts (
 -- Their lines, in the order of the file.
 create temporary table staged_lines (
   place integer generated always as identity,
+  store_id text not null,
   receipt_number text not null,
   row_number integer not null,
   direction smallint not null,
@@ -46,25 +49,23 @@ create temporary table staged_lines (
 -- Tells the planner what was staged. With the indexes a plan made for few rows is no disaster for many.
 create unique index on staged_receipts (receipt_number);
 create unique index on staged_receipts (transaction_id);
-create index on staged_receipts (customer_email);
 analyze staged_receipts;
 
 -- name: index_staged_lines
 -- The same for the lines.
 create index on staged_lines (receipt_number);
-create index on staged_lines (sku);
 create unique index on staged_lines (item_id);
 analyze staged_lines;
 
 -- name: insert_receipts
--- $1 store. In the order of the file.
+-- In the order of the file.
 insert into retail.sales_transactions (
   store_id, transaction_id, customer_id, transaction_date, transaction_type, payment_method, subtotal, tax_amount,
   discount_amount, total_amount, cashier_id, register_id, receipt_number, original_transaction_id, return_reason,
   notes, metadata
 )
 select
-  $1, r.transaction_id, r.customer_id, r.transaction_date, r.transaction_type, r.payment_method, r.subtotal,
+  r.store_id, r.transaction_id, r.customer_id, r.transaction_date, r.transaction_type, r.payment_method, r.subtotal,
   r.tax_amount, r.discount_amount, r.subtotal + r.tax_amount, r.cashier_id, r.register_id, r.receipt_number,
   r.original_transaction_id, r.return_reason, r.notes, r.metadata
 from staged_receipts r
@@ -72,18 +73,18 @@ where r.is_new
 order by r.rows;
 
 -- name: insert_lines
--- $1 store, $2 whether a line without a cost takes the product's present one.
+-- $1 whether a line without a cost takes the product's present one.
 insert into retail.sales_transaction_items (
   store_id, item_id, transaction_id, product_id, direction, quantity, unit_price, unit_cost, total_price,
   discount_amount, tax_amount, original_item_id
 )
 select
-  $1, l.item_id, r.transaction_id, l.product_id, l.direction, l.quantity, l.unit_price,
-  coalesce(l.unit_cost, case when $2::boolean then p.cost end), l.total_price, l.discount_amount, l.tax_amount,
+  r.store_id, l.item_id, r.transaction_id, l.product_id, l.direction, l.quantity, l.unit_price,
+  coalesce(l.unit_cost, case when $1::boolean then p.cost end), l.total_price, l.discount_amount, l.tax_amount,
   l.original_item_id
 from staged_lines l
 join staged_receipts r on r.receipt_number = l.receipt_number and r.is_new
-join retail.products p on p.store_id = (select $1) and p.product_id = l.product_id
+join retail.products p on p.store_id = r.store_id and p.product_id = l.product_id
 order by l.place;
 
 -- name: keep_stock_trigger_out

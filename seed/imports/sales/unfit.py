@@ -10,7 +10,6 @@ from seed.imports.faults import Fault
 from seed.imports.fields.texts import shown
 from seed.imports.kind import Faults
 from seed.imports.sales.merge import SalesOptions
-from seed.imports.stores import Store
 from server.db.queries import QueryFile
 
 QUERIES = QueryFile("seed.imports.sales", "unfit.sql")
@@ -65,29 +64,27 @@ _FAULTS: Final[dict[str, Callable[[str], Fault]]] = {
 
 
 async def unfit(
-    connection: Any, store: Store, options: SalesOptions, rejected: Collection[str]
+    connection: Any, options: SalesOptions, rejected: Collection[str]
 ) -> AsyncIterator[tuple[list[int], Faults]]:
     """Yield the rows of each receipt that does not fit, with the faults of some of them, and take it out.
 
     Args:
         connection: In the transaction that staged them.
-        store: The store.
         options: Says whether customers have to be known.
         rejected: Numbers of receipts of which other rows were rejected.
     """
-    store_id = store.store_id
     for resolve in (_PRODUCTS, _CUSTOMERS, _RECEIPTS):
-        await connection.execute(resolve, store_id)
+        await connection.execute(resolve)
     await connection.execute(_ANALYZE)
-    found = await connection.fetch(_UNFIT_RECEIPTS, store_id, options.unknown_customers, list(rejected))
+    found = await connection.fetch(_UNFIT_RECEIPTS, options.unknown_customers, list(rejected))
     for receipt in await _take_out(connection, found):
         yield receipt
     # Of what remains: a return falls with the sale that it names.
-    await connection.execute(_ORIGINALS, store_id)
-    for receipt in await _take_out(connection, await connection.fetch(_UNFIT_ORIGINALS, store_id)):
+    await connection.execute(_ORIGINALS)
+    for receipt in await _take_out(connection, await connection.fetch(_UNFIT_ORIGINALS)):
         yield receipt
-    await connection.execute(_MATCH_LINES, store_id)
-    for receipt in await _take_out(connection, await connection.fetch(_UNFIT_LINES, store_id)):
+    await connection.execute(_MATCH_LINES)
+    for receipt in await _take_out(connection, await connection.fetch(_UNFIT_LINES)):
         yield receipt
 
 

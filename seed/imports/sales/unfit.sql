@@ -1,25 +1,21 @@
--- Of the store see retail.sum_daily_sales in sql/0045: "(select $1)" hides it from the planner, who may not know it yet.
-
 -- name: resolve_products
--- $1 store.
 update staged_lines l
 set product_id = p.product_id
 from retail.products p
-where p.store_id = (select $1) and p.sku = l.sku;
+where p.store_id = l.store_id and p.sku = l.sku;
 
 -- name: resolve_customers
--- $1 store.
 update staged_receipts r
 set customer_id = c.customer_id
 from retail.customers c
-where c.store_id = (select $1) and c.email = r.customer_email;
+where c.store_id = r.store_id and c.email = r.customer_email;
 
 -- name: resolve_receipts
--- $1 store. A receipt that the store has is not new.
+-- A receipt that the store has is not new.
 update staged_receipts r
 set transaction_id = t.transaction_id, is_new = false
 from retail.sales_transactions t
-where t.store_id = (select $1) and t.receipt_number = r.receipt_number;
+where t.store_id = r.store_id and t.receipt_number = r.receipt_number;
 
 -- name: analyze_resolved
 -- What the planner knew of these columns is no longer so.
@@ -27,7 +23,7 @@ create index on staged_receipts (original_receipt);
 analyze staged_receipts, staged_lines;
 
 -- name: unfit_receipts
--- $1 store, $2 whether unknown customers are allowed, $3 numbers of receipts of which rows were rejected (text[]).
+-- $1 whether unknown customers are allowed, $2 numbers of receipts of which rows were rejected (text[]).
 -- Returns what is wrong with which row: kind of fault and what it is about.
 -- Texts of a known receipt are not compared: erasing a customer empties them. Nor is the customer who was erased.
 -- NOTE: lines are compared by grouping, not by joining, so that no plan can compare each receipt with each other one.
@@ -41,7 +37,7 @@ with line as (
   select
     r.receipt_number, i.product_id, i.direction, i.quantity, i.unit_price, i.discount_amount, i.tax_amount, -1
   from staged_receipts r
-  join retail.sales_transaction_items i on i.store_id = (select $1) and i.transaction_id = r.transaction_id
+  join retail.sales_transaction_items i on i.store_id = r.store_id and i.transaction_id = r.transaction_id
   where not r.is_new
 ),
 with_other_lines as (
@@ -60,7 +56,7 @@ compared as (
       case when t.transaction_type <> r.transaction_type then 'transaction_type' end,
       case
         when t.customer_id is distinct from r.customer_id and c.erased_at is null
-          and not ($2::boolean and r.customer_id is null)
+          and not ($1::boolean and r.customer_id is null)
         then 'customer_email'
       end,
       case when t.payment_method is distinct from r.payment_method then 'payment_method' end,
@@ -70,9 +66,9 @@ compared as (
       case when r.receipt_number in (select w.receipt_number from with_other_lines w) then 'lines' end
     ], ', ') as fields
   from staged_receipts r
-  join retail.sales_transactions t on t.store_id = (select $1) and t.transaction_id = r.transaction_id
-  left join retail.customers c on c.store_id = (select $1) and c.customer_id = t.customer_id
-  left join retail.sales_transactions o on o.store_id = (select $1) and o.transaction_id = t.original_transaction_id
+  join retail.sales_transactions t on t.store_id = r.store_id and t.transaction_id = r.transaction_id
+  left join retail.customers c on c.store_id = t.store_id and c.customer_id = t.customer_id
+  left join retail.sales_transactions o on o.store_id = t.store_id and o.transaction_id = t.original_transaction_id
   where not r.is_new
 )
 select l.receipt_number, l.row_number, 'unknown_product' as fault, l.sku as about
@@ -81,11 +77,11 @@ where l.product_id is null
 union all
 select r.receipt_number, r.rows[1], 'unknown_customer', r.customer_email
 from staged_receipts r
-where r.is_new and r.customer_email is not null and r.customer_id is null and not $2
+where r.is_new and r.customer_email is not null and r.customer_id is null and not $1
 union all
 select r.receipt_number, r.rows[1], 'scattered', null
 from staged_receipts r
-where r.receipt_number = any($3::text[])
+where r.receipt_number = any($2::text[])
 union all
 select c.receipt_number, c.row_number, 'differs', c.fields
 from compared c
@@ -93,38 +89,38 @@ where c.fields <> ''
 order by row_number, fault, about;
 
 -- name: resolve_originals
--- $1 store. Only a sale can be returned; it may be known or in the same file.
+-- Only a sale can be returned; it may be known or in the same file.
 update staged_receipts r
 set original_transaction_id = sale.transaction_id
 from (
-  select t.receipt_number, t.transaction_id
+  select t.store_id, t.receipt_number, t.transaction_id
   from retail.sales_transactions t
-  where t.store_id = (select $1) and t.transaction_type = 'sale'
+  where t.transaction_type = 'sale'
   union all
-  select n.receipt_number, n.transaction_id
+  select n.store_id, n.receipt_number, n.transaction_id
   from staged_receipts n
   where n.is_new and n.transaction_type = 'sale'
 ) sale
-where r.is_new and sale.receipt_number = r.original_receipt;
+where r.is_new and sale.store_id = r.store_id and sale.receipt_number = r.original_receipt;
 
 -- name: unfit_originals
--- $1 store. As unfit_receipts, about the sale that a return or an exchange names.
+-- As unfit_receipts, about the sale that a return or an exchange names.
 select r.receipt_number, r.rows[1] as row_number, 'unknown_original' as fault, r.original_receipt as about
 from staged_receipts r
 where r.is_new and r.original_receipt is not null and r.original_transaction_id is null
 union all
 select r.receipt_number, r.rows[1], 'before_original', r.original_receipt
 from staged_receipts r
-left join retail.sales_transactions t on t.store_id = (select $1) and t.transaction_id = r.original_transaction_id
+left join retail.sales_transactions t on t.store_id = r.store_id and t.transaction_id = r.original_transaction_id
 left join staged_receipts n on n.transaction_id = r.original_transaction_id and n.is_new
 where r.is_new and r.transaction_date < coalesce(t.transaction_date, n.transaction_date)
 order by row_number, fault;
 
 -- name: match_returned_lines
--- $1 store. The first returned line of a product goes with the first line that sold it, the largest ones first.
+-- The first returned line of a product goes with the first line that sold it, the largest ones first.
 with returned as (
   select
-    l.item_id, r.original_transaction_id, l.product_id,
+    l.item_id, r.store_id, r.original_transaction_id, l.product_id,
     row_number() over (
       partition by r.original_transaction_id, l.product_id order by l.quantity desc, l.place
     ) as rank
@@ -140,8 +136,8 @@ sold as (
   from (
     select i.transaction_id, i.product_id, i.item_id, i.quantity
     from retail.sales_transaction_items i
-    where i.store_id = (select $1) and i.direction = 1
-      and i.transaction_id in (select r.original_transaction_id from returned r)
+    where i.direction = 1
+      and (i.store_id, i.transaction_id) in (select r.store_id, r.original_transaction_id from returned r)
     union all
     select r.transaction_id, l.product_id, l.item_id, l.quantity
     from staged_lines l
@@ -158,10 +154,12 @@ join sold s
 where l.item_id = r.item_id;
 
 -- name: unfit_returned_lines
--- $1 store. As unfit_receipts, about lines that bring back what was not sold, or more of it than was sold and not
--- yet brought back.
+-- As unfit_receipts, about lines that bring back what was not sold, or more of it than was sold and not yet brought
+-- back.
 with back as (
-  select l.receipt_number, l.row_number, l.sku, l.product_id, l.quantity, l.original_item_id, r.original_transaction_id
+  select
+    l.receipt_number, l.row_number, l.sku, l.product_id, l.quantity, l.original_item_id, r.store_id,
+    r.original_transaction_id
   from staged_lines l
   join staged_receipts r on r.receipt_number = l.receipt_number and r.is_new
   where l.direction = -1
@@ -170,8 +168,8 @@ unit as (
   -- Sold, by known and by new receipts.
   select i.transaction_id, i.product_id, i.quantity
   from retail.sales_transaction_items i
-  where i.store_id = (select $1) and i.direction = 1
-    and i.transaction_id in (select b.original_transaction_id from back b)
+  where i.direction = 1
+    and (i.store_id, i.transaction_id) in (select b.store_id, b.original_transaction_id from back b)
   union all
   select r.transaction_id, l.product_id, l.quantity
   from staged_lines l
@@ -181,8 +179,10 @@ unit as (
   -- Brought back.
   select t.original_transaction_id, i.product_id, -i.quantity
   from retail.sales_transactions t
-  join retail.sales_transaction_items i on i.store_id = (select $1) and i.transaction_id = t.transaction_id and i.direction = -1
-  where t.store_id = (select $1) and t.original_transaction_id in (select b.original_transaction_id from back b)
+  join retail.sales_transaction_items i
+    on i.store_id = t.store_id and i.transaction_id = t.transaction_id and i.direction = -1
+  where t.transaction_type <> 'sale'
+    and (t.store_id, t.original_transaction_id) in (select b.store_id, b.original_transaction_id from back b)
   union all
   select b.original_transaction_id, b.product_id, -b.quantity
   from back b
@@ -193,14 +193,12 @@ overdrawn as (
   group by u.transaction_id, u.product_id
   having sum(u.quantity) < 0
 )
-select b.receipt_number, b.row_number, 'never_sold' as fault, b.sku as about
+select
+  b.receipt_number, b.row_number, case when b.original_item_id is null then 'never_sold' else 'sold_fewer' end as fault,
+  b.sku as about
 from back b
 where b.original_item_id is null
-union all
-select b.receipt_number, b.row_number, 'sold_fewer', b.sku
-from back b
-join overdrawn o on o.transaction_id = b.original_transaction_id and o.product_id = b.product_id
-where b.original_item_id is not null
+  or (b.original_transaction_id, b.product_id) in (select o.transaction_id, o.product_id from overdrawn o)
 order by row_number, fault, about;
 
 -- name: take_out_receipts
