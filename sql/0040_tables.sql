@@ -146,7 +146,7 @@ create table if not exists retail.products (
   cost numeric(10, 2) check (cost >= 0),
   current_stock integer not null default 0,
   minimum_stock integer not null default 0 check (minimum_stock >= 0),
-  maximum_stock integer not null default 1000 check (maximum_stock >= 0),
+  maximum_stock integer check (maximum_stock >= 0),
   reorder_point integer not null default 10 check (reorder_point >= 0),
   lead_time_days integer not null default 7 check (lead_time_days >= 0),
   supplier_name text check (length(supplier_name) <= 100),
@@ -163,6 +163,7 @@ create table if not exists retail.products (
 );
 comment on table retail.products is 'Articles of a store: the same SKU in two stores is two rows, each with its own price and stock.';
 comment on column retail.products.current_stock is 'Units on hand: the sum of this product''s stock movements.';
+comment on column retail.products.maximum_stock is 'Units that an order fills up to; null where nobody said.';
 comment on column retail.products.lead_time_days is 'Days from an order to its arrival, as the supplier promises.';
 comment on column retail.products.is_active is 'False once the article is discontinued.';
 comment on column retail.products.dimensions_cm is 'Width x depth x height, for example 30x20x15.';

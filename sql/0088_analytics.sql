@@ -130,7 +130,7 @@ comment on column analytics.products.cost is 'Present cost of one unit.';
 comment on column analytics.products.current_stock is 'Units on hand.';
 comment on column analytics.products.stock_value is 'Units on hand at present cost.';
 comment on column analytics.products.minimum_stock is 'Units that should never be undercut.';
-comment on column analytics.products.maximum_stock is 'Units that there is room for.';
+comment on column analytics.products.maximum_stock is 'Units that there is room for; null where nobody said.';
 comment on column analytics.products.reorder_point is 'Units at which to order.';
 comment on column analytics.products.lead_time_days is 'Days from an order to its arrival.';
 comment on column analytics.products.supplier_name is 'Supplier.';

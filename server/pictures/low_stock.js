@@ -107,12 +107,15 @@ function sentenceOf(row, format) {
     `${units("current_stock")} on hand`,
     `minimum ${units("minimum_stock")}`,
     `reorder point ${units("reorder_point")}`,
-    `maximum ${units("maximum_stock")}`,
+    row.maximum_stock === null ? "no maximum" : `maximum ${units("maximum_stock")}`,
     supplyOf(row, format),
     `delivery takes ${daysOf(row.lead_time_days, format)}`,
-    `order ${units("suggested_order_quantity")}.`,
+    `${orderOf(row, format)}.`,
   ].join(", ");
 }
+
+const orderOf = ({ suggested_order_quantity: units }, format) =>
+  units === null ? "no order suggested" : `order ${format.count(units)}`;
 
 /** One product: its stock as part of the maximum, with a mark at the reorder point and at the minimum. */
 function stockRow(row, index, format) {
@@ -140,13 +143,19 @@ function stockRow(row, index, format) {
       element("span", { class: "name" }, row.product_name),
       element("span", { class: "quiet" }, row.sku),
     ),
-    element("span", { class: "order" }, `order ${format.count(row.suggested_order_quantity)}`),
+    element("span", { class: "order" }, orderOf(row, format)),
     track,
     element(
       "span",
       { class: "supply" },
       element("span", isUrgent ? { class: "bad" } : null, stateOf(row)),
-      element("span", null, `${format.count(row.current_stock)} of ${format.count(row.maximum_stock)}`),
+      element(
+        "span",
+        null,
+        row.maximum_stock === null
+          ? `${format.count(row.current_stock)} on hand`
+          : `${format.count(row.current_stock)} of ${format.count(row.maximum_stock)}`,
+      ),
       element("span", null, supplyOf(row, format)),
       element("span", null, `${daysOf(row.lead_time_days, format)} to deliver`),
     ),

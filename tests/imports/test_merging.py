@@ -91,6 +91,13 @@ async def test_every_field_arrives(retailer: Retailer, tmp_path: Path) -> None:
     assert {column: found[column] for column in expected} == expected
 
 
+async def test_no_maximum_is_assumed(retailer: Retailer, tmp_path: Path) -> None:
+    await load_products(retailer, tmp_path, {**FULL, "maximum_stock": ""}, SAW)
+
+    assert (await product(retailer, "H-1"))["maximum_stock"] is None
+    assert (await product(retailer, "S-1"))["maximum_stock"] is None
+
+
 async def test_csv_says_the_same_as_json(retailer: Retailer, tmp_path: Path) -> None:
     await load_products(retailer, tmp_path, FULL)
     row = {

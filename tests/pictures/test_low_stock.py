@@ -50,6 +50,17 @@ async def test_bars_are_parts_of_the_maximum(viewer: Viewer) -> None:
     assert drawn == [["25%", "50%"], [None, "9%"], ["100%", "25%"]]
 
 
+async def test_a_product_without_a_maximum_has_no_order(viewer: Viewer) -> None:
+    open_ended = product("open", current_stock=5, reorder_point=10, maximum_stock=None, suggested_order_quantity=None)
+    shown = await viewer.show("list_low_stock", result(low_stock(open_ended)))
+
+    text = await shown.frame.locator(".row.stock").inner_text()
+    assert "no order suggested" in text
+    assert "5 on hand" in text
+    _, cells = await shown.table()
+    assert (cells[7], cells[11]) == (NOTHING, NOTHING)
+
+
 async def test_the_most_pressing_fact_is_said_in_words(viewer: Viewer) -> None:
     late = {"will_run_out_before_delivery": True}
     answer = low_stock(

@@ -96,6 +96,26 @@ async def test_velocity_supply_and_quantity_of_one_product_are_these(
     }
 
 
+async def test_nothing_is_suggested_for_a_product_without_a_maximum(shop: Shop) -> None:
+    levels = {"minimum_stock": 2, "reorder_point": 10, "lead_time_days": 20}
+    yesterday = (datetime.now(UTC).astimezone(shop.zone) - timedelta(days=1)).date()
+    for sku, maximum in (("FULL", 40), ("OPEN", None)):
+        product = await shop.product(sku, price="4.00", cost=1, stock=20, maximum_stock=maximum, **levels)
+        await shop.receipt(f"{yesterday} 12:00", Goods(product, 15))
+
+    async with shop.client() as client:
+        rows = {row["sku"]: row for row in (await answer(client, "list_low_stock"))["rows"]}
+        totals = (await answer(client, "summarize_inventory"))["totals"]
+
+    shown = ("maximum_stock", "suggested_order_quantity", "order_cost")
+    assert [rows["FULL"][name] for name in shown] == [40, 35, "35.00"]
+    assert [rows["OPEN"][name] for name in shown] == [None, None, None]
+    # When to order rests on nothing that was assumed.
+    assert rows["OPEN"]["order_by_date"] == rows["FULL"]["order_by_date"]
+    counts = ("low_products", "low_products_without_maximum", "products_to_order", "order_units", "order_cost")
+    assert [totals[name] for name in counts] == [2, 1, 1, 35, "35.00"]
+
+
 async def test_what_sells_comes_before_what_does_not_even_if_that_is_sold_out(shop: Shop) -> None:
     yesterday = (datetime.now(UTC).astimezone(shop.zone) - timedelta(days=1)).date()
     stocks = {"SLOW-GONE": (2, 2), "FAST-GONE": (9, 9), "TWO-LEFT": (6, 4), "IDLE-GONE": (0, 0), "IDLE-LEFT": (3, 0)}

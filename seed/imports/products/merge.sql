@@ -25,7 +25,7 @@ create temporary table staged_products (
   dimensions_cm text,
   cost numeric(10, 2),
   minimum_stock integer not null,
-  maximum_stock integer not null,
+  maximum_stock integer,
   reorder_point integer not null,
   lead_time_days integer not null,
   supplier_name text,

@@ -46,7 +46,7 @@ class ImportedProduct(BaseModel):
     dimensions_cm: Text50 = None
     cost: Amount = None
     minimum_stock: Annotated[int, otherwise(whole, 0)] = 0
-    maximum_stock: Annotated[int, otherwise(whole, 1000)] = 1000
+    maximum_stock: Annotated[int | None, BeforeValidator(whole)] = None
     reorder_point: Annotated[int, otherwise(whole, 10)] = 10
     lead_time_days: Annotated[int, otherwise(whole, 7)] = 7
     supplier_name: Text100 = None

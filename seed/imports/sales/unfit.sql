@@ -1,10 +1,12 @@
 -- name: resolve_products
+-- The product of each line, where the store has it.
 update staged_lines l
 set product_id = p.product_id
 from retail.products p
 where p.store_id = l.store_id and p.sku = l.sku;
 
 -- name: resolve_customers
+-- The customer of each receipt, where the store has them.
 update staged_receipts r
 set customer_id = c.customer_id
 from retail.customers c

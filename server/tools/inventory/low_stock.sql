@@ -5,7 +5,8 @@
 -- $4 category (with those below it), $5 brand, $6 days of supply or null for the reorder point,
 -- $7 whether products without sales count, $8 limit, $9 offset (int), $10 whether the caller may see costs,
 -- $11 today (date).
--- An order fills up to the maximum, or to what keeps the minimum while it is under way, where that is more.
+-- An order fills up to the maximum, or to what keeps the minimum while it is under way, where that is more. Without a
+-- maximum nobody knows how far to fill up, so no order is suggested.
 -- The stock ledger holds every sold and returned line at the time of its receipt.
 with recursive wanted_category as (
   select c.category_id from retail.product_categories c where lower(c.category_name) = lower($4::text)
@@ -20,11 +21,16 @@ stock as (
     p.product_id,
     p.sku,
     p.current_stock,
-    greatest(
-      p.maximum_stock,
-      p.minimum_stock
-        + ceil(greatest(sold.units_sold, 0)::numeric * p.lead_time_days / ($2::date - $1::date + 1))::int
-    ) as order_up_to,
+    case when p.maximum_stock is not null then
+      greatest(
+        greatest(
+          p.maximum_stock,
+          p.minimum_stock
+            + ceil(greatest(sold.units_sold, 0)::numeric * p.lead_time_days / ($2::date - $1::date + 1))::int
+        ) - p.current_stock,
+        0
+      )
+    end as order_quantity,
     sold.units_sold,
     greatest(sold.units_sold, 0)::numeric / ($2::date - $1::date + 1) as daily_velocity,
     greatest(p.current_stock, 0) * ($2::date - $1::date + 1)::numeric / nullif(greatest(sold.units_sold, 0), 0)
@@ -56,7 +62,7 @@ ranked as (
     count(*) over () as total_matches,
     s.store_id,
     s.product_id,
-    s.order_up_to,
+    s.order_quantity,
     s.units_sold,
     s.daily_velocity,
     s.days_of_supply
@@ -86,8 +92,8 @@ select
       0
     )
   end as order_by_date,
-  greatest(r.order_up_to - p.current_stock, 0) as suggested_order_quantity,
-  case when $10::boolean then greatest(r.order_up_to - p.current_stock, 0) * p.cost end as order_cost,
+  r.order_quantity as suggested_order_quantity,
+  case when $10::boolean then r.order_quantity * p.cost end as order_cost,
   case when $10 then greatest(p.current_stock, 0) * p.cost end as stock_value,
   p.supplier_name,
   last.sold_date as last_sold_date,

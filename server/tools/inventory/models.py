@@ -27,7 +27,7 @@ class LowStockProduct(Result):
     current_stock: int = Field(description="Units on hand now; negative when more was sold than was recorded.")
     reorder_point: int = Field(description="Units at which the product is ordered again.")
     minimum_stock: int = Field(description="Units that should always be there.")
-    maximum_stock: int = Field(description="Units that an order fills up to.")
+    maximum_stock: int | None = Field(description="Units that an order fills up to; null where the catalogue has none.")
     units_sold: int = Field(description="Units sold less units returned in sales_period.")
     daily_velocity: float = Field(description="units_sold per day of sales_period, 0 when more came back than went.")
     days_of_supply: float | None = Field(
@@ -40,13 +40,16 @@ class LowStockProduct(Result):
     order_by_date: date | None = Field(
         description="Last day to order before the stock falls below minimum_stock, today at the earliest; null unsold."
     )
-    suggested_order_quantity: int = Field(
+    suggested_order_quantity: int | None = Field(
         description=(
             "Units that fill up to maximum_stock, or to minimum_stock and what sells in lead_time_days where that is "
-            "more; at least 0. Orders under way are not known and must be taken off."
+            "more; at least 0. Null without maximum_stock: nothing says how far to fill up. Orders under way are not "
+            "known and must be taken off."
         )
     )
-    order_cost: Money | None = Field(description="Cost of that quantity; null without a cost or where you see none.")
+    order_cost: Money | None = Field(
+        description="Cost of that quantity; null without a quantity or a cost, or where you see no costs."
+    )
     stock_value: Money | None = Field(description="Units on hand at cost; null without a cost or where you see none.")
     supplier_name: ShortText | None
     last_sold_date: date | None = Field(

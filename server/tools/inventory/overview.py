@@ -38,6 +38,7 @@ class _StockRow(Result):
     days_of_supply: float | None
     out_of_stock_products: int
     low_products: int
+    low_products_without_maximum: int
     overstocked_products: int
     dead_products: int
     dead_stock_value: Decimal | None

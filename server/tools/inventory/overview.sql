@@ -25,9 +25,10 @@ article as (
     p.is_active and p.current_stock <= 0 as is_out,
     p.is_active and p.current_stock <= p.reorder_point as is_low,
     p.current_stock > p.maximum_stock as is_above_maximum,
+    p.maximum_stock is null as is_without_maximum,
     p.current_stock > 0 and $2 - (idle.since at time zone $3)::date >= $5::int as is_dead,
     coalesce(sold.units, 0) as units_sold,
-    case when p.is_active and p.current_stock <= p.reorder_point then
+    case when p.is_active and p.current_stock <= p.reorder_point and p.maximum_stock is not null then
       greatest(
         greatest(
           p.maximum_stock,
@@ -70,6 +71,7 @@ figure as (
     round(sum(a.units)::numeric * ($2::date - $1::date + 1) / nullif(sum(a.units_sold), 0), 1) as days_of_supply,
     count(*) filter (where a.is_out) as out_of_stock_products,
     count(*) filter (where a.is_low) as low_products,
+    count(*) filter (where a.is_low and a.is_without_maximum) as low_products_without_maximum,
     count(*) filter (where a.is_above_maximum) as overstocked_products,
     count(*) filter (where a.is_dead) as dead_products,
     coalesce(sum(a.units * a.cost) filter (where a.is_dead), 0.00) as dead_stock_value,
@@ -91,7 +93,7 @@ select
   f.is_total, f.name, f.products, f.units,
   case when $7::boolean then f.stock_value end as stock_value,
   f.retail_value, f.products_without_cost, f.days_of_supply, f.out_of_stock_products, f.low_products,
-  f.overstocked_products, f.dead_products,
+  f.low_products_without_maximum, f.overstocked_products, f.dead_products,
   case when $7 then f.dead_stock_value end as dead_stock_value,
   f.dead_retail_value,
   f.products_to_order, f.order_units,

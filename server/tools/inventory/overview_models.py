@@ -31,7 +31,10 @@ class StockFigures(Result):
     days_of_supply: float | None = Field(description="Units on hand by units sold a day in sales_period; null unsold.")
     out_of_stock_products: int = Field(description="On sale and none left.")
     low_products: int = Field(description="On sale and at or below their reorder point, those out of stock included.")
-    overstocked_products: int = Field(description="Above their maximum.")
+    low_products_without_maximum: int = Field(
+        description="Low products without a maximum_stock; no order can be suggested for them."
+    )
+    overstocked_products: int = Field(description="Above their maximum, where they have one.")
     dead_products: int = Field(description="In stock and without a sale for dead_after_days or longer.")
     dead_stock_value: Money | None = Field(description="What these tie up, at cost.")
     dead_retail_value: Money = Field(description="The same at selling price.")

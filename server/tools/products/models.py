@@ -192,7 +192,7 @@ class ProductDetails(Result):
     in_stock: bool
     minimum_stock: int = Field(description="Units that should always be there.")
     reorder_point: int = Field(description="Units at which the product is ordered again.")
-    maximum_stock: int = Field(description="Units that an order fills up to.")
+    maximum_stock: int | None = Field(description="Units that an order fills up to; null where the catalogue has none.")
     lead_time_days: int = Field(description="Days from an order to its arrival, as the supplier promises.")
     supplier_name: ShortText | None
     supplier_sku: ShortText | None = Field(description="The supplier's own number of the product.")

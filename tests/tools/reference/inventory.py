@@ -33,8 +33,10 @@ def units_sold(data: StoreData, product: Row, last: date) -> int:
     )
 
 
-def order_units(data: StoreData, product: Row, last: date) -> int:
-    """Units up to the maximum, or up to the minimum and what sells while the order is under way."""
+def order_units(data: StoreData, product: Row, last: date) -> int | None:
+    """Units up to the maximum, or up to the minimum and what sells while the order is under way; None without one."""
+    if product["maximum_stock"] is None:
+        return None
     under_way = ceil(Decimal(units_sold(data, product, last) * product["lead_time_days"]) / DAYS)
     return max(max(product["maximum_stock"], product["minimum_stock"] + under_way) - stock(data, product), 0)
 
@@ -56,7 +58,7 @@ def _order(data: StoreData, product: Row, last: date, role: str) -> Row:
     return {
         "order_by_date": order_by,
         "suggested_order_quantity": quantity,
-        "order_cost": money(quantity * product["cost"]) if shown else None,
+        "order_cost": money(quantity * product["cost"]) if shown and quantity is not None else None,
         "stock_value": money(max(on_hand, 0) * product["cost"]) if shown else None,
     }
 
@@ -113,7 +115,7 @@ def figures(data: StoreData, those: list[Row], today: date, days: int, role: str
     units = {product["sku"]: max(stock(data, product), 0) for product in those}
     sold = sum(units_sold(data, product, today) for product in those)
     low = [p for p in those if p["is_active"] and stock(data, p) <= p["reorder_point"]]
-    orders = {product["sku"]: order_units(data, product, today) for product in low}
+    orders = {product["sku"]: order_units(data, product, today) or 0 for product in low}
     idle = {product["sku"] for product in dead(data, today, days)}
 
     def at_cost(quantities: dict[str, int]) -> str | None:
@@ -129,7 +131,10 @@ def figures(data: StoreData, those: list[Row], today: date, days: int, role: str
         "days_of_supply": rounded(Decimal(sum(units.values()) * DAYS) / sold, 1) if sold else None,
         "out_of_stock_products": sum(p["is_active"] and stock(data, p) <= 0 for p in those),
         "low_products": len(low),
-        "overstocked_products": sum(stock(data, p) > p["maximum_stock"] for p in those),
+        "low_products_without_maximum": sum(p["maximum_stock"] is None for p in low),
+        "overstocked_products": sum(
+            p["maximum_stock"] is not None and stock(data, p) > p["maximum_stock"] for p in those
+        ),
         "dead_products": sum(p["sku"] in idle for p in those),
         "dead_stock_value": at_cost({sku: count for sku, count in units.items() if sku in idle}),
         "dead_retail_value": money(total(units[p["sku"]] * p["price"] for p in those if p["sku"] in idle)),

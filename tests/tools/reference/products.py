@@ -185,7 +185,9 @@ def low_stock(
             "lead_time_days": product["lead_time_days"],
             "will_run_out_before_delivery": sells
             and (stock <= 0 or (supply is not None and supply < product["lead_time_days"])),
-            "suggested_order_quantity": max(product["maximum_stock"] - stock, 0),
+            "suggested_order_quantity": None
+            if product["maximum_stock"] is None
+            else max(product["maximum_stock"] - stock, 0),
             "supplier_name": product["supplier_name"],
             "last_sold_date": max(sale_days).isoformat() if sale_days else None,
         }
