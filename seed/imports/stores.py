@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from seed.errors import OptionError
 from server.admin.stores import add_store
@@ -43,6 +44,20 @@ class Store:
     store_id: str
     currency: str
     time_zone: str
+
+    def check_time_zone(self) -> None:
+        """Make sure that times of the store's own clock can be read.
+
+        Raises:
+            OptionError: Its time zone is one that PostgreSQL takes and Python does not know.
+        """
+        try:
+            ZoneInfo(self.time_zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise OptionError(
+                f"The store {self.store_id} counts its days in {self.time_zone!r}, which is no name of an IANA time "
+                "zone, so times of receipts cannot be read. Give the store one like Europe/Paris first."
+            ) from None
 
 
 async def wait_for_turn(connection: Any) -> None:

@@ -129,7 +129,8 @@ def units(value: object) -> int | None:
         found = whole(clean(value).strip()[1:])
         found = None if found is None else -found
     elif isinstance(value, int | Decimal) and not isinstance(value, bool) and value < 0:
-        found = -(whole(-value) or 0)
+        # A minus sign rounds a decimal, which one with a huge exponent does not survive.
+        found = -(whole(Decimal(value).copy_negate()) or 0)
     else:
         found = whole(value)
     if found == 0:

@@ -6,7 +6,7 @@ Each function returns None for an empty value and raises a fault for one that it
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import MAXYEAR, UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -55,7 +55,7 @@ def moment(value: object, info: ValidationInfo) -> datetime | None:
     # Today's noon may lie ahead.
     is_to_come = found.date() > now.date() if is_day else found > now + _TOLERANCE
     if found.date() < EARLIEST or is_to_come:
-        raise fault(f"{shown(value)} is before {EARLIEST} or to come", "Write when it was, and check the zone.")
+        raise _not_past(value)
     return found
 
 
@@ -73,6 +73,9 @@ def _moment(written: str, zone: ZoneInfo) -> datetime | None:
         found = datetime.fromisoformat(f"{parts[1]}T{parts[2]}{offset}")
     except ValueError:
         return None
+    if not EARLIEST.year <= found.year < MAXYEAR:
+        # At the ends of the calendar another zone's clock is out of range.
+        raise _not_past(written)
     if found.tzinfo is not None:
         return found.astimezone(UTC)
     local = found.replace(tzinfo=zone)
@@ -105,6 +108,10 @@ def _zone(name: str) -> ZoneInfo:
 
 def _no_day(value: object) -> PydanticCustomError:
     return fault(f"{shown(value)} is not a day", "Write year, month and day like 2026-03-31.")
+
+
+def _not_past(value: object) -> PydanticCustomError:
+    return fault(f"{shown(value)} is before {EARLIEST} or to come", "Write when it was, and check the zone.")
 
 
 def _no_moment(value: object) -> PydanticCustomError:

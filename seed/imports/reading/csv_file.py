@@ -13,6 +13,9 @@ from seed.imports.fields.vocabulary import normalised
 from seed.imports.reading.rows import SourceRow
 
 _DELIMITERS: Final = (",", ";", "\t")
+# Characters of a cell. Descriptions hold pictures as text, which are left out of what is stored; without a bound a
+# quotation mark that is never closed would make one cell of the rest of a large file.
+_LONGEST_CELL: Final = 10_000_000
 
 
 class Header(Protocol):
@@ -31,6 +34,8 @@ def csv_rows(lines: Iterable[bytes], columns: Header) -> Iterator[SourceRow]:
     Raises:
         ImportFileError: It is not UTF-8, the header is unusable, or quotation marks do not match.
     """
+    # For the whole process, which reads no other CSV file.
+    csv.field_size_limit(_LONGEST_CELL)
     decoded = _decoded(lines)
     first = next((line for line in decoded if line.strip()), "")
     delimiter = max(_DELIMITERS, key=lambda delimiter: _header_worth(first, delimiter, columns))
@@ -65,7 +70,11 @@ def _header(table: _Table) -> list[str]:
 
 
 def _header_worth(line: str, delimiter: str, columns: Header) -> tuple[int, int]:
-    cells = next(csv.reader([line], delimiter=delimiter), [])
+    try:
+        cells = next(csv.reader([line], delimiter=delimiter), [])
+    except csv.Error:
+        # Told when the table is read.
+        return 0, 0
     return sum(columns.knows(cell) for cell in cells), len(cells)
 
 
@@ -82,6 +91,14 @@ def _again(first: str, others: Iterator[str]) -> Iterator[str]:
     yield from others
 
 
+def _unreadable(line: int, error: csv.Error) -> ImportFileError:
+    return ImportFileError(
+        f"The row that begins in line {line} cannot be read ({error}). Put cells with quotation marks "
+        'or line ends between quotation marks, and write a quotation mark inside as "". '
+        f"A cell has at most {_LONGEST_CELL:,} characters."
+    )
+
+
 class _Table:
     """Cells of a CSV text with the line where each row begins."""
 
@@ -94,10 +111,7 @@ class _Table:
             try:
                 cells = next(self._reader, None)
             except csv.Error as error:
-                raise ImportFileError(
-                    f"The row that begins in line {line} cannot be read ({error}). Put cells with quotation marks "
-                    'or line ends between quotation marks, and write a quotation mark inside as "".'
-                ) from None
+                raise _unreadable(line, error) from None
             if cells is None:
                 return
             yield line, cells

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import IO, Final, Literal
 
 from seed.imports.errors import ImportFileError
 from seed.imports.reading.csv_file import Header, csv_rows
@@ -19,6 +19,8 @@ _OTHER_ENCODINGS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _HEAD = 4_096
 _LONGEST_LINE: Final = 1_048_576
 _JSON_LINES: Final = (".jsonl", ".ndjson")
+# Has a character for each byte, so that lines of any encoding pass through it unharmed.
+_BYTES: Final = "latin-1"
 
 Kind = Literal["csv", "json", "json lines"]
 
@@ -58,11 +60,12 @@ class SourceFile:
             if self.kind == "json":
                 yield from json_rows(self.path.read_bytes(), self.noun, self.ignored)
                 return
-            with self.path.open("rb") as lines:
-                counted = self._counted(lines)
+            # Lines end with LF, CRLF, or the CR that Excel writes for the Macintosh.
+            with self.path.open(encoding=_BYTES, newline="") as lines:
+                counted = self._counted(line.encode(_BYTES) for line in lines)
                 yield from csv_rows(counted, columns) if self.kind == "csv" else json_line_rows(counted)
         except OSError as error:
-            raise ImportFileError(f"{self.path} cannot be read: {error.strerror}.") from error
+            raise ImportFileError(f"{self.path} cannot be read: {_reason(error)}.") from error
 
     def estimated_rows(self, done: int) -> int | None:
         """How many rows there will be, going by the first ones; None while nothing can be said."""
@@ -85,10 +88,10 @@ def open_source(path: Path, noun: str) -> SourceFile:
         with path.open("rb") as file:
             head = file.read(_HEAD)
             file.seek(0)
-            first_line = file.readline(_LONGEST_LINE)
+            first_line = _first_line(file)
             size = path.stat().st_size
     except OSError as error:
-        raise ImportFileError(f"{path} cannot be read: {error.strerror}. Check the path.") from error
+        raise ImportFileError(f"{path} cannot be read: {_reason(error)}. Check the path.") from error
     if head.startswith(_OTHER_ENCODINGS) or b"\0" in head:
         raise ImportFileError(
             f"{path} is not a text file in UTF-8. Save the table as 'CSV UTF-8', or write JSON in UTF-8."
@@ -97,6 +100,15 @@ def open_source(path: Path, noun: str) -> SourceFile:
     if not start:
         raise ImportFileError(f"{path} is empty. Nothing was changed.")
     return SourceFile(path, noun, _kind(path, noun, start, first_line), size, Counter())
+
+
+def _first_line(file: IO[bytes]) -> bytes:
+    start = file.read(_LONGEST_LINE)
+    return start.splitlines(keepends=True)[0] if start else b""
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or "it is no plain file"
 
 
 def _kind(path: Path, noun: str, start: bytes, first_line: bytes) -> Kind:

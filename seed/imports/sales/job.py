@@ -43,6 +43,7 @@ class SalesImport:
 
     async def stage(self, connection: Any, store: Store, checker: Checker, rows: Iterable[FieldRow]) -> None:
         """Copy the receipts that are in order into temporary tables."""
+        store.check_time_zone()
         await stage(connection, store.store_id, _checked(rows, checker))
 
     async def unfit(self, connection: Any, store: Store, checker: Checker) -> Faults:
