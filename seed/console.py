@@ -12,7 +12,8 @@ from seed.embed import EmbedOptions, EmbedReport, embed_products
 from server.embeddings.base import Embedder
 from server.embeddings.models import Embedders
 
-console = Console(stderr=True, highlight=False)
+# Lines are never broken: off a terminal, at a width that nobody chose, that would cut paths and commands in two.
+console = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 async def embed_with_progress(
@@ -44,7 +45,14 @@ async def embed_with_progress(
 
 @contextmanager
 def bar(name: str, total: int | None) -> Iterator[Callable[[str, int, int | None], None]]:
-    """A progress bar; yields a function that takes phase, done and total (None: not known beforehand)."""
+    """A progress bar on a terminal, nothing elsewhere: a mail of cron or a log is not the place for it.
+
+    Yields:
+        A function that takes phase, done and total (None: not known beforehand).
+    """
+    if not console.is_interactive:
+        yield _show_nothing
+        return
     count = TextColumn("{task.completed:,.0f}") if total is None else MofNCompleteColumn()
     columns = (TextColumn("{task.description:<24}"), BarColumn(), count, TimeRemainingColumn())
     with Progress(*columns, console=console) as progress:
@@ -54,3 +62,7 @@ def bar(name: str, total: int | None) -> Iterator[Callable[[str, int, int | None
             progress.update(task, description=phase, completed=done, total=total)
 
         yield show
+
+
+def _show_nothing(phase: str, done: int, total: int | None) -> None:
+    """Stand in for a bar where nobody watches."""

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import pty
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +64,39 @@ def test_second_run_and_a_shorter_file_are_summed_up(configured: Retailer, tmp_p
     assert exit_code(write_json(tmp_path, [HAMMER]), *store, "--partial") == 0
     assert value(configured, "select count(*) from retail.products where is_active") == 3
     assert value(configured, "select count(*) from retail.product_embeddings") == 0
+
+
+def in_a_process(file: Path, stderr: Any) -> None:
+    command = (sys.executable, "-m", "seed", "import", "products", str(file), "--store", "tacoma", "--create-store")
+    subprocess.run(command, stdin=subprocess.DEVNULL, stderr=stderr, timeout=120, check=True)
+
+
+def test_a_mail_of_cron_has_whole_lines_and_no_bars(
+    configured: Retailer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("COLUMNS", "30")
+    file = write_json(tmp_path, CATALOGUE, f"{'catalogue ' * 12}.json")
+
+    with (tmp_path / "mail").open("wb") as mail:
+        in_a_process(file, mail)
+
+    imported, embedded, searched = (tmp_path / "mail").read_text(encoding="utf-8").splitlines()
+    assert imported.startswith(f"{file.name} into tacoma: opened store tacoma, 3 inserted")
+    assert embedded.startswith("Embeddings: 3 made from 3 texts")
+    assert searched == "Now searched with this model: tacoma."
+
+
+def test_a_terminal_shows_how_far_it_is(configured: Retailer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    ours, theirs = pty.openpty()
+    try:
+        in_a_process(write_json(tmp_path, CATALOGUE), theirs)
+        shown = os.read(ours, 100_000).decode()
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert "Done" in shown
+    assert "\u2501" in shown  # of the bar
 
 
 def test_rejected_rows_end_the_command_unless_skipped(configured: Retailer, tmp_path: Path, capsys: Any) -> None:
