@@ -1,4 +1,4 @@
-"""Imports of large files, one row in a hundred of them bad."""
+"""Imports of large files, one row in a hundred of them bad, each loaded twice."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from rich.table import Table
 
 from bench.database import Cluster, running_cluster, temporary_directory, temporary_retailer
 from bench.processes import load_average
+from seed.imports.customers.job import CustomerImport
 from seed.imports.job import ImportOptions, import_file
 from seed.imports.kind import Kind
 from seed.imports.products.job import ProductImport
@@ -38,7 +39,7 @@ class ImportFigures:
     """One import.
 
     Attributes:
-        kind: What the file holds.
+        kind: What the file holds, and whether all of it was there already.
         rows: Rows of the file.
         rejected: Those that were listed in the reject file.
         phases: Seconds from the start to the beginning of each phase.
@@ -53,7 +54,7 @@ class ImportFigures:
 
 
 def imports(*, rows: Annotated[int, Parameter()] = 100_000) -> int:
-    """Import products and receipts from CSV files with 1 % bad rows.
+    """Import products, customers and receipts from CSV files with 1 % bad rows, each file twice.
 
     Args:
         rows: Rows of each file.
@@ -65,18 +66,19 @@ def imports(*, rows: Annotated[int, Parameter()] = 100_000) -> int:
 
 
 async def measure_imports(cluster: Cluster, directory: Path, rows: int) -> list[ImportFigures]:
-    """Import products into a new store, and receipts of them after that."""
-    products, sales = directory / "products.csv", directory / "sales.csv"
-    _write(products, product_rows(rows))
-    _write(sales, sales_rows(rows))
+    """Import products and customers into a new store, and receipts of the products after that."""
+    kinds: list[tuple[str, Kind[Any], Iterator[dict[str, object]]]] = [
+        ("products", ProductImport(partial=False), product_rows(rows)),
+        ("customers", CustomerImport(), customer_rows(rows)),
+        ("sales", SalesImport(SalesOptions()), sales_rows(rows)),
+    ]
+    found = []
     async with temporary_retailer(cluster) as retailer:
-        found = []
-        kinds: list[tuple[str, Path, Kind[Any]]] = [
-            ("products", products, ProductImport(partial=False)),
-            ("sales", sales, SalesImport(SalesOptions())),
-        ]
-        for name, file, kind in kinds:
-            found.append(await _measured(retailer.admin_url, name, file, kind, rows))
+        for name, kind, written in kinds:
+            file = directory / f"{name}.csv"
+            _write(file, written)
+            for label in (name, f"{name} again"):
+                found.append(await _measured(retailer.admin_url, label, file, kind, rows))
     return found
 
 
@@ -106,6 +108,17 @@ def product_rows(rows: int) -> Iterator[dict[str, object]]:
             "category": choose.choice(_THINGS),
             "brand": f"Brand {choose.randrange(200)}",
             "stock_level": choose.randrange(200),
+        }
+
+
+def customer_rows(rows: int) -> Iterator[dict[str, object]]:
+    """Customers; each hundredth has an e-mail address that is none."""
+    for number in range(rows):
+        yield {
+            "email": "none" if number % _BAD_EVERY == 0 else f"customer{number}@example.com",
+            "first_name": f"First {number % 900}",
+            "last_name": f"Last {number}",
+            "phone": f"+1 206 555 {number % 10_000:04}",
         }
 
 
