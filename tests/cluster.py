@@ -1,4 +1,4 @@
-"""The PostgreSQL server that tests run on: one that is named, a container, or the embedded one."""
+"""The PostgreSQL server that tests run on: one that is named, of another Debian, a container, or the embedded one."""
 
 from __future__ import annotations
 
@@ -21,8 +21,12 @@ from docker.errors import DockerException
 import docker
 from server.admin.connection import admin_connection
 from server.db.embedded import embedded_server
+from tests.debian import DebianPostgres, debian_postgres, open_workplace
 
-IMAGE = "pgvector/pgvector:pg18"
+# What chooses the server, beside RETAIL_TEST_POSTGRESQL_ROOT.
+DATABASE_URL = "RETAIL_TEST_DATABASE_URL"
+IMAGE = "RETAIL_TEST_IMAGE"
+DEFAULT_IMAGE = "pgvector/pgvector:pg18"
 PASSWORD = "only-for-tests"
 _ROOM_BYTES = 6 << 30
 LOGINS = ("mcp_user", "mcp_auth", "mcp_audit", "mcp_embed", "mcp_sql")
@@ -88,14 +92,21 @@ class Cluster:
 
 
 @contextmanager
-def running_cluster(url: str | None) -> Iterator[Cluster]:
-    """Find or start a server: RETAIL_TEST_DATABASE_URL, else a container, else the embedded one."""
-    if url is not None:
-        yield named_cluster(url)
-    elif _docker_answers():
-        from testcontainers.postgres import PostgresContainer
+def running_cluster() -> Iterator[Cluster]:
+    """Find or start a server.
 
-        with PostgresContainer(IMAGE, driver=None) as container:
+    The one of RETAIL_TEST_DATABASE_URL; else PostgreSQL of the Debian in RETAIL_TEST_POSTGRESQL_ROOT; else a container
+    of RETAIL_TEST_IMAGE, where a Docker engine answers; else the embedded one.
+    """
+    if (url := os.environ.get(DATABASE_URL)) is not None:
+        yield named_cluster(url)
+    elif (debian := debian_postgres()) is not None:
+        with _debian_cluster(debian) as cluster:
+            yield cluster
+    elif _docker_answers():
+        from testcontainers.community.postgres import PostgresContainer
+
+        with PostgresContainer(os.environ.get(IMAGE, DEFAULT_IMAGE), driver=None) as container:
             yield Cluster(container.get_connection_url(), PASSWORD)
     else:
         with _embedded_cluster() as cluster:
@@ -112,6 +123,16 @@ def named_cluster(url: str) -> Cluster:
             returncode=2,
         )
     return Cluster(url, PASSWORD)
+
+
+@contextmanager
+def _debian_cluster(debian: DebianPostgres) -> Iterator[Cluster]:
+    with open_workplace(_memory()) as workplace, pytest.MonkeyPatch.context() as patch:
+        # Where this machine's administrator would have its client programs.
+        patch.setenv("PATH", str(debian.client_programs(workplace)), prepend=os.pathsep)
+        debian.make_cluster(workplace / "data", debian.programs)
+        with debian.running(workplace / "data", debian.programs, max_connections="400") as url:
+            yield Cluster(url, None)
 
 
 @contextmanager

@@ -12,7 +12,9 @@ from cyclopts.validators import Number
 from server.admin.connection import admin_connection
 from server.admin.keys import install_key
 from server.admin.login import set_login_password
+from server.admin.pg_upgrade import prepare_pg_upgrade as prepare
 from server.audit.call_log import ADD_PARTITIONS
+from server.cli.operator import as_operator
 from server.config import load_settings
 from server.db.migrate import DEFAULT_PATIENCE_SECONDS, when_free
 from server.db.migrate import migrate as apply_files
@@ -35,6 +37,16 @@ def migrate(
     with open_deployment(load_settings()) as deployment:
         applied = asyncio.run(_migrate(deployment, set_password=set_password, patience=patience))
     print("\n".join(f"applied {name}" for name in applied) or "The schema is current.")  # noqa: T201
+
+
+def prepare_pg_upgrade() -> None:
+    """Make the database ready for pg_upgrade to another major version of PostgreSQL; run migrate afterwards.
+
+    PUBLIC gets back PostgreSQL's own functions, which no two major versions have alike; migrate takes them again. Stop
+    the servers first: meanwhile nothing but the server's own gate keeps SQL of callers from those functions.
+    """
+    as_operator(prepare)
+    print("Ready for pg_upgrade. On the new server run: python -m server migrate")  # noqa: T201
 
 
 async def _migrate(deployment: Deployment, *, set_password: bool, patience: float) -> list[str]:
