@@ -10,7 +10,7 @@ THROUGH_POOLER := $(addprefix tests/,$(addsuffix .py,$(addprefix security/test_,
 
 # Debian 13 with PostgreSQL 17, the oldest version that the server accepts, and what is tested on it.
 POSTGRESQL_17 := $(CURDIR)/.postgresql-17
-ON_POSTGRESQL_17 := $(addprefix tests/,sql tools imports backup upgrade/test_postgresql_17.py)
+ON_POSTGRESQL_17 := $(addprefix tests/,sql tools security imports backup upgrade/test_postgresql_17.py)
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-security test-operations test-protocol test-postgresql-17 check format bench clean
