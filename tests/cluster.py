@@ -9,7 +9,7 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -17,6 +17,7 @@ from urllib.parse import urlsplit, urlunsplit
 import psutil
 import pytest
 from docker.errors import DockerException
+from testcontainers.community.postgres import PostgresContainer
 
 import docker
 from server.admin.connection import admin_connection
@@ -104,9 +105,7 @@ def running_cluster() -> Iterator[Cluster]:
         with _debian_cluster(debian) as cluster:
             yield cluster
     elif _docker_answers():
-        from testcontainers.community.postgres import PostgresContainer
-
-        with PostgresContainer(os.environ.get(IMAGE, DEFAULT_IMAGE), driver=None) as container:
+        with _container(os.environ.get(IMAGE, DEFAULT_IMAGE)) as container:
             yield Cluster(container.get_connection_url(), PASSWORD)
     else:
         with _embedded_cluster() as cluster:
@@ -123,6 +122,13 @@ def named_cluster(url: str) -> Cluster:
             returncode=2,
         )
     return Cluster(url, PASSWORD)
+
+
+def _container(image: str) -> PostgresContainer:
+    """A server that is thrown away: without waiting for a disk, and with as many connections as the embedded one."""
+    container = PostgresContainer(image, username="postgres", password=PASSWORD, dbname="postgres", driver=None)
+    settings = ("fsync=off", "full_page_writes=off", "max_wal_size=4GB", "max_connections=400")
+    return container.with_command(["postgres", *(part for setting in settings for part in ("-c", setting))])
 
 
 @contextmanager
@@ -168,7 +174,7 @@ def _docker_answers() -> bool:
     except DockerException:
         client = None
     if client is not None:
-        with client:
+        with closing(client):
             return bool(client.ping())
     # It leaves its socket to the garbage collector, which would warn in the middle of some test.
     with warnings.catch_warnings():
