@@ -9,7 +9,7 @@ from server.errors import ConfigurationError
 
 QUERIES = QueryFile("server.admin", "pg_upgrade.sql")
 _IS_SUPERUSER = QUERIES.statement("is_superuser")
-_GIVE_BACK = QUERIES.statement("give_back_builtins")
+_GIVE_BACK = QUERIES.statement("statements_that_give_back")
 
 
 async def prepare_pg_upgrade(connection: Any) -> None:
@@ -28,4 +28,6 @@ async def prepare_pg_upgrade(connection: Any) -> None:
             "Only a superuser can prepare a database for pg_upgrade. Name one in RETAIL_ADMIN_DATABASE_URL; a "
             "managed service upgrades by its own means, and needs no preparation."
         )
-    await connection.execute(_GIVE_BACK)
+    async with connection.transaction():
+        for row in await connection.fetch(_GIVE_BACK):
+            await connection.execute(row["statements"])

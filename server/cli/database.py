@@ -6,6 +6,7 @@ import asyncio
 from functools import partial
 from typing import Annotated
 
+import asyncpg
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
@@ -19,6 +20,7 @@ from server.config import load_settings
 from server.db.migrate import DEFAULT_PATIENCE_SECONDS, when_free
 from server.db.migrate import migrate as apply_files
 from server.deployment import Deployment, open_deployment, prepare_embedded
+from server.errors import ConfigurationError
 
 
 def migrate(
@@ -53,7 +55,16 @@ async def _migrate(deployment: Deployment, *, set_password: bool, patience: floa
     if deployment.embedded:
         return await prepare_embedded(deployment)
     async with admin_connection(deployment.require_admin_url()) as connection:
-        applied = await apply_files(connection, patience_seconds=patience)
+        try:
+            applied = await apply_files(connection, patience_seconds=patience)
+        except asyncpg.InsufficientPrivilegeError:
+            raise
+        except asyncpg.PostgresError as error:
+            # Its words may hold what stands in the database.
+            raise ConfigurationError(
+                f"A file of sql/ could not be applied ({type(error).__name__}). Nothing of it is, and what came before "
+                "it stays; PostgreSQL's log names the statement."
+            ) from None
         await when_free(
             connection, "The next months of the audit log", partial(connection.execute, ADD_PARTITIONS), patience
         )

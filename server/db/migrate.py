@@ -16,6 +16,7 @@ from typing import Any
 import asyncpg
 
 from server.db.queries import QueryFile
+from server.db.requirements import check_requirements
 from server.errors import ConfigurationError, UnavailableError
 
 logger = logging.getLogger(__name__)
@@ -109,10 +110,11 @@ async def migrate(
         Names of the files that were applied now.
 
     Raises:
-        ConfigurationError: See `pending_files`.
+        ConfigurationError: See `pending_files` and `check_requirements`.
         UnavailableError: Others held what a file changes for all that time.
     """
     files = schema_files() if files is None else files
+    await check_requirements(connection)
     await connection.execute("select pg_advisory_lock($1)", _LOCK)
     try:
         await connection.execute(_LEDGER)
