@@ -140,8 +140,13 @@ async def test_the_manifest_counts_the_same_snapshot_while_somebody_writes(
     assert (await job.verify(dump)).verified_at is not None
 
 
-def test_a_backup_is_for_its_owner_only(dump: Path) -> None:
-    assert stat.S_IMODE(dump.stat().st_mode) == 0o600
+def test_a_backup_is_for_its_owner_only(dump: Path, tmp_path: Path) -> None:
+    modes = {file.suffix: stat.S_IMODE(file.stat().st_mode) for file in dump.parent.iterdir()}
+    assert modes == {".dump": 0o600, ".json": 0o600}
+
+    # Verification writes the manifest again.
+    write_manifest(copied(dump, tmp_path), read_manifest(dump))
+    assert stat.S_IMODE((tmp_path / dump.with_suffix(".json").name).stat().st_mode) == 0o600
 
 
 async def test_verification_names_what_did_not_come_along(retailer: Retailer, tmp_path: Path) -> None:
