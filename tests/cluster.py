@@ -137,7 +137,9 @@ def _debian_cluster(debian: DebianPostgres) -> Iterator[Cluster]:
         # Where this machine's administrator would have its client programs.
         patch.setenv("PATH", str(debian.client_programs(workplace)), prepend=os.pathsep)
         debian.make_cluster(workplace / "data", debian.programs)
-        with debian.running(workplace / "data", debian.programs, max_connections="400") as url:
+        # The wheel has no pg_stat_statements; Debian has.
+        settings = {"max_connections": "400", "shared_preload_libraries": "pg_stat_statements"}
+        with debian.running(workplace / "data", debian.programs, **settings) as url:
             yield Cluster(url, None)
 
 
