@@ -25,7 +25,7 @@ help:
 	@echo "make check   formatting, lint, types, import rules, generated docs, workflows"
 	@echo "make format  rewrite files as make check wants them"
 	@echo "make bench   measure (see bench/README.md)"
-	@echo "make clean   remove .venv and .postgresql-17"
+	@echo "make clean   remove .venv, .postgresql-17 and .docker-engine"
 
 run: $(INSTALLED)
 	@exec $(BIN)/python -m server
@@ -68,7 +68,7 @@ bench: $(INSTALLED)
 	$(BIN)/python -m bench $(ARGS)
 
 clean:
-	rm -rf --one-file-system $(VENV) $(POSTGRESQL_17)
+	rm -rf --one-file-system $(VENV) $(POSTGRESQL_17) .docker-engine
 
 # One set of pinned versions for everybody; anew whenever the pins change.
 $(INSTALLED): pyproject.toml constraints.txt

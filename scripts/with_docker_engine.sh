@@ -28,7 +28,6 @@ unshare --mount --net --pid --fork --mount-proc -- sh -s "$root" "$state" "$cgro
 set -eu
 root=$1 state=$2 cgroup=$3
 shift 3
-# The engine wants its root to be a file system of its own.
 mount --bind "$root" "$root"
 mount --rbind /dev "$root/dev"
 mount --bind /proc "$root/proc"
@@ -45,7 +44,9 @@ cat > "$state/bin/docker" <<CLIENT
 exec chroot "$root" sh -c 'cd "\$0" && exec /usr/bin/docker --host "unix://$state/docker.sock" "\$@"' "\$PWD" "\$@"
 CLIENT
 chmod +x "$state/bin/docker"
-chroot "$root" dockerd --cgroup-parent "$cgroup" --host "unix://$state/docker.sock" --pidfile "$state/pid" \
+# Not by chroot: what is run in a container by "docker exec" would find itself in this machine's root.
+unshare --mount -- sh -c 'cd "$0" && pivot_root . mnt && exec chroot . sh -c "umount -l /mnt && exec \"\$@\"" sh "$@"' \
+  "$root" dockerd --cgroup-parent "$cgroup" --host "unix://$state/docker.sock" --pidfile "$state/pid" \
   --data-root "$state/data" --exec-root "$state/run" > "$state/log" 2>&1 < /dev/null &
 engine=$!
 until "$state/bin/docker" version > "$state/version" 2>&1; do

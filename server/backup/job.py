@@ -262,7 +262,8 @@ def _differences(manifest: Manifest, tables: list[TableState], functions: list[F
 
 def _version(connection: Any) -> int:
     version = connection.get_server_version()
-    return int(version.major) * 10_000 + int(version.minor)
+    # asyncpg counts the minor releases of PostgreSQL 10 and newer as its third number.
+    return int(version.major) * 10_000 + int(version.micro)
 
 
 def _database(url: str) -> str:
