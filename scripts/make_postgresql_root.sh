@@ -8,12 +8,12 @@ if [ $# -ne 1 ]; then
   exit 2
 fi
 directory=$1
+if [ "$(id -u)" != 0 ] || ! unshare --mount true 2>/dev/null; then
+  echo "make_postgresql_root.sh: only root that may mount can make and enter another Debian's root directory" >&2
+  exit 1
+fi
 if [ -x "$directory/usr/lib/postgresql/17/bin/postgres" ]; then
   exit 0
-fi
-if [ "$(id -u)" != 0 ]; then
-  echo "make_postgresql_root.sh: only root can make and enter another Debian's root directory" >&2
-  exit 1
 fi
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 if ! command -v mmdebstrap >/dev/null || [ ! -e "$keyring" ]; then
