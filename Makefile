@@ -68,7 +68,7 @@ bench: $(INSTALLED)
 	$(BIN)/python -m bench $(ARGS)
 
 clean:
-	rm -rf --one-file-system $(VENV) $(POSTGRESQL_17) .docker-engine
+	rm -rf $(VENV) $(POSTGRESQL_17) .docker-engine
 
 # One set of pinned versions for everybody; anew whenever the pins change.
 $(INSTALLED): pyproject.toml constraints.txt
