@@ -33,9 +33,21 @@ LABEL org.opencontainers.image.title="retail-mcp" \
 # A fixed number, so that the owner of a secret file can be chosen on the host.
 RUN groupadd --gid 10001 retail \
     && useradd --uid 10001 --gid retail --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin retail
+# pg_dump and pg_restore of the database's version, which backups need; those of Debian are older. A base image of your
+# own may bring them.
+ARG POSTGRESQL=18
+RUN command -v pg_dump > /dev/null \
+    || { apt-get update \
+    && apt-get install --yes --no-install-recommends ca-certificates postgresql-common \
+    && /usr/share/postgresql-common/pgdg/apt.postgresql.org.sh -y \
+    && apt-get install --yes --no-install-recommends "postgresql-client-$POSTGRESQL" \
+    && rm -rf /var/lib/apt/lists/*; }
+# Where backups are kept: a new volume takes its owner and mode from here.
+RUN install --directory --owner=retail --group=retail --mode=0700 /var/backups/retail
 COPY --from=build /opt/retail /opt/retail
 
-# Nothing is written but to /tmp: the root file system may be read-only. Byte code was made when the image was built.
+# Nothing is written but to /tmp and /var/backups/retail: the root file system may be read-only. Byte code was made when
+# the image was built.
 ENV PATH=/opt/retail/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \

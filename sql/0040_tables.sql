@@ -1,6 +1,6 @@
 -- Tables: the retailer's data.
 --
--- Assumes: 0030. Row level security follows in 0050, before any grant (0090).
+-- Assumes: 0037. Row level security follows in 0050, before any grant (0090).
 --
 -- store_id comes first in every primary key, unique constraint and foreign key: no row can point
 -- into another store, no duplicate error tells what another store holds, and each table can later
@@ -11,21 +11,6 @@
 -- lines: a sale is positive, a return negative, an exchange whatever the difference comes to.
 
 set role retail_owner;
-
--- Ids in order of time keep inserts at the end of an index. uuidv7() came with PostgreSQL 18.
-do $$
-begin
-  execute format(
-    'create or replace function retail.new_id() returns uuid language sql volatile parallel safe as %L',
-    case
-      when to_regprocedure('pg_catalog.uuidv7()') is null then 'select pg_catalog.gen_random_uuid()'
-      else 'select pg_catalog.uuidv7()'
-    end
-  );
-end
-$$;
-comment on function retail.new_id() is 'A new row''s id, in order of time where the server can make such.';
-revoke all on function retail.new_id() from public;
 
 create table if not exists retail.stores (
   store_id text primary key check (store_id ~ '^[a-z0-9][a-z0-9_-]{0,39}$'),

@@ -35,7 +35,7 @@ where s.schemaname in ('retail', 'guard', 'audit');
 comment on view retail.index_usage is 'How often each index was used.';
 
 -- pg_stat_statements is optional. Without it the view exists and is empty; run this file again
--- after installing the extension.
+-- after installing the extension, which counts for every database of the server.
 do $$
 declare
   extension_schema text := (
@@ -50,17 +50,18 @@ begin
     's.mean_exec_time::double precision, s.max_exec_time::double precision, '
     's.stddev_exec_time::double precision, s.rows::bigint, '
     '(100.0 * s.shared_blks_hit / nullif(s.shared_blks_hit + s.shared_blks_read, 0))::numeric as hit_percent '
-    'from %s s where s.mean_exec_time > 100',
+    'from %s s where s.mean_exec_time > 100 '
+    'and s.dbid = (select d.oid from pg_catalog.pg_database d where d.datname = current_database())',
     coalesce(
       quote_ident(extension_schema) || '.pg_stat_statements',
-      '(select null::text as query, 0 as calls, 0.0 as total_exec_time, 0.0 as mean_exec_time, '
+      '(select 0::oid as dbid, null::text as query, 0 as calls, 0.0 as total_exec_time, 0.0 as mean_exec_time, '
       '0.0 as max_exec_time, 0.0 as stddev_exec_time, 0 as rows, 0 as shared_blks_hit, '
       '0 as shared_blks_read)'
     )
   );
 end
 $$;
-comment on view retail.slow_queries is 'Statements slower than 100 ms on average; empty without pg_stat_statements.';
+comment on view retail.slow_queries is 'This database''s statements slower than 100 ms on average; empty without pg_stat_statements.';
 
 create or replace function retail.perform_maintenance() returns void
 language plpgsql

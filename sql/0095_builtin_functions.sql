@@ -7,7 +7,9 @@
 -- pg_monitor, pg_read_all_data (which backups use) and the owner of the database. Grant it to roles of your own.
 -- NOTE: only a superuser can do this. A managed service has none: there this file changes nothing, and what the
 -- server lets through is what its own gate allows (docs/ad-hoc-sql.md).
--- NOTE: run it again after an upgrade of PostgreSQL; it may run as often as one likes.
+-- NOTE: no dump may carry these grants, because another major version has other functions. A backup leaves them out
+-- (server/backup) and a restore runs this file; before pg_upgrade, "python -m server prepare-pg-upgrade" undoes it, and
+-- the next "migrate" runs it again. It may run as often as one likes.
 
 do $$
 declare
@@ -32,7 +34,8 @@ $$;
 
 -- What mcp_sql may call stays with PUBLIC: functions by name, and whatever stands behind operators and casts, each for
 -- these types alone. The names are those of server/tools/adhoc/vocabulary.py; a test compares the two. Functions that
--- take a value of type internal cannot be called by SQL and are left alone.
+-- take a value of type internal cannot be called by SQL and are left alone, and so are those of an extension: of
+-- plpgsql, which handle its functions and are all that a dump without pg_catalog would still carry.
 do $$
 declare
   types constant text[] := array[
@@ -114,7 +117,11 @@ begin
   where p.pronamespace in ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
     and a.grantee = 0
     and p.oid <> all (allowed)
-    and 'internal'::regtype <> all (p.proargtypes::oid[]);
+    and 'internal'::regtype <> all (p.proargtypes::oid[])
+    and not exists (
+      select from pg_catalog.pg_depend d
+      where d.classid = 'pg_catalog.pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e'
+    );
   if functions_to_take is not null then
     execute format('grant execute on routine %s to retail_builtins', functions_to_take);
     execute format('revoke execute on routine %s from public', functions_to_take);

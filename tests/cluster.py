@@ -1,4 +1,4 @@
-"""The PostgreSQL server that tests run on: one that is named, a container, or the embedded one."""
+"""The PostgreSQL server that tests run on: one that is named, of another Debian, a container, or the embedded one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -17,12 +17,17 @@ from urllib.parse import urlsplit, urlunsplit
 import psutil
 import pytest
 from docker.errors import DockerException
+from testcontainers.community.postgres import PostgresContainer
 
 import docker
 from server.admin.connection import admin_connection
 from server.db.embedded import embedded_server
+from tests.debian import DebianPostgres, debian_postgres, open_workplace
 
-IMAGE = "pgvector/pgvector:pg18"
+# What chooses the server, beside RETAIL_TEST_POSTGRESQL_ROOT.
+DATABASE_URL = "RETAIL_TEST_DATABASE_URL"
+IMAGE = "RETAIL_TEST_IMAGE"
+DEFAULT_IMAGE = "pgvector/pgvector:pg18"
 PASSWORD = "only-for-tests"
 _ROOM_BYTES = 6 << 30
 LOGINS = ("mcp_user", "mcp_auth", "mcp_audit", "mcp_embed", "mcp_sql")
@@ -88,14 +93,19 @@ class Cluster:
 
 
 @contextmanager
-def running_cluster(url: str | None) -> Iterator[Cluster]:
-    """Find or start a server: RETAIL_TEST_DATABASE_URL, else a container, else the embedded one."""
-    if url is not None:
-        yield named_cluster(url)
-    elif _docker_answers():
-        from testcontainers.postgres import PostgresContainer
+def running_cluster() -> Iterator[Cluster]:
+    """Find or start a server.
 
-        with PostgresContainer(IMAGE, driver=None) as container:
+    The one of RETAIL_TEST_DATABASE_URL; else PostgreSQL of the Debian in RETAIL_TEST_POSTGRESQL_ROOT; else a container
+    of RETAIL_TEST_IMAGE, where a Docker engine answers; else the embedded one.
+    """
+    if (url := os.environ.get(DATABASE_URL)) is not None:
+        yield named_cluster(url)
+    elif (debian := debian_postgres()) is not None:
+        with _debian_cluster(debian) as cluster:
+            yield cluster
+    elif _docker_answers():
+        with _container(os.environ.get(IMAGE, DEFAULT_IMAGE)) as container:
             yield Cluster(container.get_connection_url(), PASSWORD)
     else:
         with _embedded_cluster() as cluster:
@@ -112,6 +122,25 @@ def named_cluster(url: str) -> Cluster:
             returncode=2,
         )
     return Cluster(url, PASSWORD)
+
+
+def _container(image: str) -> PostgresContainer:
+    """A server that is thrown away: without waiting for a disk, and with as many connections as the embedded one."""
+    container = PostgresContainer(image, username="postgres", password=PASSWORD, dbname="postgres", driver=None)
+    settings = ("fsync=off", "full_page_writes=off", "max_wal_size=4GB", "max_connections=400")
+    return container.with_command(["postgres", *(part for setting in settings for part in ("-c", setting))])
+
+
+@contextmanager
+def _debian_cluster(debian: DebianPostgres) -> Iterator[Cluster]:
+    with open_workplace(_memory()) as workplace, pytest.MonkeyPatch.context() as patch:
+        # Where this machine's administrator would have its client programs.
+        patch.setenv("PATH", str(debian.client_programs(workplace)), prepend=os.pathsep)
+        debian.make_cluster(workplace / "data", debian.programs)
+        # The wheel has no pg_stat_statements; Debian has.
+        settings = {"max_connections": "400", "shared_preload_libraries": "pg_stat_statements"}
+        with debian.running(workplace / "data", debian.programs, **settings) as url:
+            yield Cluster(url, None)
 
 
 @contextmanager
@@ -147,7 +176,7 @@ def _docker_answers() -> bool:
     except DockerException:
         client = None
     if client is not None:
-        with client:
+        with closing(client):
             return bool(client.ping())
     # It leaves its socket to the garbage collector, which would warn in the middle of some test.
     with warnings.catch_warnings():

@@ -13,9 +13,8 @@ import httpcore2
 import pytest
 from jsonschema import Draft202012Validator
 
-# Nobody's settings may decide what a test sees, but for the one that chooses the test cluster.
-CHOICE = "RETAIL_TEST_DATABASE_URL"
-for name in [name for name in os.environ if name.startswith("RETAIL_") and name != CHOICE]:
+# Nobody's settings may decide what a test sees, but for those that choose the test cluster.
+for name in [name for name in os.environ if name.startswith("RETAIL_") and not name.startswith("RETAIL_TEST_")]:
     del os.environ[name]
 
 from seed.demo import DemoOptions, load_demo
@@ -26,7 +25,7 @@ from server.config import Settings
 from server.db.migrate import migrate
 from server.embeddings import build_embedder
 from tests import pgbouncer
-from tests.cluster import Cluster, running_cluster
+from tests.cluster import DATABASE_URL, Cluster, running_cluster
 from tests.support import CONTEXT_KEY, DEMO_AS_OF, Retailer
 
 
@@ -37,7 +36,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_xdist_auto_num_workers() -> int:
     """Each worker has a PostgreSQL of its own. One that somebody named is there once, and its roles are shared."""
-    return 0 if CHOICE in os.environ else max(2, os.cpu_count() or 1)
+    return 0 if DATABASE_URL in os.environ else max(2, os.cpu_count() or 1)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -65,7 +64,7 @@ def quick() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     """The PostgreSQL server of this run."""
-    with running_cluster(os.environ.get(CHOICE)) as cluster:
+    with running_cluster() as cluster:
         if not request.config.getoption("--pgbouncer"):
             yield cluster
         elif pgbouncer.PROGRAM is None:

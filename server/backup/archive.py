@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from server.errors import ConfigurationError
+from server.private_files import write_private
 
 DUMP_SUFFIX = ".dump"
 _MANIFEST_SUFFIX = ".json"
@@ -92,9 +93,7 @@ def checksum(path: Path) -> str:
 
 def write_manifest(dump: Path, manifest: Manifest) -> None:
     """Keep the manifest beside the dump; a reader finds the old one or the new one, never half."""
-    unfinished = dump.with_suffix(f"{_MANIFEST_SUFFIX}.part")
-    unfinished.write_text(manifest.model_dump_json(indent=2), encoding="utf-8")
-    unfinished.replace(manifest_of(dump))
+    write_private(manifest_of(dump), manifest.model_dump_json(indent=2))
 
 
 def read_manifest(dump: Path) -> Manifest:

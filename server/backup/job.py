@@ -24,8 +24,8 @@ from server.backup.archive import (
     read_manifest,
     write_manifest,
 )
-from server.backup.programs import find_program, run_program
-from server.db.migrate import schema_files
+from server.backup.programs import find_program, run_on_database, run_program
+from server.db.migrate import FILES_OF_THE_SERVERS_VERSION, schema_files
 from server.db.queries import QueryFile
 from server.errors import ConfigurationError
 
@@ -34,6 +34,7 @@ _TABLES = QUERIES.statement("backed_up_tables")
 _FUNCTIONS = QUERIES.statement("backed_up_functions")
 _IN_USE = QUERIES.statement("in_use")
 _IS_EMPTY = QUERIES.statement("is_empty")
+_NOTES_COLUMN_VERSIONS = QUERIES.statement("notes_column_versions")
 _FORGET_TOKENS = QUERIES.statement("forget_tokens")
 
 # Whoever holds the signing key can make a context of any store: it stays where the operator keeps secrets.
@@ -41,7 +42,10 @@ _LEFT_OUT = "guard.context_key"
 # Roles and their membership in each other belong to the cluster, and grants on a database to no object in it: a dump
 # has neither.
 _FILE_BEFORE_A_DUMP = "0010_roles.sql"
-_FILES_AFTER_A_DUMP = ("0020_schemas.sql", "0095_builtin_functions.sql")
+_FILES_AFTER_A_DUMP = ("0020_schemas.sql", *FILES_OF_THE_SERVERS_VERSION)
+_COLUMN_VERSION = "(pg_attver="
+# Rights on PostgreSQL's own functions: another major version has others. The last of the files sets them.
+_SYSTEM_SCHEMAS = ("pg_catalog", "information_schema")
 _MOST_TOLD = 10
 _DATABASE_NAME = re.compile("[a-z][a-z0-9_]{0,62}")
 
@@ -81,16 +85,19 @@ class BackupJob:
             unfinished.touch(mode=0o600)
             try:
                 await asyncio.to_thread(
-                    run_program,
+                    run_on_database,
                     program,
                     [
                         "--format=custom",
                         f"--snapshot={snapshot}",
                         f"--exclude-table-data={_LEFT_OUT}",
+                        *(f"--exclude-schema={schema}" for schema in _SYSTEM_SCHEMAS),
                         f"--file={unfinished}",
                     ],
                     self.admin_url,
                 )
+                if await connection.fetchval(_NOTES_COLUMN_VERSIONS):
+                    await asyncio.to_thread(self._check_columns, unfinished, version, program)
                 tables, functions = await _state(connection)
             except BaseException:
                 unfinished.unlink()
@@ -113,13 +120,14 @@ class BackupJob:
         Bearer tokens are revoked unless they are to be kept: some may have been revoked after the backup was made.
 
         Raises:
-            ConfigurationError: The backup is damaged, the database holds something or is in use, or what came out
-                is not what the manifest says.
+            ConfigurationError: The backup is damaged or of a newer PostgreSQL, the database holds something or is in
+                use, or what came out is not what the manifest says.
         """
         if not _DATABASE_NAME.fullmatch(database):
             raise ConfigurationError("A database name is lower case letters, digits and _, and begins with a letter.")
         manifest = read_manifest(dump)
         check_dump(dump, manifest)
+        await self._check_version(dump, manifest)
         created = await self._make_room(database)
         try:
             await self._fill(dump, manifest, database)
@@ -140,11 +148,32 @@ class BackupJob:
         """
         manifest = read_manifest(dump)
         check_dump(dump, manifest)
+        await self._check_version(dump, manifest)
         async with self._scratch_database() as database:
             await self._fill(dump, manifest, database)
         verified = manifest.model_copy(update={"verified_at": datetime.now(UTC)})
         write_manifest(dump, verified)
         return verified
+
+    def _check_columns(self, dump: Path, version: int, pg_dump: Path) -> None:
+        """Refuse a dump with options of columns that no server takes, which an older pg_dump makes of such a server."""
+        reader = find_program("pg_restore", self.programs, version // 10_000)
+        if _COLUMN_VERSION in run_program(reader, ["--schema-only", "--file=-", str(dump)]):
+            raise ConfigurationError(
+                f"{pg_dump} is older than the server, PostgreSQL {version // 10_000}.{version % 10_000}: what it "
+                "writes cannot be restored. Install the client programs of that version, or name their directory in "
+                "RETAIL_PG_BIN."
+            )
+
+    async def _check_version(self, dump: Path, manifest: Manifest) -> None:
+        """Refuse what was dumped from a newer major version, which this server need not understand."""
+        async with admin_connection(self.admin_url) as connection:
+            own = _version(connection) // 10_000
+        if (newer := manifest.server_version // 10_000) > own:
+            raise ConfigurationError(
+                f"{dump.name} was made of PostgreSQL {newer}, and this server is PostgreSQL {own}: a newer version's "
+                f"backup does not restore into an older one. Restore it into PostgreSQL {newer} or newer."
+            )
 
     async def _fill(self, dump: Path, manifest: Manifest, database: str) -> None:
         url = self.url_of(database)
@@ -152,7 +181,7 @@ class BackupJob:
         async with admin_connection(url) as connection:
             program = find_program("pg_restore", self.programs, _version(connection) // 10_000)
             await connection.execute(files[_FILE_BEFORE_A_DUMP])
-        await asyncio.to_thread(run_program, program, ["--exit-on-error", "--single-transaction", str(dump)], url)
+        await asyncio.to_thread(run_on_database, program, ["--exit-on-error", "--single-transaction", str(dump)], url)
         async with admin_connection(url) as connection:
             for name in _FILES_AFTER_A_DUMP:
                 await connection.execute(files[name])
@@ -233,7 +262,8 @@ def _differences(manifest: Manifest, tables: list[TableState], functions: list[F
 
 def _version(connection: Any) -> int:
     version = connection.get_server_version()
-    return int(version.major) * 10_000 + int(version.minor)
+    # asyncpg counts the minor releases of PostgreSQL 10 and newer as its third number.
+    return int(version.major) * 10_000 + int(version.micro)
 
 
 def _database(url: str) -> str:

@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -40,7 +40,7 @@ def find_program(name: Program, directory: Path | None, server_major: int) -> Pa
     )
 
 
-def run_program(program: Path, arguments: Sequence[str], url: str) -> None:
+def run_on_database(program: Path, arguments: Sequence[str], url: str) -> None:
     """Run a program against a database.
 
     Args:
@@ -49,26 +49,41 @@ def run_program(program: Path, arguments: Sequence[str], url: str) -> None:
         url: The database; a password in it goes through the environment, where other users cannot read it.
 
     Raises:
-        ConfigurationError: It failed; its last line says why.
+        ConfigurationError: See `run_program`.
     """
     parts = urlsplit(url)
     login, _, host = parts.netloc.rpartition("@")
     user, _, password = login.partition(":")
     bare = urlunsplit(parts._replace(netloc=f"{user}@{host}" if login else host))
-    environment = os.environ | ({"PGPASSWORD": unquote(password)} if password else {})
+    secret = {"PGPASSWORD": unquote(password)} if password else {}
+    run_program(program, ["--no-password", f"--dbname={bare}", *arguments], secret)
+
+
+def run_program(program: Path, arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> str:
+    """Run a program to its end; what it writes to standard output.
+
+    Args:
+        program: Its path.
+        arguments: What it gets.
+        environment: Variables beside those of this process.
+
+    Raises:
+        ConfigurationError: It failed; the line in which it tells its error says why.
+    """
     done = subprocess.run(  # noqa: S603 - a program of PostgreSQL's, and arguments that are ours
-        [program, "--no-password", f"--dbname={bare}", *arguments],
-        env=environment,
+        [program, *arguments],
+        env=os.environ | (environment or {}),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         check=False,
     )
     if done.returncode != 0:
-        told = [line for line in done.stderr.strip().splitlines() if line]
-        raise ConfigurationError(
-            f"{program.name} failed with exit code {done.returncode}: {told[-1] if told else 'it said nothing'}"
-        )
+        lines = [line for line in done.stderr.strip().splitlines() if line]
+        # The statement that failed stands below its error.
+        reasons = [line for line in lines if "error:" in line.lower()] or lines or ["it gave no reason"]
+        raise ConfigurationError(f"{program.name} failed with exit code {done.returncode}: {reasons[-1]}")
+    return done.stdout
 
 
 def _places() -> list[Path]:

@@ -52,6 +52,13 @@ select not exists (
   where n.nspname !~ '^pg_' and n.nspname <> 'information_schema' and c.relkind in ('r', 'p', 'v', 'm', 'S')
 ) as is_empty;
 
+-- name: notes_column_versions
+-- Whether this server keeps a number of its own among the options of columns, as 17.12 does since November 2026. One
+-- row.
+select exists (
+  select from pg_catalog.pg_attribute a, unnest(a.attoptions) option where option like 'pg_attver=%'
+) as noted;
+
 -- name: forget_tokens
 -- Revokes every bearer token that still stands.
 update guard.api_token set revoked_at = now() where revoked_at is null;

@@ -27,6 +27,7 @@ _COMMANDS = {
     "maintain": "maintenance:maintain",
     "status": "status:status",
     "migrate": "database:migrate",
+    "prepare-pg-upgrade": "database:prepare_pg_upgrade",
     "backup": "backup:backup",
     "restore": "backup:restore",
     "verify-backup": "backup:verify_backup",

@@ -6,17 +6,21 @@ import asyncio
 from functools import partial
 from typing import Annotated
 
+import asyncpg
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from server.admin.connection import admin_connection
 from server.admin.keys import install_key
 from server.admin.login import set_login_password
+from server.admin.pg_upgrade import prepare_pg_upgrade as prepare
 from server.audit.call_log import ADD_PARTITIONS
+from server.cli.operator import as_operator
 from server.config import load_settings
 from server.db.migrate import DEFAULT_PATIENCE_SECONDS, when_free
 from server.db.migrate import migrate as apply_files
 from server.deployment import Deployment, open_deployment, prepare_embedded
+from server.errors import ConfigurationError
 
 
 def migrate(
@@ -37,11 +41,30 @@ def migrate(
     print("\n".join(f"applied {name}" for name in applied) or "The schema is current.")  # noqa: T201
 
 
+def prepare_pg_upgrade() -> None:
+    """Make the database ready for pg_upgrade to another major version of PostgreSQL; run migrate afterwards.
+
+    PUBLIC gets back PostgreSQL's own functions, which no two major versions have alike; migrate takes them again. Stop
+    the servers first: meanwhile nothing but the server's own gate keeps SQL of callers from those functions.
+    """
+    as_operator(prepare)
+    print("Ready for pg_upgrade. On the new server run: python -m server migrate")  # noqa: T201
+
+
 async def _migrate(deployment: Deployment, *, set_password: bool, patience: float) -> list[str]:
     if deployment.embedded:
         return await prepare_embedded(deployment)
     async with admin_connection(deployment.require_admin_url()) as connection:
-        applied = await apply_files(connection, patience_seconds=patience)
+        try:
+            applied = await apply_files(connection, patience_seconds=patience)
+        except asyncpg.InsufficientPrivilegeError:
+            raise
+        except asyncpg.PostgresError as error:
+            # Its words may hold what stands in the database.
+            raise ConfigurationError(
+                f"A file of sql/ could not be applied ({type(error).__name__}). Nothing of it is, and what came before "
+                "it stays; PostgreSQL's log names the statement."
+            ) from None
         await when_free(
             connection, "The next months of the audit log", partial(connection.execute, ADD_PARTITIONS), patience
         )

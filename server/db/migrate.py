@@ -16,6 +16,7 @@ from typing import Any
 import asyncpg
 
 from server.db.queries import QueryFile
+from server.db.requirements import check_requirements
 from server.errors import ConfigurationError, UnavailableError
 
 logger = logging.getLogger(__name__)
@@ -35,6 +36,10 @@ _LEDGER_GRANTS = QUERIES.statement("grant_ledger")
 _APPLIED = QUERIES.statement("applied")
 _RECORD = QUERIES.statement("record")
 _OLDEST_TRANSACTION = QUERIES.statement("oldest_transaction")
+_WAS_ANOTHER_VERSION = QUERIES.statement("was_another_version")
+
+# What they do depends on PostgreSQL's version. A dump carries what the old one made of them, or nothing.
+FILES_OF_THE_SERVERS_VERSION = ("0037_new_ids.sql", "0095_builtin_functions.sql")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +99,7 @@ async def migrate(
 
     Safe to run at the same time from several processes: the second waits, then finds nothing to do.
     Each file is one transaction together with its ledger row. Where others hold what a file changes, it gives way and
-    is tried again.
+    is tried again. After pg_upgrade, what depends on PostgreSQL's version is set again.
 
     Args:
         connection: asyncpg connection of a superuser or of a role with CREATEROLE that owns the database.
@@ -105,10 +110,11 @@ async def migrate(
         Names of the files that were applied now.
 
     Raises:
-        ConfigurationError: See `pending_files`.
+        ConfigurationError: See `pending_files` and `check_requirements`.
         UnavailableError: Others held what a file changes for all that time.
     """
     files = schema_files() if files is None else files
+    await check_requirements(connection)
     await connection.execute("select pg_advisory_lock($1)", _LOCK)
     try:
         await connection.execute(_LEDGER)
@@ -117,6 +123,11 @@ async def migrate(
         for file in pending:
             await when_free(connection, f"sql/{file.name}", partial(_apply, connection, file), patience_seconds)
         await connection.execute(_LEDGER_GRANTS)
+        if await connection.fetchval(_WAS_ANOTHER_VERSION):
+            for file in files:
+                if file.name in FILES_OF_THE_SERVERS_VERSION:
+                    work = partial(connection.execute, file.sql)
+                    await when_free(connection, f"sql/{file.name}", work, patience_seconds)
     finally:
         await connection.execute("select pg_advisory_unlock($1)", _LOCK)
     return [file.name for file in pending]

@@ -34,3 +34,18 @@ where a.datname = current_database() and a.pid <> pg_backend_pid() and a.xact_st
   and exists (select from pg_locks l where l.pid = a.pid and l.granted and l.relation >= 16384)
 order by a.xact_start
 limit 1;
+
+-- name: was_another_version
+-- Whether pg_upgrade moved this database here: PUBLIC may call what sql/0095_builtin_functions.sql takes from it, and
+-- this session can take it, or ids are not made as sql/0037_new_ids.sql makes them here. One row.
+select
+  (
+    (select r.rolsuper from pg_catalog.pg_roles r where r.rolname = current_user)
+    and has_function_privilege('public', 'pg_catalog.set_config(text, text, boolean)', 'execute')
+  )
+  or exists (
+    select
+    from pg_catalog.pg_proc p
+    where p.oid = to_regprocedure('retail.new_id()')
+      and p.prosrc !~ 'uuidv7' and to_regprocedure('pg_catalog.uuidv7()') is not null
+  );

@@ -158,8 +158,8 @@ async def check_sql_login(database: Database, sql_database: Database) -> None:
         )
     if login.open_functions:
         logger.warning(
-            "PostgreSQL's own functions are open to %s, because no superuser made this database: what callers' SQL may "
-            "call is decided by the server alone (docs/ad-hoc-sql.md)",
+            "PostgreSQL's own functions are open to %s: what callers' SQL may call is decided by the server alone. A "
+            "superuser closes them with python -m server migrate; a managed service has none (docs/ad-hoc-sql.md)",
             current.role_name,
         )
 

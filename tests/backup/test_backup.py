@@ -18,7 +18,8 @@ from server.admin.connection import admin_connection
 from server.admin.keys import install_key
 from server.backup.archive import outdated, read_manifest, write_manifest
 from server.backup.job import BackupJob
-from server.backup.programs import find_program
+from server.backup.programs import find_program, run_program
+from server.db.embedded import embedded_programs
 from server.errors import ConfigurationError
 from tests.cluster import Cluster
 from tests.support import CONTEXT_KEY, DEMO_AS_OF, Retailer, answer
@@ -35,6 +36,17 @@ CHANGES = {
     "alter function guard.store() security invoker": "the functions differ",
 }
 SMALL = DemoOptions(stores=2, customers=30, products=20, transactions=60, as_of=DEMO_AS_OF)
+
+
+@pytest.fixture(scope="module", autouse=True)
+async def suitable_programs(cluster: Cluster, template: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Programs that fit the server: a container's may be newer than all that this machine has."""
+    try:
+        await BackupJob(cluster.admin_url(template)).make(tmp_path_factory.mktemp("tried"))
+    except ConfigurationError as error:
+        if "is older than the server" not in str(error):
+            raise
+        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="module")
@@ -128,8 +140,13 @@ async def test_the_manifest_counts_the_same_snapshot_while_somebody_writes(
     assert (await job.verify(dump)).verified_at is not None
 
 
-def test_a_backup_is_for_its_owner_only(dump: Path) -> None:
-    assert stat.S_IMODE(dump.stat().st_mode) == 0o600
+def test_a_backup_is_for_its_owner_only(dump: Path, tmp_path: Path) -> None:
+    modes = {file.suffix: stat.S_IMODE(file.stat().st_mode) for file in dump.parent.iterdir()}
+    assert modes == {".dump": 0o600, ".json": 0o600}
+
+    # Verification writes the manifest again.
+    write_manifest(copied(dump, tmp_path), read_manifest(dump))
+    assert stat.S_IMODE((tmp_path / dump.with_suffix(".json").name).stat().st_mode) == 0o600
 
 
 async def test_verification_names_what_did_not_come_along(retailer: Retailer, tmp_path: Path) -> None:
@@ -157,6 +174,54 @@ async def test_a_damaged_dump_is_refused_before_anything_is_made(shop: Retailer,
         with pytest.raises(ConfigurationError, match="checksum differs"):
             await attempt
     assert await shop.value("select count(*) from pg_database where datname = 'never_made'") == 0
+
+
+def test_a_dump_has_no_rights_on_postgresqls_own_objects(dump: Path) -> None:
+    """Another major version has other functions, so that a restore would end at the first that it lacks."""
+    listed = run_program(find_program("pg_restore", None, 17), ["--list", str(dump)])
+
+    assert " ACL retail " in listed
+    assert [line for line in listed.splitlines() if " pg_catalog " in line or " information_schema " in line] == []
+
+
+async def test_a_backup_of_a_newer_major_version_is_refused_by_name(shop: Retailer, dump: Path, tmp_path: Path) -> None:
+    copy = copied(dump, tmp_path)
+    manifest = read_manifest(copy)
+    own = manifest.server_version // 10_000
+    write_manifest(copy, manifest.model_copy(update={"server_version": (own + 1) * 10_000}))
+
+    for attempt in (BackupJob(shop.admin_url).restore(copy, "never_made"), BackupJob(shop.admin_url).verify(copy)):
+        with pytest.raises(
+            ConfigurationError, match=f"made of PostgreSQL {own + 1}, and this server is PostgreSQL {own}"
+        ):
+            await attempt
+    assert await shop.value("select count(*) from pg_database where datname = 'never_made'") == 0
+
+
+async def test_a_dump_of_a_pg_dump_that_is_too_old_is_refused(retailer: Retailer, tmp_path: Path) -> None:
+    """PostgreSQL 17.12 notes a number about each column, which an older pg_dump takes for an option of the column.
+
+    Nothing restores such a dump. The wheel's programs are of 18.4, and older than 17.12.
+    """
+    await retailer.execute(
+        "update pg_attribute set attoptions = '{pg_attver=1}'"
+        " where attrelid = 'retail.stores'::regclass and attname = 'region'"
+    )
+
+    with pytest.raises(ConfigurationError, match=r"older than the server.*RETAIL_PG_BIN"):
+        await BackupJob(retailer.admin_url, embedded_programs()).make(tmp_path / "backups")
+    assert list((tmp_path / "backups").iterdir()) == []
+
+
+async def test_why_a_program_failed_is_told_and_not_what_it_did(tmp_path: Path) -> None:
+    program = tmp_path / "pg_restore"
+    program.write_text(
+        "#!/bin/sh\necho 'pg_restore: error: no such type' >&2\necho 'Command was: SELECT 1' >&2\nexit 1\n"
+    )
+    program.chmod(0o755)
+
+    with pytest.raises(ConfigurationError, match=r"pg_restore: error: no such type$"):
+        run_program(program, [])
 
 
 async def test_a_database_in_use_or_with_tables_is_left_alone(shop: Retailer, dump: Path, target: Retailer) -> None:

@@ -35,7 +35,7 @@ def test_every_setting_is_documented(variable: str) -> None:
 @pytest.mark.parametrize("path", ["README.md", "docs", "sql/README.md", "CHANGELOG.md", "Makefile", ".ci"])
 def test_only_settings_that_exist_are_mentioned(path: str) -> None:
     place = ROOT / path
-    known = {*VARIABLES, "RETAIL_TEST_DATABASE_URL"}
+    known = {*VARIABLES, "RETAIL_TEST_DATABASE_URL", "RETAIL_TEST_IMAGE", "RETAIL_TEST_POSTGRESQL_ROOT"}
     for file in [place] if place.is_file() else [file for file in place.rglob("*") if file.suffix in (".md", ".yml")]:
         mentioned = re.findall(rf"\b{ENV_PREFIX}[A-Z_]*[A-Z]\b", file.read_text(encoding="utf-8"))
         assert set(mentioned) <= known, file

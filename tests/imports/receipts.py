@@ -77,7 +77,7 @@ async def lines(retailer: Retailer) -> list[tuple[Any, ...]]:
         " left join retail.sales_transaction_items oi"
         "   on oi.store_id = i.store_id and oi.item_id = i.original_item_id and oi.product_id = i.product_id"
         " left join retail.sales_transactions o on o.store_id = i.store_id and o.transaction_id = oi.transaction_id"
-        " order by t.receipt_number, i.item_id"
+        " order by t.receipt_number, i.direction, p.sku, i.quantity"
     )
     return [tuple(row.values()) for row in rows]
 

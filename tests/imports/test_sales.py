@@ -80,7 +80,7 @@ async def test_receipts_arrive_with_signs_sums_and_originals(retailer: Retailer,
     assert (second["return_reason"], second["customer_id"]) == ("too heavy", None)
     # The triggers were at work: 68.00 + 26.50, the return naming nobody.
     assert await retailer.value("select total_lifetime_value from retail.customers") == Decimal("94.50")
-    costs = "select unit_cost from retail.sales_transaction_items order by item_id"
+    costs = "select unit_cost from retail.sales_transaction_items order by unit_cost"
     assert [row["unit_cost"] for row in await retailer.fetch(costs)] == [Decimal("12.50"), None, None, None, None]
 
 
@@ -252,5 +252,8 @@ async def test_cost_comes_from_the_catalogue_when_asked_for(retailer: Retailer, 
 
     await load_receipts(retailer, tmp_path, SOLD, sales=SalesOptions(cost_from_catalogue=True))
 
-    costs = await retailer.fetch("select unit_cost from retail.sales_transaction_items order by item_id")
-    assert [row["unit_cost"] for row in costs] == [Decimal("12.50"), Decimal("5.00")]
+    costs = await retailer.fetch(
+        "select p.sku, i.unit_cost from retail.sales_transaction_items i"
+        " join retail.products p using (store_id, product_id)"
+    )
+    assert {row["sku"]: row["unit_cost"] for row in costs} == {"H-1": Decimal("12.50"), "S-1": Decimal("5.00")}

@@ -103,8 +103,8 @@ async def test_orders_become_receipts(retailer: Retailer, tmp_path: Path) -> Non
     # Ten off 98.79 spread by amount, 7.11 tax by what is paid; prices of #1005 hold their tax.
     d = Decimal
     assert await lines(retailer) == [
-        ("#1001", 1, "WS-S", 2, d("39.90"), d("8.08"), d("5.74"), d("71.72"), None),
         ("#1001", 1, "WS-M", 1, d("18.99"), d("1.92"), d("1.37"), d("17.07"), None),
+        ("#1001", 1, "WS-S", 2, d("39.90"), d("8.08"), d("5.74"), d("71.72"), None),
         ("#1002", 1, "MUG-1", 1, d("8.00"), d("1.00"), d("0.00"), d("7.00"), None),
         ("#1005", 1, "MUG-1", 3, d("8.00"), d("0.00"), d("0.00"), d("24.00"), None),
     ]

@@ -11,6 +11,7 @@ _NO_MONTH = r"c.relname !~ '_\d{4}_\d{2}(_|$)'"
 _GRANTS = "array(select a::text from unnest({}) a order by 1)::text"
 # What a dump and its restore write in another way and mean the same: parentheses, and names of subqueries' columns.
 _OTHER_WORDS = re.compile(r'[()]| AS "?[\w?]+"?')
+# NOT NULL is told by the columns: PostgreSQL 18 makes constraints of it too, whose names depend on how a table came.
 _QUERIES = (
     f"""
     select 'relation', n.nspname, c.relname, c.relkind::text, {_GRANTS.format("c.relacl")}, c.relrowsecurity::text,
@@ -41,7 +42,7 @@ _QUERIES = (
     """,
     f"""
     select 'constraint', c.oid::regclass::text, k.conname, pg_get_constraintdef(k.oid), k.convalidated::text
-    from pg_constraint k join pg_class c on c.oid = k.conrelid where {_NO_MONTH}
+    from pg_constraint k join pg_class c on c.oid = k.conrelid where {_NO_MONTH} and k.contype <> 'n'
     """,
     f"""
     select 'trigger', c.oid::regclass::text, t.tgname, t.tgenabled::text, pg_get_triggerdef(t.oid)
