@@ -6,7 +6,8 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from typing import Any
+from functools import partial
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import uvicorn
@@ -25,6 +26,7 @@ from server.auth.bearer import UNKNOWN_BEARER
 from server.auth.identity_provider import check_identity_provider
 from server.config import Settings
 from server.errors import UnavailableError, UnknownIdentityError
+from server.http_connection import CROWDED, HttpConnection, IdleConnections
 from server.limits import Limits
 from server.middleware.refusal_form import RefusalForm
 from server.middleware.request_limits import RequestLimits
@@ -64,6 +66,11 @@ _REPEATED_HEADER = JSONResponse(
         ),
     },
     status_code=400,
+)
+_TOO_MANY_CONNECTIONS = JSONResponse(
+    {"error": "temporarily_unavailable", "error_description": "Too many connections are open. Try again in a while."},
+    status_code=503,
+    headers={"Retry-After": str(_RETRY_AFTER_SECONDS), "Connection": "close"},
 )
 _SHUTDOWN_SECONDS = 10
 _LOOK_SECONDS = 0.05
@@ -116,6 +123,9 @@ class Edge:
         await self._answer(self._app_for(scope) if consistent else _REPEATED_HEADER, scope, receive, send)
 
     def _app_for(self, scope: Scope) -> ASGIApp:
+        if CROWDED in scope.get("extensions", ()):
+            self._refusals.count(_TOO_MANY_CONNECTIONS.status_code)
+            return _TOO_MANY_CONNECTIONS
         path: str = scope["path"]
         if path.startswith((SSE_PATH, _SSE_MESSAGES_PATH)) or (
             path.startswith(_METADATA_PATH) and path.endswith(SSE_PATH)
@@ -201,23 +211,34 @@ class HttpServer(uvicorn.Server):
         settings: The operator's choices.
         on_ready: Called once requests are accepted.
         activity: What the process is about; it is told when the server is to stop.
+        observer: Who is told of requests that cannot be read.
     """
 
     def __init__(
-        self, app: ASGIApp, settings: Settings, on_ready: Callable[[], None], activity: Activity | None = None
+        self,
+        app: ASGIApp,
+        settings: Settings,
+        on_ready: Callable[[], None],
+        activity: Activity | None = None,
+        observer: Observer = NOBODY,
     ) -> None:
+        connection = partial(
+            HttpConnection, idle=IdleConnections(settings.max_connections), on_refusal=HttpRefusals(observer).count
+        )
         super().__init__(
             uvicorn.Config(
                 app,
                 loop="uvloop",
-                http="httptools",
+                # uvicorn calls it, and no more.
+                http=cast("type[asyncio.Protocol]", connection),
+                ws="none",
                 log_config=None,
                 access_log=False,
                 server_header=False,
                 # uvicorn would believe every program on this machine.
                 proxy_headers=bool(settings.trusted_proxies),
                 forwarded_allow_ips=list(settings.trusted_proxies),
-                limit_concurrency=settings.max_connections,
+                timeout_keep_alive=settings.keep_alive_seconds,
                 timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
             )
         )

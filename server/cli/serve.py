@@ -116,7 +116,8 @@ async def _answer_http(
         monitored(settings, processes=settings.workers) as monitoring,
         build(settings, connections, "http", monitoring=monitoring) as server,
     ):
-        runner = HttpServer(http_app(server, settings, monitoring.observer), settings, settle, monitoring.activity)
+        observer = monitoring.observer
+        runner = HttpServer(http_app(server, settings, observer), settings, settle, monitoring.activity, observer)
         at_parents_end(partial(setattr, runner, "should_exit", True))
         await runner.serve(sockets=[listener])
 
