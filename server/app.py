@@ -41,6 +41,9 @@ from server.toolkit.answering import tool_of
 
 Transport = Literal["http", "stdio"]
 
+SERVER_NAME = "zava-retail"
+"""Without blanks, as some clients make the names of tools of it."""
+SERVER_TITLE = "Zava Retail"
 _HEADER_ANNOTATION = "x-mcp-header"
 
 INSTRUCTIONS = """\
@@ -131,7 +134,7 @@ async def build(
             entries = EntryWriter(offers)
             observer.tools_registered(entries.tools)
             server: FastMCP[Any] = FastMCP(
-                "Zava Retail",
+                SERVER_NAME,
                 instructions=INSTRUCTIONS,
                 version=__version__,
                 auth=auth,
@@ -154,6 +157,8 @@ async def build(
                 cache_ttl=60,
                 cache_scope="private",
             )
+            # FastMCP 4.1 takes none itself.
+            server._mcp_server.title = SERVER_TITLE
             for resource in served(RESOURCES):
                 server.add_resource(resource)
             for picture in PICTURES:

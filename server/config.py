@@ -238,6 +238,15 @@ class Settings(BaseSettings):
         le=100_000,
         description="HTTP connections, idle ones included, beyond which new requests get 503.",
     )
+    keep_alive_seconds: int = Field(
+        default=75,
+        ge=1,
+        le=3_600,
+        description=(
+            "Seconds that an idle HTTP connection is kept; longer than clients and proxies keep theirs. The longest "
+            "idle ones go earlier when nine tenths of RETAIL_MAX_CONNECTIONS are in use."
+        ),
+    )
     embeddings: Literal["wordllama", "openai", "azure"] = Field(
         default="wordllama",
         description=(

@@ -6,7 +6,8 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from typing import Any
+from functools import partial
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import uvicorn
@@ -21,16 +22,31 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from server.address import MCP_PATH, SSE_PATH
 from server.audit.refusals import HttpRefusals
+from server.auth.bearer import UNKNOWN_BEARER
+from server.auth.identity_provider import check_identity_provider
 from server.config import Settings
 from server.errors import UnavailableError, UnknownIdentityError
+from server.http_connection import CROWDED, HttpConnection, IdleConnections
 from server.limits import Limits
+from server.middleware.refusal_form import RefusalForm
 from server.middleware.request_limits import RequestLimits
 from server.monitoring.activity import Activity
 from server.monitoring.observer import NOBODY, Observer
+from server.store_scope import STORE_HEADER
 
 _SSE_MESSAGES_PATH = "/messages/"
 # RFC 9728: behind it stands the path of what is protected.
 _METADATA_PATH = "/.well-known/oauth-protected-resource/"
+# A slash too many or too few leads to the same place: a redirect would name the scheme that a proxy hides, and clients
+# do not send their token to http:// or repeat a POST.
+_SAME_PATHS = {
+    f"{MCP_PATH}/": MCP_PATH,
+    f"{SSE_PATH}/": SSE_PATH,
+    _SSE_MESSAGES_PATH.rstrip("/"): _SSE_MESSAGES_PATH,
+}
+_MCP_PATHS = frozenset({MCP_PATH, SSE_PATH, _SSE_MESSAGES_PATH})
+# One of them decides who asks, whom, for which store and how; two could be read one way here and another way elsewhere.
+_SINGLE_HEADERS = (b"authorization", b"host", b"origin", STORE_HEADER.encode(), b"mcp-protocol-version")
 _RETRY_AFTER_SECONDS = 2
 _NO_LEGACY = JSONResponse(
     {
@@ -42,6 +58,20 @@ _NO_LEGACY = JSONResponse(
     },
     status_code=404,
 )
+_REPEATED_HEADER = JSONResponse(
+    {
+        "error": "invalid_request",
+        "error_description": (
+            "Authorization, Host, Origin, X-Store-Id or MCP-Protocol-Version came more than once. Send each once."
+        ),
+    },
+    status_code=400,
+)
+_TOO_MANY_CONNECTIONS = JSONResponse(
+    {"error": "temporarily_unavailable", "error_description": "Too many connections are open. Try again in a while."},
+    status_code=503,
+    headers={"Retry-After": str(_RETRY_AFTER_SECONDS), "Connection": "close"},
+)
 _SHUTDOWN_SECONDS = 10
 _LOOK_SECONDS = 0.05
 # Between the end of a call and the last byte of its answer.
@@ -52,20 +82,27 @@ class Edge:
     """The outermost ASGI layer: one process for both transports.
 
     It tidies headers, as httptools hands values over with their trailing white space, which RFC 9112
-    section 5.1 says is no part of them, and keeps foreseen failures out of uvicorn's log.
+    section 5.1 says is no part of them, refuses those that contradict each other, gives every refusal one form, and
+    keeps foreseen failures out of uvicorn's log.
 
     Args:
         streamable: Serves every path but those of `legacy`.
         legacy: Serves HTTP+SSE; None where a session's requests would not all come to this process.
         observer: Who is told of refused requests.
+        invalid_token: See `RefusalForm`.
     """
 
     def __init__(
-        self, streamable: StarletteWithLifespan, legacy: StarletteWithLifespan | None, observer: Observer = NOBODY
+        self,
+        streamable: StarletteWithLifespan,
+        legacy: StarletteWithLifespan | None,
+        observer: Observer = NOBODY,
+        invalid_token: str | None = None,
     ) -> None:
         self._streamable = streamable
         self._legacy = legacy
         self._refusals = HttpRefusals(observer)
+        self._invalid_token = invalid_token
         # Starlette speaks the lifespan protocol; requests go past it.
         self._lifespan = Starlette(lifespan=self.running)
 
@@ -82,15 +119,46 @@ class Edge:
         if scope["type"] == "lifespan":
             await self._lifespan(scope, receive, send)
             return
-        scope["headers"] = [(name, value.strip(b" \t")) for name, value in scope["headers"]]
-        path = scope["path"]
-        legacy = path.startswith((SSE_PATH, _SSE_MESSAGES_PATH)) or (
+        consistent = _tidy(scope)
+        await self._answer(self._app_for(scope) if consistent else _REPEATED_HEADER, scope, receive, send)
+
+    def _app_for(self, scope: Scope) -> ASGIApp:
+        if CROWDED in scope.get("extensions", ()):
+            self._refusals.count(_TOO_MANY_CONNECTIONS.status_code)
+            return _TOO_MANY_CONNECTIONS
+        path: str = scope["path"]
+        if path.startswith((SSE_PATH, _SSE_MESSAGES_PATH)) or (
             path.startswith(_METADATA_PATH) and path.endswith(SSE_PATH)
-        )
-        app = (self._legacy or _NO_LEGACY) if legacy else self._streamable
+        ):
+            return self._legacy or _NO_LEGACY
+        return self._streamable
+
+    async def _answer(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] == "POST" or scope["path"] in _MCP_PATHS:
+            form = RefusalForm(scope, receive, send, self._refusals.answered, self._invalid_token)
+            receive, send = form.receive, form.send
+        else:
+            send = self._refusals.counting(send)
         # Starlette raises again what `answer_failure` has answered.
         with suppress(UnavailableError, UnknownIdentityError):
-            await app(scope, receive, self._refusals.counting(send))
+            await app(scope, receive, send)
+
+
+def _tidy(scope: Scope) -> bool:
+    """Bring path and headers into the form that the rest expects.
+
+    Returns:
+        False if they contradict each other.
+    """
+    headers = [(name, value.strip(b" \t")) for name, value in scope["headers"]]
+    names = [name for name, _ in headers]
+    if b"accept" not in names:
+        # The same as none (RFC 9110 section 12.5.1); the SDK wants one.
+        headers.append((b"accept", b"*/*"))
+    scope["headers"] = headers
+    if (same := _SAME_PATHS.get(scope["path"])) is not None:
+        scope["path"], scope["raw_path"] = same, same.encode()
+    return all(names.count(name) <= 1 for name in _SINGLE_HEADERS)
 
 
 def answer_failure(_: Request, error: Exception) -> Response:
@@ -131,7 +199,8 @@ def http_app(server: FastMCP[Any], settings: Settings, observer: Observer = NOBO
     legacy = server.http_app(path=SSE_PATH, transport="sse", **guard) if settings.workers == 1 else None
     for app in filter(None, (streamable, legacy)):
         app.add_exception_handler(Exception, answer_failure)
-    return Edge(streamable, legacy, observer)
+        app.router.redirect_slashes = False
+    return Edge(streamable, legacy, observer, None if check_identity_provider(settings) else UNKNOWN_BEARER)
 
 
 class HttpServer(uvicorn.Server):
@@ -142,23 +211,34 @@ class HttpServer(uvicorn.Server):
         settings: The operator's choices.
         on_ready: Called once requests are accepted.
         activity: What the process is about; it is told when the server is to stop.
+        observer: Who is told of requests that cannot be read.
     """
 
     def __init__(
-        self, app: ASGIApp, settings: Settings, on_ready: Callable[[], None], activity: Activity | None = None
+        self,
+        app: ASGIApp,
+        settings: Settings,
+        on_ready: Callable[[], None],
+        activity: Activity | None = None,
+        observer: Observer = NOBODY,
     ) -> None:
+        connection = partial(
+            HttpConnection, idle=IdleConnections(settings.max_connections), on_refusal=HttpRefusals(observer).count
+        )
         super().__init__(
             uvicorn.Config(
                 app,
                 loop="uvloop",
-                http="httptools",
+                # uvicorn calls it, and no more.
+                http=cast("type[asyncio.Protocol]", connection),
+                ws="none",
                 log_config=None,
                 access_log=False,
                 server_header=False,
                 # uvicorn would believe every program on this machine.
                 proxy_headers=bool(settings.trusted_proxies),
                 forwarded_allow_ips=list(settings.trusted_proxies),
-                limit_concurrency=settings.max_connections,
+                timeout_keep_alive=settings.keep_alive_seconds,
                 timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
             )
         )

@@ -33,13 +33,19 @@ class HttpRefusals:
         """Wrap the way back of one request."""
 
         async def counted(message: Message) -> None:
-            if message["type"] == "http.response.start" and message["status"] in _COUNTED:
-                self._count(message["status"])
+            if message["type"] == "http.response.start":
+                self.answered(message["status"])
             await send(message)
 
         return counted
 
-    def _count(self, status: int) -> None:
+    def answered(self, status: int) -> None:
+        """A request was answered with this status, which may be a refusal."""
+        if status in _COUNTED:
+            self.count(status)
+
+    def count(self, status: int) -> None:
+        """One more was refused."""
         self._counts[status] += 1
         self._observer.http_refused(status)
         now = time.monotonic()

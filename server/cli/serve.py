@@ -22,7 +22,7 @@ from fastmcp.server import create_proxy
 from fastmcp.server.providers.proxy import ProxyClient
 
 from server.address import MCP_PATH, listening_socket
-from server.app import build
+from server.app import SERVER_NAME, build
 from server.cli.running import tell
 from server.config import MOST_WORKERS, Settings, load_settings
 from server.databases import Connections
@@ -80,7 +80,7 @@ def bridge(url: str) -> None:
         raise ConfigurationError("RETAIL_TOKEN is not set. The bridge acts for the token of one user.")
     remote = ProxyClient(StreamableHttpTransport(url, auth=settings.token.get_secret_value()))
     _leave_on_signals(ExitStack())
-    _run(create_proxy(remote, name="Zava Retail").run_async("stdio", show_banner=False))
+    _run(create_proxy(remote, name=SERVER_NAME).run_async("stdio", show_banner=False))
 
 
 async def _serve_http(settings: Settings, deployment: Deployment, listener: socket.socket) -> None:
@@ -116,7 +116,8 @@ async def _answer_http(
         monitored(settings, processes=settings.workers) as monitoring,
         build(settings, connections, "http", monitoring=monitoring) as server,
     ):
-        runner = HttpServer(http_app(server, settings, monitoring.observer), settings, settle, monitoring.activity)
+        observer = monitoring.observer
+        runner = HttpServer(http_app(server, settings, observer), settings, settle, monitoring.activity, observer)
         at_parents_end(partial(setattr, runner, "should_exit", True))
         await runner.serve(sockets=[listener])
 

@@ -112,7 +112,11 @@ async def test_over_http_it_is_a_passing_condition_and_no_refused_token(seattle:
         structured(await served.call("summarize_sales", authorization=token))
     assert down.status_code == 503
     assert int(down.headers["retry-after"]) > 0
-    assert down.json() == {"error": "temporarily_unavailable", "error_description": UNREACHABLE}
+    assert down.json()["error"] == {
+        "code": -32603,
+        "message": UNREACHABLE,
+        "data": {"error": "temporarily_unavailable"},
+    }
 
 
 async def test_a_restart_after_the_token_was_checked(seattle: Retailer) -> None:

@@ -122,10 +122,10 @@ async def test_requests_of_any_kind_are_bounded_over_http(both: Retailer) -> Non
         ends = [await served.post("tools/list", authorization=token) for _ in range(9)]
         assert [end.status_code for end in ends] == [200] * 8 + [429]
         assert int(ends[-1].headers["retry-after"]) > 0
-        told = ends[-1].json()
-        assert told["error"] == "too_many_requests"
-        assert_helpful(told["error_description"])
-        assert "did not run" in told["error_description"]
+        told = ends[-1].json()["error"]
+        assert told["data"] == {"error": "too_many_requests"}
+        assert_helpful(told["message"])
+        assert "did not run" in told["message"]
         # Both transports share the rate.
         async with httpx2.AsyncClient(base_url=served.base) as client:
             assert (await client.get("/sse", headers={"authorization": token})).status_code == 429
@@ -158,7 +158,7 @@ async def test_one_callers_open_streams_leave_connections_to_the_others(both: Re
         refused = await served.post("tools/list", authorization=bearer(hoarder))
         assert refused.status_code == 429
         assert refused.headers["retry-after"] == "2"
-        assert refused.json()["error_description"].startswith("Too many of your requests and streams are open at once")
+        assert refused.json()["error"]["message"].startswith("Too many of your requests and streams are open at once")
         structured(await served.call("get_store_context", authorization=bearer(other)))
 
         await streams.aclose()

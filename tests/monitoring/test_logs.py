@@ -103,9 +103,10 @@ async def test_every_line_has_the_same_head(lines: list[dict[str, Any]]) -> None
         assert datetime.fromisoformat(line["time"]).tzinfo is not None
         assert line["level"] in ("INFO", "WARNING", "ERROR")
         assert line["message"]
-    # The HTTP server's lines are among them.
-    (broken,) = [line for line in lines if line["logger"] == "uvicorn.error"]
-    assert (broken["level"], broken["message"]) == ("WARNING", "Invalid HTTP request received.")
+    # So has that about a request that is none.
+    (broken,) = [line for line in lines if line["logger"] == "server.audit.refusals"]
+    assert broken["level"] == "WARNING"
+    assert broken["message"].endswith("since the start: 1 with 400")
 
 
 async def test_no_line_has_an_argument_or_a_name(lines: list[dict[str, Any]]) -> None:

@@ -128,7 +128,7 @@ async def test_workers_answer_alike_and_are_replaced_and_finish_their_calls(
 
         refused = await served.get(SSE_PATH)
         assert refused.status_code == 404
-        assert "/mcp" in refused.json()["error_description"]
+        assert "/mcp" in refused.json()["error"]["message"]
 
         # While one is missing the other answers, and soon there are two again.
         workers[0].kill()

@@ -170,7 +170,7 @@ async def test_without_a_token_it_is_said_where_to_get_one(door: str, site: Site
     assert 'scope="retail:read retail:pii retail:sql retail:audit"' in challenge
     # RFC 6750: whoever has not tried has made no error.
     assert "error=" not in challenge
-    assert response.text == ""
+    assert response.json()["error"].keys() == {"code", "message"}
 
 
 @each_door
@@ -214,9 +214,10 @@ async def test_a_subject_that_is_nobody_here_learns_no_more_than_that(
     response = await site.knock(door, bearer(site.provider.token(sub=stranger)))
 
     assert response.status_code == 403
-    assert response.json() == {
-        "error": "access_denied",
-        "error_description": "This identity is not known here. Ask the operator of this server to add it.",
+    assert response.json()["error"] == {
+        "code": -32600,
+        "message": "This identity is not known here. Ask the operator of this server to add it.",
+        "data": {"error": "access_denied"},
     }
     assert "www-authenticate" not in response.headers
     (told,) = [record.getMessage() for record in caplog.records if "principal add" in record.getMessage()]
@@ -305,5 +306,5 @@ async def test_nothing_is_advertised_without_a_provider(site: Site) -> None:
 async def test_no_answer_of_the_matrix_names_what_is_inside(site: Site) -> None:
     texts = [(await site.knock("modern", bearer(make(site.provider)))).text for make in BAD.values()]
 
-    assert all(json.loads(text)["error"] == "invalid_token" for text in texts)
+    assert all(json.loads(text)["error"]["data"] == {"error": "invalid_token"} for text in texts)
     assert not re.search(r"Traceback|joserfc|postgres|guard\.|select ", " ".join(texts))

@@ -138,7 +138,7 @@ async def test_while_the_keys_cannot_be_had_a_caller_is_told_to_come_back(
             down = await ask(served, provider.token())
             assert down.status_code == 503
             assert int(down.headers["retry-after"]) > 0
-            assert "identity provider is not reachable" in down.json()["error_description"]
+            assert "identity provider is not reachable" in down.json()["error"]["message"]
         # Those who need no provider do not notice.
         own = await shops.token("seattle")
         assert (await ask(served, own)).status_code == 200

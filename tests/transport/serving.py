@@ -147,7 +147,7 @@ async def serving(
         with listening_socket(configured) as listener:
             ready = asyncio.Event()
             edge = around(http_app(app, configured, monitoring.observer))
-            runner = ServerWithoutSignals(edge, configured, ready.set, monitoring.activity)
+            runner = ServerWithoutSignals(edge, configured, ready.set, monitoring.activity, monitoring.observer)
             task = asyncio.create_task(runner.serve(sockets=[listener]))
             await ready.wait()
             try:

@@ -49,7 +49,7 @@ async def test_the_server_introduces_itself(http: Served, seattle: str) -> None:
     greeting = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
     legacy = message(await http.post("initialize", greeting, era="legacy", authorization=authorization))["result"]
     modern = message(await http.post("server/discover", authorization=authorization))["result"]
-    assert legacy["serverInfo"] == {"name": "Zava Retail", "version": __version__}
+    assert legacy["serverInfo"] == {"name": "zava-retail", "title": "Zava Retail", "version": __version__}
     assert "get_store_context" in legacy["instructions"]
     assert legacy["instructions"] == modern["instructions"]
 
@@ -158,22 +158,6 @@ async def test_the_largest_body_is_a_setting(two_stores: Retailer, seattle: str)
 async def test_nobody_who_is_unknown_has_a_body_read(http: Served) -> None:
     response = await http.call("get_transaction", {"transaction": "A" * BIG}, authorization="Bearer rmcp_nobody")
     assert response.status_code == 401
-
-
-async def test_beyond_so_many_connections_requests_are_turned_away(two_stores: Retailer, seattle: str) -> None:
-    async with serving(two_stores, max_connections=3) as served:
-        idle = [await asyncio.open_connection("127.0.0.1", served.port) for _ in range(3)]
-        refused = await served.call("get_store_context", authorization=bearer(seattle))
-        for _, writer in idle:
-            writer.close()
-            await writer.wait_closed()
-
-        async def is_served() -> bool:
-            return (await served.call("get_store_context", authorization=bearer(seattle))).status_code == 200
-
-        await eventually(is_served)
-    assert refused.status_code == 503
-    assert "Traceback" not in refused.text
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"\xff", b'{"jsonrpc": "2.0"}', b"[" * 100_000])
@@ -287,7 +271,7 @@ async def test_a_server_without_its_database_is_not_ready_until_it_is_back(retai
     assert (down.status_code, down.json()) == (503, {"status": "unavailable"})
     assert call.status_code == 503
     assert int(call.headers["retry-after"]) > 0
-    assert "not reachable right now" in call.json()["error_description"]
+    assert "not reachable right now" in call.json()["error"]["message"]
     structured(again)
 
 

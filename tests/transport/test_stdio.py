@@ -137,7 +137,7 @@ async def test_standard_output_belongs_to_the_protocol(tmp_path: Path, two_store
         logged = (await log).decode()
     assert rest == b""
     assert code == 0
-    assert replies[1]["result"]["serverInfo"]["name"] == "Zava Retail"
+    assert replies[1]["result"]["serverInfo"]["name"] == "zava-retail"
     assert len(replies[2]["result"]["tools"]) == 19
     assert replies[3]["result"]["structuredContent"]["store_id"] == "seattle"
     assert replies[4]["error"]["code"] == -32602

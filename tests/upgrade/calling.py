@@ -55,7 +55,7 @@ class Answers:
             self.told[type(error).__name__] += 1
             return
         if response.status_code != 200:
-            self.told[f"{response.status_code} {response.json()['error_description']}"] += 1
+            self.told[f"{response.status_code} {response.json()['error']['message']}"] += 1
             return
         result = message(response)["result"]
         if result.get("isError"):
