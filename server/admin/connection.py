@@ -8,7 +8,10 @@ from typing import Any
 
 import asyncpg
 
+from server.db.urls import connect
 from server.errors import ConfigurationError
+
+SETTING = "RETAIL_ADMIN_DATABASE_URL"
 
 
 @asynccontextmanager
@@ -18,13 +21,7 @@ async def admin_connection(dsn: str) -> AsyncIterator[Any]:
     Raises:
         ConfigurationError: The database cannot be reached, or the login may not do what was asked.
     """
-    try:
-        connection = await asyncpg.connect(dsn, timeout=5, server_settings={"application_name": "retail-mcp admin"})
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
-        raise ConfigurationError(
-            f"The database cannot be reached with the admin URL ({type(error).__name__}). "
-            "Check RETAIL_ADMIN_DATABASE_URL: host, port, database name, user and password."
-        ) from None
+    connection = await connect(dsn, SETTING, application_name="retail-mcp admin")
     try:
         yield connection
     except asyncpg.InsufficientPrivilegeError:

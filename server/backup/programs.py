@@ -9,9 +9,10 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
-from urllib.parse import unquote, urlsplit, urlunsplit
 
+from server.admin.connection import SETTING
 from server.db.embedded import embedded_programs
+from server.db.urls import parsed
 from server.errors import ConfigurationError
 
 Program = Literal["pg_dump", "pg_restore"]
@@ -51,13 +52,10 @@ def run_program(program: Path, arguments: Sequence[str], url: str) -> None:
     Raises:
         ConfigurationError: It failed; its last line says why.
     """
-    parts = urlsplit(url)
-    login, _, host = parts.netloc.rpartition("@")
-    user, _, password = login.partition(":")
-    bare = urlunsplit(parts._replace(netloc=f"{user}@{host}" if login else host))
-    environment = os.environ | ({"PGPASSWORD": unquote(password)} if password else {})
+    database = parsed(url, SETTING)
+    environment = os.environ | ({"PGPASSWORD": database.password} if database.password else {})
     done = subprocess.run(  # noqa: S603 - a program of PostgreSQL's, and arguments that are ours
-        [program, "--no-password", f"--dbname={bare}", *arguments],
+        [program, "--no-password", f"--dbname={database.bare}", *arguments],
         env=environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,

@@ -14,6 +14,7 @@ from pgvector.asyncpg import register_vector
 
 from server.db.connection import NO_CONTEXT, translated_errors
 from server.db.queries import QueryFile
+from server.db.urls import connect
 from server.embeddings.base import Embedder, Vector
 from server.embeddings.models import ModelInUse
 from server.errors import ConfigurationError, DatabaseError, NotFoundError
@@ -177,15 +178,12 @@ async def vector_database(dsn: str) -> AsyncIterator[VectorDatabase]:
     Raises:
         ConfigurationError: The database cannot be reached, or has no schema of ours.
     """
-    try:
-        connection = await asyncpg.connect(
-            dsn, timeout=5, command_timeout=_COMMAND_SECONDS, server_settings={"application_name": "retail-mcp embed"}
-        )
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
-        raise ConfigurationError(
-            f"The database cannot be reached to embed products ({type(error).__name__}). Check "
-            "RETAIL_EMBED_DATABASE_URL or RETAIL_ADMIN_DATABASE_URL: host, port, database name, user and password."
-        ) from None
+    connection = await connect(
+        dsn,
+        "RETAIL_EMBED_DATABASE_URL or RETAIL_ADMIN_DATABASE_URL",
+        application_name="retail-mcp embed",
+        command_timeout=_COMMAND_SECONDS,
+    )
     try:
         try:
             await register_vector(connection)

@@ -165,7 +165,7 @@ async def test_a_new_database_is_migrated_once(tmp_path: Path, cluster: Cluster)
 async def test_what_an_operator_must_set_is_named(two_stores: Retailer) -> None:
     assert_refused(await run_here(for_server(two_stores), "token", "list"), "RETAIL_ADMIN_DATABASE_URL")
     no_database = for_operator(two_stores, RETAIL_ADMIN_DATABASE_URL=f"postgresql://postgres:{SECRET}@127.0.0.1:1/x")
-    assert_refused(await run_here(no_database, "token", "list"), "cannot be reached", "RETAIL_ADMIN_DATABASE_URL")
+    assert_refused(await run_here(no_database, "token", "list"), "cannot be opened", "RETAIL_ADMIN_DATABASE_URL")
     no_rights = for_operator(two_stores, RETAIL_ADMIN_DATABASE_URL=two_stores.app_url)
     assert_refused(await run_here(no_rights, "token", "list"), "may not do this", "RETAIL_ADMIN_DATABASE_URL")
     no_url = for_operator(two_stores, RETAIL_ADMIN_DATABASE_URL=SECRET)
@@ -192,7 +192,7 @@ async def test_a_server_that_cannot_serve_says_why(tmp_path: Path, two_stores: R
     ("change", "words"),
     [
         ({"database_url": f"postgresql://mcp_user:{SECRET}@127.0.0.1:1/retail"}, "Check RETAIL_DATABASE_URL"),
-        ({"database_url": f"{SECRET}://"}, "Check RETAIL_DATABASE_URL"),
+        ({"database_url": f"{SECRET}://"}, "RETAIL_DATABASE_URL is no URL of a PostgreSQL database"),
         ({"context_key": f"{SECRET}-that-this-database-does-not-know"}, "python -m server key install"),
     ],
     ids=["unreachable", "no URL", "unknown key"],
