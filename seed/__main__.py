@@ -20,7 +20,7 @@ from server.embeddings import build_embedder
 
 Answer = TypeVar("Answer")
 
-app = App(name="seed", help="Fill the retail database with believable demo data.")
+app = App(name="retail-mcp-seed", help="Fill the retail database with believable demo data.")
 app.command(imports_app, name="import")
 
 
@@ -136,5 +136,10 @@ async def _prepared(
     return await work(url(deployment), settings)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Entry point of the console script."""
     run(app)
+
+
+if __name__ == "__main__":
+    main()

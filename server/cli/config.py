@@ -73,12 +73,13 @@ def config(
 
 
 def _stdio_entry(command: str, environment: dict[str, str], *arguments: str) -> Entry:
-    # The interpreter of this environment by its absolute path: a client has another PATH than a shell.
+    # The interpreter of this environment by its absolute path: a client has another PATH than a shell. With -P it
+    # imports nothing from the directory that the client happens to start it in.
     python = str(Path(sys.executable).absolute())
     return {
         "type": "stdio",
         "command": python,
-        "args": ["-m", "server", command, *arguments],
+        "args": ["-P", "-m", "server", command, *arguments],
         "env": environment,
     }
 

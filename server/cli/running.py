@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from cyclopts import App
@@ -15,6 +16,8 @@ INTERRUPTED = 130
 
 def run(app: App, arguments: list[str] | None = None) -> None:
     """Run the command that the arguments name, those of the process by default, and exit."""
+    # Processes that this one starts import nothing from the working directory.
+    os.environ.setdefault("PYTHONSAFEPATH", "1")
     try:
         app(arguments)
     except RetailError as error:

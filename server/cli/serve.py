@@ -58,7 +58,7 @@ def http(*, workers: Annotated[int | None, Parameter(validator=Number(gte=1, lte
 
 def stdio() -> None:
     """Serve one client on standard input and output, acting for RETAIL_TOKEN."""
-    settings = load_settings()
+    settings = load_settings(env_file=None)
     configure_logging(settings)
     with ExitStack() as opened:
         deployment = opened.enter_context(open_deployment(settings))
@@ -74,7 +74,7 @@ def bridge(url: str) -> None:
     Args:
         url: Where the server is, for example http://127.0.0.1:8000/mcp.
     """
-    settings = load_settings()
+    settings = load_settings(env_file=None)
     configure_logging(settings)
     if settings.token is None:
         raise ConfigurationError("RETAIL_TOKEN is not set. The bridge acts for the token of one user.")

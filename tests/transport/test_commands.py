@@ -189,6 +189,36 @@ async def test_a_server_that_cannot_serve_says_why(tmp_path: Path, two_stores: R
 
 
 @pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"RETAIL_DATBASE_URL": SECRET}, ("RETAIL_DATBASE_URL", "did you mean RETAIL_DATABASE_URL?")),
+        ({"RETAIL_DATABASE_URL": ""}, ("RETAIL_DATABASE_URL is not set", "mcp_user")),
+        ({"RETAIL_DATABASE_URL": "", "RETAIL_AUTH_DATABASE_URL": ""}, ("RETAIL_DATABASE_URL is not set",)),
+    ],
+    ids=["misspelt", "missing", "only the log's"],
+)
+async def test_a_setting_that_is_missing_or_misspelt_starts_no_demo(
+    variables: dict[str, str], words: tuple[str, ...], two_stores: Retailer, tmp_path: Path
+) -> None:
+    env = for_server(two_stores, RETAIL_PORT="0", RETAIL_DATA_DIR=str(tmp_path / "demo"), **variables)
+
+    refused = await run(tmp_path, env)
+    commands = [await run_here(env, "token", "list"), await run_here(env, "status")]
+
+    for end in (refused, *commands):
+        assert end.code == 2, end
+    assert_refused(refused, *words)
+    assert not (tmp_path / "demo").exists()
+
+
+async def test_commands_need_the_admin_url_only(retailer: Retailer) -> None:
+    env = environment(RETAIL_ADMIN_DATABASE_URL=retailer.admin_url, RETAIL_TEST_DATABASE_URL=retailer.admin_url)
+    for command in (("status",), ("token", "list"), ("store", "add", "tacoma", "--name", "Tacoma")):
+        end = await run_here(env, *command)
+        assert (end.code, end.err) == (0, ""), command
+
+
+@pytest.mark.parametrize(
     ("change", "words"),
     [
         ({"database_url": f"postgresql://mcp_user:{SECRET}@127.0.0.1:1/retail"}, "Check RETAIL_DATABASE_URL"),
