@@ -19,9 +19,7 @@ _SERVICE_LINK: Final = re.compile(r"\w*SERVICE_(HOST|PORT(_\w+)?)|\w*PORT_\d+_(T
 _SERVICE_PORT: Final = re.compile("(tcp|udp|sctp)://")
 
 
-def unknown_settings(
-    known: Collection[str], prefix: str, *, env_file: Path | None, secrets_dir: Path
-) -> list[str]:
+def unknown_settings(known: Collection[str], prefix: str, *, env_file: Path | None, secrets_dir: Path) -> list[str]:
     """Sentences about names that begin like a setting and are none, each with the setting that is most like it.
 
     Args:

@@ -14,11 +14,11 @@ from fastmcp.exceptions import ToolError
 from mcp import MCPError
 
 from server.app import build
-from server.cli.serve import connections_of
 from server.config import Settings, load_settings
 from server.demo import prepare_demo
 from server.deployment import Deployment, open_deployment
 from server.errors import ConfigurationError, InvalidInputError, UserError
+from server.startup import connections_of
 
 
 def call(tool: str, *arguments: str, url: str | None = None) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
@@ -13,6 +12,7 @@ from rich.table import Table
 
 from server.admin.vector_indexes import Built, build_index, drop_indexes, list_indexes
 from server.cli.operator import as_operator, as_watching_operator
+from server.cli.tables import print_table
 
 app = App(name="index", help="Vector indexes of large stores (docs/large-stores.md).")
 
@@ -77,5 +77,4 @@ def list_() -> None:
             "" if index.size_bytes is None else f"{index.size_bytes / _MEGABYTE:,.0f}",
             index.index_name or "",
         )
-    # In columns as wide as a terminal for a person, unbroken for a program.
-    Console(soft_wrap=True, width=None if sys.stdout.isatty() else 2000).print(table)
+    print_table(table)

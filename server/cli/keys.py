@@ -6,11 +6,11 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
-from rich.console import Console
 from rich.table import Table
 
 from server.admin.keys import generate_key, install_key, list_keys, retire_key, rotate_key
 from server.cli.operator import as_operator
+from server.cli.tables import print_table
 from server.config import load_settings
 from server.deployment import configured_key, context_key_file
 from server.errors import ConfigurationError
@@ -71,4 +71,4 @@ def list_() -> None:
     for key in as_operator(list_keys):
         until = "" if key.not_after is None else f"{key.not_after:%Y-%m-%d %H:%M:%S %Z}"
         table.add_row(key.kid, key.state, f"{key.created_at:%Y-%m-%d %H:%M:%S %Z}", until)
-    Console(soft_wrap=True).print(table)
+    print_table(table)

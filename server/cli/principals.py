@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import UTC, date, datetime, time, timedelta
 
 from cyclopts import App
-from rich.console import Console
 from rich.table import Table
 
 from server.admin.principals import (
@@ -18,6 +16,7 @@ from server.admin.principals import (
     revoke_store,
 )
 from server.cli.operator import as_operator
+from server.cli.tables import print_table
 from server.config import load_settings
 from server.errors import InvalidInputError
 from server.principal import Role
@@ -91,5 +90,4 @@ def list_() -> None:
             ", ".join(principal.identities),
             str(principal.tokens),
         )
-    # In columns as wide as a terminal for a person, unbroken for a program.
-    Console(soft_wrap=True, width=None if sys.stdout.isatty() else 2000).print(table)
+    print_table(table)

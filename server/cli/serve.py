@@ -32,6 +32,7 @@ from server.errors import ConfigurationError
 from server.http import HttpServer, http_app
 from server.monitoring.logs import configure_logging
 from server.monitoring.monitoring import monitored
+from server.startup import connections_of
 from server.workers import DRAIN_SECONDS, Workers, at_parents_end
 
 logger = logging.getLogger(__name__)
@@ -151,40 +152,6 @@ def _announce(listener: socket.socket, tokens: list[DemoToken]) -> None:
     host, port = listener.getsockname()[:2]
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}{MCP_PATH}"
     print_welcome(url, tokens)
-
-
-def connections_of(deployment: Deployment) -> Connections:
-    """What the server needs of its database.
-
-    Raises:
-        ConfigurationError: A URL or the signing key is missing.
-    """
-    urls = {
-        "RETAIL_DATABASE_URL is not set (login mcp_user)": deployment.database_url,
-        "RETAIL_AUTH_DATABASE_URL is not set (login mcp_auth)": deployment.auth_database_url,
-        "RETAIL_AUDIT_DATABASE_URL is not set (login mcp_audit)": deployment.audit_database_url,
-    }
-    if missing := [fault for fault, url in urls.items() if url is None]:
-        raise ConfigurationError(
-            f"{'; '.join(missing)}. The server reaches its database under three logins; the admin URL is for "
-            "commands only."
-        )
-    if deployment.context_key is None:
-        raise ConfigurationError(
-            "RETAIL_CONTEXT_KEY is not set. Make one with: python -m server key generate, set it here and run "
-            "python -m server key install once."
-        )
-    database_url, auth_url, audit_url = (url for url in urls.values() if url is not None)
-    return Connections(
-        database_url,
-        auth_url,
-        audit_url,
-        deployment.context_key,
-        deployment.context_key_file,
-        deployment.embed_database_url,
-        deployment.sql_database_url,
-        deployment.replica_database_url,
-    )
 
 
 def _run(work: Coroutine[Any, Any, None]) -> None:

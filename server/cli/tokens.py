@@ -7,11 +7,11 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
-from rich.console import Console
 from rich.table import Table
 
 from server.admin.tokens import issue_token, list_tokens, revoke_subject, revoke_token
 from server.cli.operator import as_operator
+from server.cli.tables import print_table
 from server.errors import InvalidInputError
 from server.principal import Role
 
@@ -60,7 +60,7 @@ def list_() -> None:
             f"{token.expires_at:%Y-%m-%d}",
             token.note or "",
         )
-    Console(soft_wrap=True).print(table)
+    print_table(table)
 
 
 @app.command

@@ -34,6 +34,8 @@ _LET_GO = _QUERIES.statement("let_go")
 _BACKEND = _QUERIES.statement("backend")
 _BYPASSES = _QUERIES.statement("bypasses_policies")
 
+SETTING = "RETAIL_EMBED_DATABASE_URL"
+_EITHER_SETTING = f"{SETTING} or RETAIL_ADMIN_DATABASE_URL"
 _WRONG_LOGIN = (
     "This database login may not embed products. Use mcp_embed in RETAIL_EMBED_DATABASE_URL, or in "
     "RETAIL_ADMIN_DATABASE_URL a superuser or the role that ran the migrations."
@@ -172,18 +174,17 @@ class VectorDatabase:
 
 
 @asynccontextmanager
-async def vector_database(dsn: str) -> AsyncIterator[VectorDatabase]:
+async def vector_database(dsn: str, setting: str = _EITHER_SETTING) -> AsyncIterator[VectorDatabase]:
     """Connect as mcp_embed, or as an operator with at least its rights.
+
+    Args:
+        dsn: URL of the database.
+        setting: Variable that it came from, for the error that names it.
 
     Raises:
         ConfigurationError: The database cannot be reached, or has no schema of ours.
     """
-    connection = await connect(
-        dsn,
-        "RETAIL_EMBED_DATABASE_URL or RETAIL_ADMIN_DATABASE_URL",
-        application_name="retail-mcp embed",
-        command_timeout=_COMMAND_SECONDS,
-    )
+    connection = await connect(dsn, setting, application_name="retail-mcp embed", command_timeout=_COMMAND_SECONDS)
     try:
         try:
             await register_vector(connection)

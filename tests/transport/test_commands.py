@@ -65,6 +65,27 @@ async def test_a_token_is_printed_alone_and_once(tmp_path: Path, two_empty_store
         assert part in row
 
 
+async def test_a_table_is_whole_where_nobody_can_widen_the_window(two_empty_stores: Retailer) -> None:
+    """In a file, a pipe, a mail of cron; and texts are shown as they are, whatever they look like."""
+    env = for_operator(two_empty_stores)
+    note = f"[red]for the till[/] :smile: {'long ' * 100}end"
+    await run_here(env, *ISSUE, "manager", "--store", "redmond", "--note", note)
+    await run_here(env, "principal", "add", "--subject", "bob", "--external-subject", "b" * 300, "--issuer", "x" * 300)
+
+    tokens = await run_here(env, "token", "list")
+    principals = await run_here(env, "principal", "list")
+    keys = await run_here(env, "key", "list")
+    status = await run_here(env, "status")
+
+    assert note in tokens.out
+    assert f"{'b' * 300} of {'x' * 300}" in principals.out
+    for end, columns in ((tokens, 6), (principals, 5), (keys, 4), (status, 8)):
+        assert end.code == 0
+        assert "…" not in end.out
+        heading = end.out.splitlines()[0]
+        assert len(re.split(r"\s{2,}", heading.strip())) == columns
+
+
 async def test_another_role_for_a_subject_is_refused(tmp_path: Path, two_empty_stores: Retailer) -> None:
     env = for_operator(two_empty_stores)
     await run_here(env, *ISSUE, "manager")
