@@ -9,12 +9,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from cyclopts import Parameter
-from cyclopts.validators import Number
 from pydantic import SecretStr
 
 from server.address import MCP_PATH
 from server.admin.tokens import issue_token
+from server.cli.numbers import whole
 from server.cli.operator import as_operator
 from server.config import ENV_PREFIX, Settings, load_settings
 from server.principal import Role
@@ -47,7 +46,7 @@ def config(
     store: list[str],
     role: Role = "manager",
     http: bool = False,
-    days: Annotated[int, Parameter(validator=Number(gte=1, lte=3650))] = 90,
+    days: Annotated[int, whole(gte=1, lte=3650)] = 90,
 ) -> None:
     """Print the configuration that lets a client use this server, with a new token of its own.
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from cyclopts import App, Parameter
-from cyclopts.validators import Number
+from cyclopts import App
 from rich.table import Table
 
 from server.admin.keys import generate_key, install_key, list_keys, retire_key, rotate_key
+from server.cli.numbers import whole
 from server.cli.operator import as_operator
 from server.cli.tables import print_table
 from server.config import load_settings
@@ -35,7 +35,7 @@ def install() -> None:
 
 
 @app.command
-def rotate(*, overlap: Annotated[int, Parameter(validator=Number(gte=10, lte=30 * 86_400))] = 600) -> None:
+def rotate(*, overlap: Annotated[int, whole(gte=10, lte=30 * 86_400)] = 600) -> None:
     """Make a new key, give it to the database and to running servers, and let the others end after a while.
 
     Args:

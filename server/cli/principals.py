@@ -55,6 +55,8 @@ def grant(*, subject: str, store: str, role: Role, until: date | None = None) ->
         role: What it may do there.
         until: Last day of the access, by UTC; without it, it does not end by itself.
     """
+    if until == date.max:
+        raise InvalidInputError("--until is the last day that there is. Leave it out for access without end.")
     end = datetime.combine(until + timedelta(days=1), time(), UTC) if until else None
     held = as_operator(lambda connection: grant_store(connection, subject, store, role, until=end))
     was = f" (was {held})" if held not in (None, role) else ""

@@ -15,14 +15,13 @@ from functools import partial
 from typing import Annotated, Any
 
 import uvloop
-from cyclopts import Parameter
-from cyclopts.validators import Number
 from fastmcp.client.transports import StreamableHttpTransport
 from fastmcp.server import create_proxy
 from fastmcp.server.providers.proxy import ProxyClient
 
-from server.address import MCP_PATH, listening_socket
+from server.address import MCP_PATH, checked_server_url, listening_socket
 from server.app import build
+from server.cli.numbers import whole
 from server.cli.running import tell
 from server.config import MOST_WORKERS, Settings, load_settings
 from server.databases import Connections
@@ -40,7 +39,7 @@ logger = logging.getLogger(__name__)
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-def http(*, workers: Annotated[int | None, Parameter(validator=Number(gte=1, lte=MOST_WORKERS))] = None) -> None:
+def http(*, workers: Annotated[int | None, whole(gte=1, lte=MOST_WORKERS)] = None) -> None:
     """Serve streamable HTTP, by default from the embedded database with demo data.
 
     Args:
@@ -79,7 +78,7 @@ def bridge(url: str) -> None:
     configure_logging(settings)
     if settings.token is None:
         raise ConfigurationError("RETAIL_TOKEN is not set. The bridge acts for the token of one user.")
-    remote = ProxyClient(StreamableHttpTransport(url, auth=settings.token.get_secret_value()))
+    remote = ProxyClient(StreamableHttpTransport(checked_server_url(url), auth=settings.token.get_secret_value()))
     _leave_on_signals(ExitStack())
     _run(create_proxy(remote, name="Zava Retail").run_async("stdio", show_banner=False))
 
