@@ -138,9 +138,11 @@ async def revoke_principal(connection: Any, subject: str) -> None:
     """
     async with connection.transaction():
         principal_id = await _active(connection, subject)
-        for statement in (_WITHDRAW_ALL, _REVOKE_TOKENS, _FORGET, _DEACTIVATE):
+        stores = [row["store_id"] for row in await connection.fetch(_WITHDRAW_ALL, principal_id)]
+        for statement in (_REVOKE_TOKENS, _FORGET, _DEACTIVATE):
             await connection.execute(statement, principal_id)
-        await _record(connection, "principal_revoked", {"subject": subject})
+        for store_id in sorted(stores) or [None]:
+            await _record(connection, "principal_revoked", {"subject": subject}, store_id)
 
 
 async def list_principals(connection: Any) -> list[ListedPrincipal]:

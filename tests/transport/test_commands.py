@@ -145,9 +145,17 @@ async def test_stores_are_opened_and_closed(retailer: Retailer) -> None:
     added = await run_here(env, *add, "Tacoma", "--currency", "EUR", "--time-zone", "Europe/Berlin")
     assert (added.code, added.out) == (0, "Store tacoma is open.\n")
     assert_refused(await run_here(env, *add, "Another"), "store tacoma already")
-    for wrong in (("--currency", SECRET), ("--time-zone", SECRET)):
-        refused = await run_here(env, "store", "add", "lacey", "--name", "Lacey", *wrong)
-        assert_refused(refused, "USD", "America/Los_Angeles")
+    for option, wrong, told in (
+        ("--currency", "NIS", "'NIS' is no currency in use"),
+        ("--time-zone", "europe/paris", "Did you mean Europe/Paris?"),
+        ("--name", "", "name of a store"),
+    ):
+        values = {"--name": "Lacey"} | {option: wrong}
+        refused = await run_here(env, "store", "add", "lacey", *(part for pair in values.items() for part in pair))
+        assert_refused(refused, told)
+    corrected = await run_here(env, "store", "change", "tacoma", "--time-zone", "Europe/Paris")
+    assert (corrected.code, corrected.out) == (0, "Store tacoma has another time zone.\n")
+    assert_refused(await run_here(env, "store", "change", "tacoma"), "--time-zone")
     assert_refused(await run_here(env, "store", "add", "No Id", "--name", "Lacey"), "a-z")
 
     closed = await run_here(env, "store", "close", "tacoma")

@@ -130,9 +130,7 @@ async def shop(retailer: Retailer, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize(("chain", "app"), SERVER_COMMANDS, ids=[" ".join(chain) for chain, _ in SERVER_COMMANDS])
-async def test_no_argument_brings_a_traceback(
-    chain: tuple[str, ...], app: App, shop: Retailer, tmp_path: Path
-) -> None:
+async def test_no_argument_brings_a_traceback(chain: tuple[str, ...], app: App, shop: Retailer, tmp_path: Path) -> None:
     # Without pg_dump, which would make dozens of backups.
     env = for_server(shop, **for_operator(shop), RETAIL_PORT="0", RETAIL_PG_BIN=str(tmp_path))
     tried = 0
