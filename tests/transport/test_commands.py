@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import re
 import socket
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from server.address import unusable_address
 from server.app import build
 from server.config import Settings
 from server.errors import ConfigurationError
@@ -212,6 +214,15 @@ async def test_a_server_that_cannot_serve_says_why(tmp_path: Path, two_stores: R
             run(tmp_path, for_server(two_stores, RETAIL_PORT="0", RETAIL_DATABASE_URL=two_stores.admin_url)),
             run(tmp_path, for_operator(two_stores, RETAIL_PORT="0")),
         )
+    for wrong, told in (
+        ({"RETAIL_HOST": "192.0.2.1"}, "192.0.2.1 is no address of this machine. Set RETAIL_HOST"),
+        ({"RETAIL_HOST": "no-such-host.invalid"}, "Set RETAIL_HOST"),
+        ({"RETAIL_HOST": "h..x"}, "Set RETAIL_HOST"),
+        ({"RETAIL_HOST": "2001:db8::1"}, "Set RETAIL_HOST"),
+    ):
+        elsewhere = await run_here(for_server(two_stores, RETAIL_PORT="0", **wrong))
+        assert_refused(elsewhere, told)
+        assert "RETAIL_PORT" not in elsewhere.err
     assert_refused(port_taken, f"Port {port} on 127.0.0.1 is in use", "RETAIL_PORT")
     assert_refused(superuser, "bypasses row level security", "mcp_user", "RETAIL_DATABASE_URL")
     assert_refused(no_url, "RETAIL_DATABASE_URL is not set", "mcp_user")
@@ -238,6 +249,20 @@ async def test_a_setting_that_is_missing_or_misspelt_starts_no_demo(
         assert end.code == 2, end
     assert_refused(refused, *words)
     assert not (tmp_path / "demo").exists()
+
+
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [
+        (errno.EACCES, "Set RETAIL_METRICS_PORT to a higher one"),
+        (errno.EADDRINUSE, "in use by another program. Set RETAIL_METRICS_PORT"),
+        (errno.EADDRNOTAVAIL, "no address of this machine. Set RETAIL_METRICS_HOST"),
+        (errno.EAFNOSUPPORT, "Set RETAIL_METRICS_HOST"),
+        (errno.EMFILE, "Check RETAIL_METRICS_HOST and RETAIL_METRICS_PORT"),
+    ],
+)
+def test_the_setting_of_an_address_that_is_wrong_is_named(number: int, told: str) -> None:
+    assert told in str(unusable_address(OSError(number, "x"), "192.0.2.1", 80, "RETAIL_METRICS"))
 
 
 async def test_commands_need_the_admin_url_only(retailer: Retailer) -> None:
