@@ -1,4 +1,4 @@
-"""Command line: `python -m seed` loads the demo data, `python -m seed embed` makes embeddings."""
+"""Command line: `retail-mcp-seed` loads the demo data, `retail-mcp-seed embed` makes embeddings."""
 
 from __future__ import annotations
 

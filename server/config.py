@@ -73,7 +73,7 @@ class Settings(BaseSettings):
         default=None,
         description=(
             "The same database, logging in as mcp_embed, to keep embeddings in step with their products. Unset: "
-            "python -m seed embed does."
+            "retail-mcp-seed embed does."
         ),
     )
     sql_database_url: SecretStr | None = Field(
@@ -115,7 +115,7 @@ class Settings(BaseSettings):
         min_length=32,
         description=(
             "Secret of at least 32 characters that signs the store context; needed with RETAIL_DATABASE_URL. "
-            "Make one with: python -m server key generate."
+            "Make one with: retail-mcp key generate."
         ),
     )
     context_key_file: Path | None = Field(

@@ -93,7 +93,7 @@ async def valid_stdio_token(settings: Settings, authenticator: Authenticator) ->
     Raises:
         ConfigurationError: There is none, or it is not valid.
     """
-    remedy = "Get one with: python -m server token issue --subject NAME --store STORE --role ROLE"
+    remedy = "Get one with: retail-mcp token issue --subject NAME --store STORE --role ROLE"
     if settings.token is None:
         raise ConfigurationError(
             f"RETAIL_TOKEN is not set, so nobody is asking. {remedy}, and put it into this server's environment."
@@ -122,8 +122,8 @@ def connections_of(deployment: Deployment) -> Connections:
         )
     if deployment.context_key is None:
         raise ConfigurationError(
-            "RETAIL_CONTEXT_KEY is not set. Make one with: python -m server key generate, set it here and run "
-            "python -m server key install once."
+            "RETAIL_CONTEXT_KEY is not set. Make one with: retail-mcp key generate, set it here and run "
+            "retail-mcp key install once."
         )
     database_url, auth_url, audit_url = (url for url in urls.values() if url is not None)
     return Connections(

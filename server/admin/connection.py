@@ -57,8 +57,7 @@ def _in_words(error: Exception) -> RetailError:
                 "command's --help says what each one is."
             )
         return ConfigurationError(
-            f"The database refused the command ({refusal}); what it had not finished is undone. Run: "
-            "python -m server doctor"
+            f"The database refused the command ({refusal}); what it had not finished is undone. Run: retail-mcp doctor"
         )
     except (ContentionError, QueryTimeoutError):
         return ConfigurationError(
@@ -89,6 +88,6 @@ async def admin_connection(dsn: str) -> AsyncIterator[Any]:
             "Use a superuser, or the role that ran the migrations."
         ) from None
     except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError, asyncpg.UndefinedFunctionError):
-        raise ConfigurationError("The database has no schema of ours yet. Run: python -m server migrate") from None
+        raise ConfigurationError("The database has no schema of ours yet. Run: retail-mcp migrate") from None
     finally:
         await connection.close(timeout=5)

@@ -128,7 +128,7 @@ async def revoke_token(connection: Any, token_id: int) -> None:
     """
     async with connection.transaction():
         if await connection.execute(_REVOKE, token_id) == "UPDATE 0":
-            raise NotFoundError(f"There is no unrevoked token {token_id}. See: python -m server token list")
+            raise NotFoundError(f"There is no unrevoked token {token_id}. See: retail-mcp token list")
         stores = [row["store_id"] for row in await connection.fetch(_STORES_OF_TOKEN, token_id)]
         await connection.execute(_RECORD, "token_revoked", stores, json.dumps({"token_id": token_id}))
 
@@ -142,7 +142,7 @@ async def revoke_subject(connection: Any, subject: str) -> int:
     async with connection.transaction():
         count = int((await connection.execute(_REVOKE_SUBJECT, subject)).split()[-1])
         if count == 0:
-            raise NotFoundError(f"{subject} has no unrevoked token. See: python -m server token list")
+            raise NotFoundError(f"{subject} has no unrevoked token. See: retail-mcp token list")
         stores = [row["store_id"] for row in await connection.fetch(_STORES_OF_SUBJECT, subject)]
         await connection.execute(_RECORD, "token_revoked", stores, json.dumps({"subject": subject, "tokens": count}))
     return count

@@ -1,4 +1,4 @@
-"""The commands of python -m server."""
+"""The commands of retail-mcp."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ def _digests(against: str) -> list[str]:
     if not found:
         raise InvalidInputError(
             "--against is neither a digest of 64 hexadecimal digits nor a file that has one. Pass what "
-            "python -m server audit seal printed, or a file of such lines."
+            "retail-mcp audit seal printed, or a file of such lines."
         )
     return found
 

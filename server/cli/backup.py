@@ -76,8 +76,8 @@ def restore(file: Path, *, database: str, keep_tokens: Switch = False) -> None:
         asyncio.run(_restore(job, deployment, file, database, keep_tokens=keep_tokens))
     print(  # noqa: T201
         f"Restored into {database}, and every table is as it was. Next: point the server's URLs at it, set passwords "
-        "with python -m server migrate --set-password if the server is new, and erase customers again who were erased "
-        "after the backup: python -m server customer erase-again LIST."
+        "with retail-mcp migrate --set-password if the server is new, and erase customers again who were erased "
+        "after the backup: retail-mcp customer erase-again LIST."
     )
 
 

@@ -29,7 +29,7 @@ def install() -> None:
     """Let the database accept contexts signed with RETAIL_CONTEXT_KEY, beside those of other keys."""
     key = configured_key(load_settings())
     if key is None:
-        raise ConfigurationError("RETAIL_CONTEXT_KEY is not set. Make one with: python -m server key generate")
+        raise ConfigurationError("RETAIL_CONTEXT_KEY is not set. Make one with: retail-mcp key generate")
     kid = as_operator(lambda connection: install_key(connection, key))
     print(f"Key {kid} is installed.")  # noqa: T201
 

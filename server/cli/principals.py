@@ -42,7 +42,7 @@ def add(*, subject: str, issuer: str | None = None, external_subject: str | None
     elif issuer is not None:
         raise InvalidInputError("--issuer goes with --external-subject. Name both, or neither.")
     as_operator(lambda connection: add_principal(connection, subject, identity))
-    print(f"{subject} is known. Let it into a store with: python -m server principal grant")  # noqa: T201
+    print(f"{subject} is known. Let it into a store with: retail-mcp principal grant")  # noqa: T201
 
 
 @app.command

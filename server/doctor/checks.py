@@ -134,7 +134,7 @@ async def _run(check: str, work: Awaitable[str]) -> Finding:
         with translated_errors(check):
             return Finding(check, await work)
     except DatabaseError as error:
-        return Finding(check, f"The database refused: {error}. Run: python -m server migrate", is_fault=True)
+        return Finding(check, f"The database refused: {error}. Run: retail-mcp migrate", is_fault=True)
     except RetailError as error:
         return Finding(check, str(error), is_fault=True)
 
@@ -212,8 +212,8 @@ async def _programs(settings: Settings, deployment: Deployment, database: Databa
 async def _isolation(settings: Settings, database: Database, deployment: Deployment) -> str:
     if deployment.context_key is None:
         raise ConfigurationError(
-            "RETAIL_CONTEXT_KEY is not set. Make one with: python -m server key generate, set it here and run "
-            "python -m server key install once."
+            "RETAIL_CONTEXT_KEY is not set. Make one with: retail-mcp key generate, set it here and run "
+            "retail-mcp key install once."
         )
     await check_isolation(database, ContextSigner(deployment.context_key).kid)
     await check_time_limits(database, settings.query_timeout_seconds)
@@ -254,7 +254,7 @@ async def _months_ahead(database: Database) -> str:
     if ahead.months < _LEAST_MONTHS_AHEAD:
         raise ConfigurationError(
             f"The audit log has parts ready for {ahead.months} months. A running server makes them, and so does: "
-            "python -m server migrate"
+            "retail-mcp migrate"
         )
     return f"{ahead.months} are ready"
 

@@ -27,7 +27,7 @@ async def embeddings(settings: Settings, deployment: Deployment) -> str:
     if url is None:
         raise ConfigurationError(
             "RETAIL_EMBED_DATABASE_URL is not set, so nothing keeps embeddings in step with products. Set it (login "
-            "mcp_embed), or run regularly: python -m seed embed"
+            "mcp_embed), or run regularly: retail-mcp-seed embed"
         )
     embedders = Embedders(settings)
     try:
@@ -57,11 +57,11 @@ async def _models(url: str, setting: str, embedders: Embedders) -> list[Embedder
     if unserved:
         raise ConfigurationError(
             f"Search by meaning is off in {', '.join(unserved)}: these settings name no provider of the embedding "
-            "model there. Give the provider's settings back, or change the stores over with: python -m seed embed"
+            "model there. Give the provider's settings back, or change the stores over with: retail-mcp-seed embed"
         )
     if behind:
         raise ConfigurationError(
             f"Products lack an embedding ({'; '.join(behind)}). A server with RETAIL_EMBED_DATABASE_URL makes them "
-            "within minutes; now: python -m seed embed"
+            "within minutes; now: retail-mcp-seed embed"
         )
     return models

@@ -57,7 +57,7 @@ class UnservedModel:
         raise EmbeddingUnavailableError(
             f"This store is searched with the embedding model {self.model}, and this server's settings name no "
             "provider of it. Search by words only; an operator can give the provider's settings back or change the "
-            "store over with: python -m seed embed"
+            "store over with: retail-mcp-seed embed"
         )
 
     async def close(self) -> None:

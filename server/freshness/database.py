@@ -189,7 +189,7 @@ async def vector_database(dsn: str, setting: str = _EITHER_SETTING) -> AsyncIter
         try:
             await register_vector(connection)
         except ValueError:
-            raise ConfigurationError("The database has no schema of ours yet. Run: python -m server migrate") from None
+            raise ConfigurationError("The database has no schema of ours yet. Run: retail-mcp migrate") from None
         except asyncpg.InsufficientPrivilegeError:
             raise ConfigurationError(_WRONG_LOGIN) from None
         yield VectorDatabase(connection)
@@ -206,7 +206,7 @@ def _job_errors() -> Iterator[None]:
         if error.sqlstate == NO_CONTEXT:
             raise ConfigurationError(_WRONG_LOGIN) from None
         if error.sqlstate in _OLD_SCHEMA:
-            raise ConfigurationError("The database schema is not current. Run: python -m server migrate") from None
+            raise ConfigurationError("The database schema is not current. Run: retail-mcp migrate") from None
         raise
 
 
@@ -220,5 +220,5 @@ def _refusals(store_id: str) -> Iterator[None]:
         raise
     except asyncpg.ObjectNotInPrerequisiteStateError:
         raise ConfigurationError(
-            "The database has no key to sign store contexts with. Run: python -m server key install"
+            "The database has no key to sign store contexts with. Run: retail-mcp key install"
         ) from None

@@ -41,7 +41,7 @@ async def kept_fresh(dsn: str, embedders: Embedders, interval_seconds: float) ->
     """Embed new and changed products, and drop discontinued ones, while the block runs.
 
     Each store keeps the model that it is searched with; one without a model so far gets the settings' model. To
-    change a store over is an operator's decision, because it costs: `python -m seed embed`. Of several servers
+    change a store over is an operator's decision, because it costs: `retail-mcp-seed embed`. Of several servers
     whichever comes first does a store.
 
     Args:

@@ -176,7 +176,7 @@ async def test_a_new_database_is_migrated_once(tmp_path: Path, cluster: Cluster)
     async with cluster.temporary_database() as name:
         retailer = Retailer(cluster.admin_url(name), cluster.app_url(name))
         env = for_operator(retailer, RETAIL_CONTEXT_KEY=key.out.strip())
-        assert_refused(await run_here(env, "token", "list"), "python -m server migrate")
+        assert_refused(await run_here(env, "token", "list"), "retail-mcp migrate")
 
         both = await asyncio.gather(run(tmp_path, env, "migrate"), run(tmp_path, env, "migrate"))
         assert [end.code for end in both] == [0, 0]
@@ -277,7 +277,7 @@ async def test_commands_need_the_admin_url_only(retailer: Retailer) -> None:
     [
         ({"database_url": f"postgresql://mcp_user:{SECRET}@127.0.0.1:1/retail"}, "Check RETAIL_DATABASE_URL"),
         ({"database_url": f"{SECRET}://"}, "RETAIL_DATABASE_URL is no URL of a PostgreSQL database"),
-        ({"context_key": f"{SECRET}-that-this-database-does-not-know"}, "python -m server key install"),
+        ({"context_key": f"{SECRET}-that-this-database-does-not-know"}, "retail-mcp key install"),
     ],
     ids=["unreachable", "no URL", "unknown key"],
 )

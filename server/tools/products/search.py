@@ -30,11 +30,11 @@ NO_QUERY_VECTOR = (
 NO_PROVIDER = (
     "Searched by words only: this server's settings name no provider of the embedding model that this store is "
     "searched with. Products described in other words may be missing. An operator finds the remedy with: "
-    "python -m server doctor"
+    "retail-mcp doctor"
 )
 NO_STORED_VECTORS = (
     "Searched by words only: this store's products have no embeddings of the current model. "
-    "An operator can make them with: python -m seed embed"
+    "An operator can make them with: retail-mcp-seed embed"
 )
 NO_SUCH_PHRASE = (
     "No product that passes the filters has the words in quotes in this order. Leave the quotes out to search by the "
