@@ -40,7 +40,7 @@ def run(app: App, arguments: list[str] | None = None) -> None:
         place = f" {error.filename}" if error.filename else ""
         _tell(f"The file or connection{place} cannot be used: {error.strerror or type(error).__name__}.")
     except UnicodeEncodeError:
-        _tell("An argument is no text in UTF-8. Write it anew, without what was pasted.")
+        _tell("An argument is not valid UTF-8. Type it instead of pasting it.")
     except Exception as error:  # noqa: BLE001 - the last place where it can be told
         _tell_unforeseen(error)
     else:
@@ -72,8 +72,8 @@ def _tell_unforeseen(error: BaseException) -> None:
         for frame in traceback.extract_tb(error.__traceback__)[-_FRAMES:]
     ]
     _tell(
-        f"This should not have happened: {type(error).__name__} in {' > '.join(places)}. Nothing more is known of it. "
-        "Please report that with the command, but without what is secret."
+        f"This should not have happened: {type(error).__name__} in {' > '.join(places)}. "
+        "Please report it with the command, leaving out secrets."
     )
 
 

@@ -1,4 +1,4 @@
-"""Database URLs: what libpq takes is done, needs nothing, or is refused by its name; and what a failure to open means.
+"""Database URLs: each parameter of libpq is done, left out where nothing is lost, or refused by its name.
 
 Hosting services print URLs for libpq. The driver takes a part of libpq's parameters and sends every other one to the
 database as a setting of the session, which refuses it; so each parameter is looked at here first.
@@ -99,13 +99,13 @@ _NAME: Final = re.compile("[a-z_]{1,40}")
 _HOST: Final = re.compile(r"(?:\[[^\]]*\]|[^:\[\]]*)(?::(\d{0,5}))?")
 _REMEDIES: Final = {
     "channel_binding": (
-        "The driver cannot bind channels. Take it out; sslmode=verify-full&sslrootcert=system keeps others from posing "
+        "The driver does not support it. Take it out; sslmode=verify-full&sslrootcert=system keeps others from posing "
         "as the database."
     ),
     "pgbouncer": "It is no parameter of PostgreSQL. Take it out; here it is RETAIL_STATEMENT_CACHE_SIZE=0.",
     "connection_limit": "It is no parameter of PostgreSQL. Take it out; here it is RETAIL_POOL_SIZE.",
 }
-_CANNOT: Final = "The driver cannot do that. Take it out."
+_CANNOT: Final = "The driver does not support it. Take it out."
 _UNKNOWN: Final = (
     "It is no parameter of PostgreSQL. Take it out; a setting of the session has the form options=-c%20NAME%3DVALUE."
 )
