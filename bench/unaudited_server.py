@@ -1,6 +1,6 @@
 """The server over HTTP without the audit of tool calls: what is left of a call's CPU without it.
 
-Run as a child process with the environment of `python -m server http`. No setting does this.
+Run as a child process with the environment of `retail-mcp http`. No setting does this.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The server over HTTP without the limits of `server.limits`: what a flood does where nothing bounds it.
 
-Run as a child process with the environment of `python -m server http`. No setting does this.
+Run as a child process with the environment of `retail-mcp http`. No setting does this.
 """
 
 from __future__ import annotations

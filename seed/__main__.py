@@ -1,4 +1,4 @@
-"""Command line: `python -m seed` loads the demo data, `python -m seed embed` makes embeddings."""
+"""Command line: `retail-mcp-seed` loads the demo data, `retail-mcp-seed embed` makes embeddings."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from collections.abc import Awaitable, Callable
 from datetime import date
 from typing import Annotated, TypeVar
 
-from cyclopts import App, Parameter, validators
+from cyclopts import App, Parameter
 
 from seed.console import embed_with_progress
 from seed.embed import EmbedOptions
 from seed.imports.cli import app as imports_app
 from seed.options import DemoOptions, latest_as_of
+from server.cli.numbers import whole
 from server.cli.running import run
 from server.config import Settings, load_settings
 from server.deployment import Deployment, open_deployment, prepare_embedded
@@ -20,19 +21,19 @@ from server.embeddings import build_embedder
 
 Answer = TypeVar("Answer")
 
-app = App(name="seed", help="Fill the retail database with believable demo data.")
+app = App(name="retail-mcp-seed", help="Fill the retail database with believable demo data.")
 app.command(imports_app, name="import")
 
 
 @app.default
 def demo(
     *,
-    stores: int = DemoOptions.stores,
-    customers: int = DemoOptions.customers,
-    products: int = DemoOptions.products,
-    transactions: int = DemoOptions.transactions,
-    days: int = DemoOptions.days,
-    random_seed: int = DemoOptions.random_seed,
+    stores: Annotated[int, whole()] = DemoOptions.stores,
+    customers: Annotated[int, whole()] = DemoOptions.customers,
+    products: Annotated[int, whole()] = DemoOptions.products,
+    transactions: Annotated[int, whole()] = DemoOptions.transactions,
+    days: Annotated[int, whole()] = DemoOptions.days,
+    random_seed: Annotated[int, whole()] = DemoOptions.random_seed,
     as_of: date | None = None,
     reset: Annotated[bool, Parameter(negative=())] = False,
     embed: bool = True,
@@ -76,9 +77,9 @@ def embed_command(
     *,
     model: str | None = None,
     store: str | None = None,
-    concurrency: Annotated[int, Parameter(validator=validators.Number(gte=1, lte=32))] = 1,
-    max_texts: Annotated[int | None, Parameter(validator=validators.Number(gte=0))] = None,
-    max_tokens: Annotated[int | None, Parameter(validator=validators.Number(gte=0))] = None,
+    concurrency: Annotated[int, whole(gte=1, lte=32)] = 1,
+    max_texts: Annotated[int | None, whole(gte=0)] = None,
+    max_tokens: Annotated[int | None, whole(gte=0)] = None,
     remove_old: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
     """Make missing and stale embeddings; what is current stays, so a run that was stopped goes on where it was.
@@ -136,5 +137,10 @@ async def _prepared(
     return await work(url(deployment), settings)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Entry point of the console script."""
     run(app)
+
+
+if __name__ == "__main__":
+    main()

@@ -9,6 +9,9 @@ from typing import Any, Final
 import asyncpg
 
 from seed.errors import DatabaseError, RoleError
+from server.admin.connection import SETTING
+from server.db.urls import connect
+from server.errors import ConfigurationError
 
 _FAILURES = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
@@ -39,11 +42,9 @@ async def connected(
         DatabaseError: The database cannot be reached, or something failed on the connection.
     """
     try:
-        connection = await asyncpg.connect(admin_dsn, server_settings=session)
-    except (*_FAILURES, ValueError) as error:
-        raise DatabaseError(
-            f"The database cannot be reached: {_reason(error)}. Check the admin database URL and that the server runs."
-        ) from error
+        connection = await connect(admin_dsn, SETTING, application_name=f"retail-mcp {job}", settings=session)
+    except ConfigurationError as error:
+        raise DatabaseError(str(error)) from None
     try:
         yield connection
     except _FAILURES as error:

@@ -1,4 +1,4 @@
-"""python -m server."""
+"""retail-mcp."""
 
 from server.cli.app import main
 

@@ -5,13 +5,30 @@ from __future__ import annotations
 import errno
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from urllib.parse import urlsplit
 
 from server.config import Settings
-from server.errors import ConfigurationError
+from server.errors import ConfigurationError, InvalidInputError
 
 MCP_PATH = "/mcp"
 SSE_PATH = "/sse"
+
+
+def checked_server_url(url: str) -> str:
+    """The URL of a running server, as somebody wrote it.
+
+    Raises:
+        InvalidInputError: It is none.
+    """
+    try:
+        parts = urlsplit(url)
+        is_url = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        is_url = False
+    if not is_url or not url.isascii() or not url.isprintable():
+        raise InvalidInputError(f"That is no URL of a server. It looks like http://127.0.0.1:8000{MCP_PATH}.")
+    return url
 
 
 @contextmanager
@@ -22,16 +39,41 @@ def listening_socket(settings: Settings) -> Iterator[socket.socket]:
         ConfigurationError: The address is taken, forbidden or does not exist.
     """
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listener = socket.socket(family)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((settings.host, settings.port))
-    except OSError as error:
-        listener.close()
-        reason = "is in use by another program" if error.errno == errno.EADDRINUSE else "cannot be used"
-        raise ConfigurationError(
-            f"Port {settings.port} on {settings.host} {reason}. Set RETAIL_PORT to another one (0 picks a free one), "
-            "or stop the other program."
-        ) from None
-    with listener:
+    with ExitStack() as opened:
+        try:
+            listener = opened.enter_context(socket.socket(family))
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((settings.host, settings.port))
+        except (OSError, UnicodeError) as error:
+            raise unusable_address(error, settings.host, settings.port, "RETAIL") from None
         yield listener
+
+
+def unusable_address(error: Exception, host: str, port: int, prefix: str) -> ConfigurationError:
+    """Why nothing can listen at an address, and which of its two settings is wrong.
+
+    Args:
+        error: What the system said.
+        host: The address.
+        port: The port.
+        prefix: Of the two settings, before _HOST and _PORT.
+    """
+    number = getattr(error, "errno", None)
+    if number == errno.EADDRINUSE:
+        return ConfigurationError(
+            f"Port {port} on {host} is in use by another program. Set {prefix}_PORT to another one (0 picks a free "
+            "one), or stop the other program."
+        )
+    if number in (errno.EACCES, errno.EPERM):
+        return ConfigurationError(
+            f"Port {port} may not be used by this user: ports below 1024 need a privilege (CAP_NET_BIND_SERVICE). Set "
+            f"{prefix}_PORT to a higher one, and let a proxy listen on the low one (docs/remote.md)."
+        )
+    if number in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT) or isinstance(error, socket.gaierror | UnicodeError):
+        return ConfigurationError(
+            f"{host} is no address of this machine. Set {prefix}_HOST to one of its own: 127.0.0.1 for this machine "
+            "alone, 0.0.0.0 for every network that it is in."
+        )
+    return ConfigurationError(
+        f"Nothing can listen on {host}, port {port} ({type(error).__name__}). Check {prefix}_HOST and {prefix}_PORT."
+    )

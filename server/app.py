@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 from fastmcp import FastMCP
 from fastmcp.server.lifespan import lifespan
@@ -14,17 +14,14 @@ from starlette.responses import JSONResponse
 
 from server import __version__, tools
 from server.audit.entries import EntryWriter
-from server.auth.authenticator import Authenticator
-from server.auth.bearer import bearer_auth
+from server.audit.upkeep import kept_up
 from server.completions import complete
 from server.config import Settings
-from server.databases import Connections, opened_databases
+from server.databases import Connections
 from server.db.pool import Database
 from server.db.startup_check import check_schema_is_current, knows_key
-from server.embeddings.models import Embedders
-from server.errors import ConfigurationError, RetailError
+from server.errors import RetailError
 from server.freshness.upkeep import kept_fresh
-from server.limits import Limits
 from server.middleware.call_rate import CallRate
 from server.middleware.call_record import CallRecord
 from server.middleware.error_boundary import ErrorBoundary
@@ -37,9 +34,8 @@ from server.pictures import PICTURES
 from server.prompts import PROMPTS
 from server.resources import RESOURCES
 from server.signing_key import SigningKey
+from server.startup import Transport, keeps_embeddings, opened_parts
 from server.toolkit.answering import tool_of
-
-Transport = Literal["http", "stdio"]
 
 SERVER_NAME = "zava-retail"
 """Without blanks, as some clients make the names of tools of it."""
@@ -93,96 +89,77 @@ async def build(
     """
     monitoring = monitoring or Monitoring()
     observer = monitoring.observer
-    limits = Limits.of(settings, observer)
-    signing_key = SigningKey(connections.context_key, connections.context_key_file)
-    embedders = Embedders(settings, observer=observer)
-    try:
-        async with (
-            opened_databases(settings, connections, signing_key.signer.kid, observer, audited=audited) as databases,
-            AsyncExitStack() as opened,
-        ):
-            database, authenticator = databases.tools, databases.authenticator
-            if transport == "stdio":
-                stdio_token, auth = await _valid_stdio_token(settings, authenticator), None
-            else:
-                stdio_token, auth = None, await opened.enter_async_context(bearer_auth(settings, authenticator))
-            await opened.enter_async_context(signing_key.followed(partial(knows_key, database)))
-            if connections.embed_database_url is not None and settings.embed_interval_seconds > 0:
-                await opened.enter_async_context(
-                    kept_fresh(connections.embed_database_url, embedders, settings.embed_interval_seconds)
-                )
-
-            @lifespan
-            async def shared(_: FastMCP[Any]) -> AsyncIterator[dict[str, Any]]:
-                yield {
-                    "database": database,
-                    "replica": databases.replica,
-                    "sql_database": databases.for_sql,
-                    "signing_key": signing_key,
-                    "authenticator": authenticator,
-                    "embedders": embedders,
-                    "limits": limits,
-                    "stdio_token": stdio_token,
-                    "default_store": settings.store_id if transport == "stdio" else None,
-                }
-
-            def served(components: Sequence[Callable[..., Any]]) -> list[Callable[..., Any]]:
-                """Those that have what they run on."""
-                return [each for each in components if databases.for_sql or tools.scope_of(each) != "retail:sql"]
-
-            offers = [tool_of(function) for function in served(tools.discover())]
-            entries = EntryWriter(offers)
-            observer.tools_registered(entries.tools)
-            server: FastMCP[Any] = FastMCP(
-                SERVER_NAME,
-                instructions=INSTRUCTIONS,
-                version=__version__,
-                auth=auth,
-                lifespan=shared,
-                middleware=[
-                    CallRecord(databases.call_log, entries, monitoring),
-                    ErrorBoundary(),
-                    CallIdentity(),
-                    CallRate(limits.calls),
-                    ResultSize(settings.max_result_bytes),
-                    *([PrimaryInstead(databases.replica)] if databases.replica else []),
-                ],
-                # Of its own: what FastMCP makes of a tool is one server's.
-                tools=[tool.model_copy() for tool in offers],
-                on_duplicate="error",
-                mask_error_details=True,
-                # tool_of leaves no references.
-                dereference_schemas=False,
-                # Lists vary by role, so no shared cache may keep them.
-                cache_ttl=60,
-                cache_scope="private",
+    async with (
+        opened_parts(settings, connections, transport, observer, audited=audited) as parts,
+        AsyncExitStack() as opened,
+    ):
+        database, signing_key, limits = parts.databases.tools, parts.signing_key, parts.limits
+        await opened.enter_async_context(signing_key.followed(partial(knows_key, database)))
+        if audited:
+            await opened.enter_async_context(kept_up(connections.audit_database_url))
+        if keeps_embeddings(settings, connections):
+            assert connections.embed_database_url is not None
+            await opened.enter_async_context(
+                kept_fresh(connections.embed_database_url, parts.embedders, settings.embed_interval_seconds)
             )
-            # FastMCP 4.1 takes none itself.
-            server._mcp_server.title = SERVER_TITLE
-            for resource in served(RESOURCES):
-                server.add_resource(resource)
-            for picture in PICTURES:
-                server.add_resource(picture)
-            for prompt in PROMPTS:
-                server.add_prompt(prompt)
-            server.add_completion_handler(partial(complete, server))
-            _add_health_routes(server, database, signing_key, monitoring.activity)
-            await _share_tool_schemas(server)
-            yield server
-    finally:
-        await embedders.close()
 
+        @lifespan
+        async def shared(_: FastMCP[Any]) -> AsyncIterator[dict[str, Any]]:
+            yield {
+                "database": database,
+                "replica": parts.databases.replica,
+                "sql_database": parts.databases.for_sql,
+                "signing_key": signing_key,
+                "authenticator": parts.databases.authenticator,
+                "embedders": parts.embedders,
+                "limits": limits,
+                "stdio_token": parts.stdio_token,
+                "default_store": settings.store_id if transport == "stdio" else None,
+            }
 
-async def _valid_stdio_token(settings: Settings, authenticator: Authenticator) -> str:
-    remedy = "Get one with: python -m server token issue --subject NAME --store STORE --role ROLE"
-    if settings.token is None:
-        raise ConfigurationError(
-            f"RETAIL_TOKEN is not set, so nobody is asking. {remedy}, and put it into this server's environment."
+        def served(components: Sequence[Callable[..., Any]]) -> list[Callable[..., Any]]:
+            """Those that have what they run on."""
+            return [each for each in components if parts.databases.for_sql or tools.scope_of(each) != "retail:sql"]
+
+        offers = [tool_of(function) for function in served(tools.discover())]
+        entries = EntryWriter(offers)
+        observer.tools_registered(entries.tools)
+        server: FastMCP[Any] = FastMCP(
+            SERVER_NAME,
+            instructions=INSTRUCTIONS,
+            version=__version__,
+            auth=parts.auth,
+            lifespan=shared,
+            middleware=[
+                CallRecord(parts.databases.call_log, entries, monitoring),
+                ErrorBoundary(),
+                CallIdentity(),
+                CallRate(limits.calls),
+                ResultSize(settings.max_result_bytes),
+                *([PrimaryInstead(parts.databases.replica)] if parts.databases.replica else []),
+            ],
+            # Of its own: what FastMCP makes of a tool is one server's.
+            tools=[tool.model_copy() for tool in offers],
+            on_duplicate="error",
+            mask_error_details=True,
+            # tool_of leaves no references.
+            dereference_schemas=False,
+            # Lists vary by role, so no shared cache may keep them.
+            cache_ttl=60,
+            cache_scope="private",
         )
-    token = settings.token.get_secret_value()
-    if await authenticator.authenticate(token) is None:
-        raise ConfigurationError(f"RETAIL_TOKEN is not valid: unknown, expired or revoked. {remedy}")
-    return token
+        # FastMCP 4.1 takes none itself.
+        server._mcp_server.title = SERVER_TITLE
+        for resource in served(RESOURCES):
+            server.add_resource(resource)
+        for picture in PICTURES:
+            server.add_resource(picture)
+        for prompt in PROMPTS:
+            server.add_prompt(prompt)
+        server.add_completion_handler(partial(complete, server))
+        _add_health_routes(server, database, signing_key, monitoring.activity)
+        await _share_tool_schemas(server)
+        yield server
 
 
 def _add_health_routes(server: FastMCP[Any], database: Database, signing_key: SigningKey, activity: Activity) -> None:

@@ -13,6 +13,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from server.errors import ConfigurationError
+from server.unknown_settings import unknown_settings
 
 JwtAlgorithm = Literal[
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"
@@ -21,6 +22,8 @@ JwtAlgorithm = Literal[
 ENV_PREFIX = "RETAIL_"
 # Where containers find secrets: a file per setting, named like its variable in lower case.
 SECRETS_DIR = Path("/run/secrets")
+# Read from the working directory.
+ENV_FILE = Path(".env")
 MOST_WORKERS = 64
 
 
@@ -40,7 +43,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_prefix=ENV_PREFIX,
-        env_file=".env",
+        env_file=ENV_FILE,
         # pydantic-settings warns of a directory that is not there.
         secrets_dir=SECRETS_DIR if SECRETS_DIR.is_dir() else None,
         env_ignore_empty=True,
@@ -70,7 +73,7 @@ class Settings(BaseSettings):
         default=None,
         description=(
             "The same database, logging in as mcp_embed, to keep embeddings in step with their products. Unset: "
-            "python -m seed embed does."
+            "retail-mcp-seed embed does."
         ),
     )
     sql_database_url: SecretStr | None = Field(
@@ -112,7 +115,7 @@ class Settings(BaseSettings):
         min_length=32,
         description=(
             "Secret of at least 32 characters that signs the store context; needed with RETAIL_DATABASE_URL. "
-            "Make one with: python -m server key generate."
+            "Make one with: retail-mcp key generate."
         ),
     )
     context_key_file: Path | None = Field(
@@ -358,22 +361,34 @@ class Settings(BaseSettings):
     @property
     def embedded(self) -> bool:
         """True when the embedded database serves, because no URL names another one."""
-        return self.database_url is None and self.admin_database_url is None
+        # Nor any of the others: whoever sets one of them means a database of their own.
+        return not any(
+            getattr(self, name) is not None for name in type(self).model_fields if name.endswith("database_url")
+        )
 
 
-def load_settings() -> Settings:
+def load_settings(env_file: Path | None = ENV_FILE) -> Settings:
     """Read the settings from the environment.
 
+    Args:
+        env_file: File that they are read from too; None for programs that a client starts, in a directory of whose
+            files nobody knows.
+
     Raises:
-        ConfigurationError: A variable has an impossible value; its value is not repeated.
+        ConfigurationError: A variable has an impossible value, which is not repeated, or is no setting.
     """
+    known = [f"{ENV_PREFIX}{name.upper()}" for name in Settings.model_fields]
     try:
-        return Settings()
+        settings = Settings(_env_file=env_file)  # type: ignore[call-arg]
+        unknown = unknown_settings(known, ENV_PREFIX, env_file=env_file, secrets_dir=SECRETS_DIR)
     except ValidationError as error:
         faults = "; ".join(f"{ENV_PREFIX}{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors())
         raise ConfigurationError(f"The settings cannot be used. {faults}. See .env.example.") from None
-    except SettingsError as error:
+    except (SettingsError, OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(
-            f"A settings file cannot be read ({type(error.__cause__).__name__}). Check that this user may read .env "
-            f"and the files in {SECRETS_DIR}."
+            f"A settings file cannot be read ({type(error.__cause__ or error).__name__}). Check that this user may "
+            f"read .env and the files in {SECRETS_DIR}, and that they are text in UTF-8."
         ) from None
+    if unknown:
+        raise ConfigurationError(f"The settings cannot be used. {' '.join(unknown)} See .env.example.")
+    return settings

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from server.audit.call_log import CallLog
-from server.audit.upkeep import kept_up
 from server.auth.authenticator import Authenticated, Authenticator
 from server.auth.identity_cache import IdentityCache
 from server.config import Settings
@@ -22,7 +21,7 @@ from server.db.startup_check import (
     check_sql_login,
     check_time_limits,
 )
-from server.monitoring.observer import Observer
+from server.monitoring.observer import NOBODY, Observer
 
 # Look-ups are short and mostly answered from memory.
 _AUTH_POOL_SIZE = 2
@@ -94,34 +93,12 @@ async def opened_databases(
             apart.
     """
     async with AsyncExitStack() as opened:
-        database = await opened.enter_async_context(
-            Database(
-                connections.database_url,
-                pool_size=settings.pool_size,
-                pool_timeout_seconds=settings.pool_timeout_seconds,
-                query_timeout_seconds=settings.query_timeout_seconds,
-                statement_cache_size=settings.statement_cache_size,
-                observer=observer,
-            )
-        )
+        database = await opened.enter_async_context(tools_database(settings, connections.database_url, observer))
+        await check_way_of_tools(settings, connections.database_url, database)
         identities = await opened.enter_async_context(
-            Database(
-                connections.auth_database_url,
-                setting="RETAIL_AUTH_DATABASE_URL",
-                pool_size=_AUTH_POOL_SIZE,
-                pool_timeout_seconds=settings.pool_timeout_seconds,
-                name="identities",
-                observer=observer,
-            )
+            opened_identities(settings, connections.auth_database_url, database, observer)
         )
         cache = await opened.enter_async_context(IdentityCache[Authenticated](connections.auth_database_url))
-        for_tools = Way(connections.database_url, await database.backend())
-        for_tokens = Way(connections.auth_database_url, await identities.backend(), _WHY_TOKENS)
-        await check_ways(
-            database,
-            {"RETAIL_DATABASE_URL": for_tools, "RETAIL_AUTH_DATABASE_URL": for_tokens},
-            prepares=settings.statement_cache_size > 0,
-        )
         await check_schema_is_current(database)
         await check_isolation(database, kid)
         await check_time_limits(database, settings.query_timeout_seconds)
@@ -132,17 +109,54 @@ async def opened_databases(
             )
         if connections.sql_database_url is not None:
             for_sql = await opened.enter_async_context(
-                _opened_for_sql(settings, connections.sql_database_url, database, observer)
+                opened_for_sql(settings, connections.sql_database_url, database, observer)
             )
         if audited:
-            call_log = await opened.enter_async_context(_opened_log(connections.audit_database_url, database, observer))
+            call_log = await opened.enter_async_context(opened_log(connections.audit_database_url, database, observer))
         yield Databases(database, Authenticator(identities, cache), replica, for_sql, call_log)
 
 
+def tools_database(settings: Settings, url: str, observer: Observer = NOBODY) -> Database:
+    """The pool of mcp_user as the operator set it up, to be entered."""
+    return Database(
+        url,
+        pool_size=settings.pool_size,
+        pool_timeout_seconds=settings.pool_timeout_seconds,
+        query_timeout_seconds=settings.query_timeout_seconds,
+        statement_cache_size=settings.statement_cache_size,
+        observer=observer,
+    )
+
+
+async def check_way_of_tools(settings: Settings, url: str, database: Database) -> None:
+    """Refuse a pooler that cannot keep prepared statements where the server makes some; raises like `check_ways`."""
+    way = Way(url, await database.backend())
+    await check_ways(database, {"RETAIL_DATABASE_URL": way}, prepares=settings.statement_cache_size > 0)
+
+
 @asynccontextmanager
-async def _opened_for_sql(
-    settings: Settings, url: str, database: Database, observer: Observer
+async def opened_identities(
+    settings: Settings, url: str, database: Database, observer: Observer = NOBODY
+) -> AsyncIterator[Database]:
+    """The pool of mcp_auth; like each of these it raises ConfigurationError for what the server cannot work with."""
+    async with Database(
+        url,
+        setting="RETAIL_AUTH_DATABASE_URL",
+        pool_size=_AUTH_POOL_SIZE,
+        pool_timeout_seconds=settings.pool_timeout_seconds,
+        name="identities",
+        observer=observer,
+    ) as identities:
+        way = Way(url, await identities.backend(), _WHY_TOKENS)
+        await check_ways(database, {"RETAIL_AUTH_DATABASE_URL": way})
+        yield identities
+
+
+@asynccontextmanager
+async def opened_for_sql(
+    settings: Settings, url: str, database: Database, observer: Observer = NOBODY
 ) -> AsyncIterator[AdHocDatabase]:
+    """The pool of mcp_sql."""
     async with AdHocDatabase(url, pool_timeout_seconds=settings.pool_timeout_seconds, observer=observer) as for_sql:
         await check_ways(database, {SETTING: Way(url, await for_sql.backend(), _WHY_SQL)})
         await check_sql_login(database, for_sql)
@@ -150,8 +164,8 @@ async def _opened_for_sql(
 
 
 @asynccontextmanager
-async def _opened_log(url: str, database: Database, observer: Observer) -> AsyncIterator[CallLog]:
+async def opened_log(url: str, database: Database, observer: Observer = NOBODY) -> AsyncIterator[CallLog]:
+    """The way of mcp_audit."""
     async with CallLog(url, observer=observer) as call_log:
         await check_ways(database, {"RETAIL_AUDIT_DATABASE_URL": Way(url, call_log.backend, _WHY_AUDIT)})
-        async with kept_up(url):
-            yield call_log
+        yield call_log

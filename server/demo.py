@@ -89,7 +89,7 @@ async def _seed(admin_url: str, settings: Settings) -> None:
         logger.info("another process loaded the demo data at the same time")
     except EmbeddingUnavailableError as error:
         # Everything but search by meaning works without; the message says how to go on.
-        logger.warning("%s Run: python -m seed embed", error)
+        logger.warning("%s Run: retail-mcp-seed embed", error)
     finally:
         await embedder.close()
 

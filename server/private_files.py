@@ -9,9 +9,20 @@ from pathlib import Path
 
 
 def write_private(path: Path, text: str) -> None:
-    """Replace a file with `text`, mode 0600, in one step."""
+    """Replace a file with `text`, mode 0600, in one step; what is no file, such as /dev/stdout, is written to.
+
+    Raises:
+        OSError: It cannot be written; what was there stays.
+    """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        path.write_text(text, encoding="utf-8")
+        return
     unfinished = _unfinished(path, text)
-    unfinished.replace(path)
+    try:
+        unfinished.replace(path)
+    except OSError:
+        unfinished.unlink()
+        raise
 
 
 def replace_secret(path: Path, text: str) -> None:

@@ -37,7 +37,7 @@ def read_key(path: Path) -> str:
     if len(text) < MIN_KEY_LENGTH:
         raise ConfigurationError(
             f"{path} holds no signing key: it must have at least {MIN_KEY_LENGTH} characters. "
-            "Make one with: python -m server key generate"
+            "Make one with: retail-mcp key generate"
         )
     return text
 

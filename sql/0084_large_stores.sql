@@ -1,7 +1,7 @@
 -- Stores of many products: one vector index each, and the search that asks it.
 --
 -- Assumes: 0082. Up to some ten thousand products the exact pass of search_products is quick enough. Beyond,
--- python -m server index build makes an HNSW index over the vectors of one store and one model alone: row level
+-- retail-mcp index build makes an HNSW index over the vectors of one store and one model alone: row level
 -- security then takes nothing away from its answers, and no other store's rows are in its graph.
 --
 -- Which way a search goes is never the planner's choice. It asks retail.nearest_products only where the store's row

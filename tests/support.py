@@ -13,7 +13,7 @@ from fastmcp import Client, FastMCP
 
 from server.admin.connection import admin_connection
 from server.admin.tokens import issue_token
-from server.app import Transport, build
+from server.app import build
 from server.auth.authenticator import Authenticator
 from server.config import Settings
 from server.context_token import ContextSigner
@@ -21,6 +21,7 @@ from server.databases import Connections
 from server.db.pool import Database
 from server.monitoring.monitoring import Monitoring
 from server.principal import Role
+from server.startup import Transport
 from server.store_scope import StoreScope, StoreScopes
 from tests.pgbouncer import is_pooled
 

@@ -1,4 +1,4 @@
-"""Command line: `python -m seed import products|customers|sales FILE --store S`."""
+"""Command line: `retail-mcp-seed import products|customers|sales FILE --store S`."""
 
 from __future__ import annotations
 
@@ -111,4 +111,4 @@ async def _embed(admin_url: str, embedders: Embedders, store_id: str) -> None:
     try:
         await embed_with_progress(admin_url, embedders, store_id=store_id)
     except EmbeddingUnavailableError as error:
-        say(f"{error} The import stands; make the embeddings with: python -m seed embed --store {store_id}")
+        say(f"{error} The import stands; make the embeddings with: retail-mcp-seed embed --store {store_id}")

@@ -12,6 +12,7 @@ from seed.errors import OptionError
 from seed.imports.job import ImportOptions
 from seed.imports.layouts import AUTO
 from seed.imports.stores import TargetStore
+from server.admin.store_values import check_currency, check_time_zone
 
 Flag = Annotated[bool, Parameter(negative=())]
 
@@ -51,6 +52,10 @@ class CommonOptions:
         Raises:
             OptionError: A mapping has no column, no field, or a column twice.
         """
+        if self.currency is not None:
+            check_currency(self.currency)
+        if self.time_zone is not None:
+            check_time_zone(self.time_zone)
         return ImportOptions(
             TargetStore(self.store, self.create_store, self.name, self.currency, self.time_zone),
             skip_rejected=self.skip_rejected,

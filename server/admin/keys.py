@@ -71,7 +71,7 @@ async def install_key(connection: Any, key: str) -> str:
     if not await connection.fetchval(_IS_ACCEPTED, signer.kid):
         raise ConfigurationError(
             f"The signing key {signer.kid} was retired and cannot come back. Take the one that replaced it, or make "
-            "one with: python -m server key generate"
+            "one with: retail-mcp key generate"
         )
     return signer.kid
 
@@ -119,10 +119,10 @@ async def retire_key(connection: Any, kid: str) -> None:
         if await connection.fetchval(_LASTING, kid) == 0:
             raise InvalidInputError(
                 f"{kid} was not retired: no other key lasts, and without one no server could serve. Replace it first: "
-                "python -m server key rotate, or key install with a new key."
+                "retail-mcp key rotate, or key install with a new key."
             )
         if await connection.execute(_RETIRE, kid) == "UPDATE 0":
-            raise NotFoundError(f"There is no key {kid} that is accepted. See: python -m server key list")
+            raise NotFoundError(f"There is no key {kid} that is accepted. See: retail-mcp key list")
         await connection.execute(_RECORD, "key_retired", json.dumps({"kid": kid}))
 
 

@@ -7,8 +7,8 @@ import hashlib
 import hmac
 import secrets
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
+from server.db.urls import parsed
 from server.errors import ConfigurationError
 
 _ITERATIONS = 4096  # PostgreSQL's scram_iterations
@@ -26,9 +26,9 @@ async def set_login_password(connection: Any, login: str, setting: str, url: str
     Raises:
         ConfigurationError: The URL is missing, names another login, or has no password in ASCII.
     """
-    parts = urlsplit(url or "")
-    password = unquote(parts.password or "")
-    if parts.username != login or not password or not password.isascii():
+    named = None if url is None else parsed(url, setting)
+    password = (named and named.password) or ""
+    if named is None or named.user != login or not password or not password.isascii():
         raise ConfigurationError(
             f"--set-password takes the password of {login} from {setting}: "
             f"postgresql://{login}:PASSWORD@host/database, in ASCII, with special characters percent-encoded."

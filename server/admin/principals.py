@@ -77,7 +77,7 @@ async def add_principal(connection: Any, subject: str, identity: ExternalIdentit
             if owner["principal_id"] != principal_id:
                 raise InvalidInputError(
                     f"That identity is {owner['subject']} already. Nothing was changed: use that name, or end it first "
-                    "with: python -m server principal revoke --subject NAME"
+                    "with: retail-mcp principal revoke --subject NAME"
                 )
             details |= {"issuer": identity.issuer, "external_subject": identity.subject}
         await _record(connection, "principal_added", details)
@@ -107,7 +107,7 @@ async def grant_store(
     async with connection.transaction():
         principal_id = await _active(connection, subject)
         if not await connection.fetchval(_IS_OPEN, store_id):
-            raise InvalidInputError(f"There is no open store {store_id}. Open it with: python -m server store add")
+            raise InvalidInputError(f"There is no open store {store_id}. Open it with: retail-mcp store add")
         held: Role | None = await connection.fetchval(_HELD, principal_id, store_id)
         await connection.execute(_GRANT, principal_id, store_id, role, until)
         details = {"subject": subject, "role": role, "was": held, "until": until.isoformat() if until else None}
@@ -124,7 +124,7 @@ async def revoke_store(connection: Any, subject: str, store_id: str) -> None:
     async with connection.transaction():
         principal_id = await _active(connection, subject)
         if await connection.execute(_WITHDRAW, principal_id, store_id) == "UPDATE 0":
-            raise NotFoundError(f"{subject} has no access to {store_id}. See: python -m server principal list")
+            raise NotFoundError(f"{subject} has no access to {store_id}. See: retail-mcp principal list")
         await _record(connection, "access_revoked", {"subject": subject}, store_id)
 
 
@@ -138,9 +138,11 @@ async def revoke_principal(connection: Any, subject: str) -> None:
     """
     async with connection.transaction():
         principal_id = await _active(connection, subject)
-        for statement in (_WITHDRAW_ALL, _REVOKE_TOKENS, _FORGET, _DEACTIVATE):
+        stores = [row["store_id"] for row in await connection.fetch(_WITHDRAW_ALL, principal_id)]
+        for statement in (_REVOKE_TOKENS, _FORGET, _DEACTIVATE):
             await connection.execute(statement, principal_id)
-        await _record(connection, "principal_revoked", {"subject": subject})
+        for store_id in sorted(stores) or [None]:
+            await _record(connection, "principal_revoked", {"subject": subject}, store_id)
 
 
 async def list_principals(connection: Any) -> list[ListedPrincipal]:
@@ -152,7 +154,7 @@ async def _active(connection: Any, subject: str) -> int:
     found = await connection.fetchrow(_LOCK, subject)
     if found is None or not found["is_active"]:
         raise NotFoundError(
-            f"There is no active principal {subject}. Make it with: python -m server principal add --subject NAME"
+            f"There is no active principal {subject}. Make it with: retail-mcp principal add --subject NAME"
         )
     return int(found["principal_id"])
 

@@ -41,8 +41,8 @@ update guard.store_access set valid_until = now()
 where principal_id = $1 and store_id = $2 and valid_until > now();
 
 -- name: withdraw_all_stores
--- $1 principal id.
-update guard.store_access set valid_until = now() where principal_id = $1 and valid_until > now();
+-- $1 principal id. The stores that it could enter until now.
+update guard.store_access set valid_until = now() where principal_id = $1 and valid_until > now() returning store_id;
 
 -- name: revoke_all_tokens
 -- $1 principal id.

@@ -12,6 +12,7 @@ from server.errors import NotFoundError
 QUERIES = QueryFile("server.admin", "rollups.sql")
 _STORES = QUERIES.statement("rollup_stores")
 _SUM = QUERIES.statement("sum_rollups")
+_RECORD = QUERIES.statement("record_rollups")
 _DAYS = QUERIES.statement("days_of_rollups")
 
 
@@ -26,7 +27,9 @@ async def sum_rollups(connection: Any, store_id: str | None) -> Sequence[str]:
     """
     stores = await _stores(connection, store_id)
     for each in stores:
-        await connection.execute(_SUM, each)
+        async with connection.transaction():
+            await connection.execute(_SUM, each)
+            await connection.execute(_RECORD, each)
     return stores
 
 

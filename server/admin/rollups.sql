@@ -6,6 +6,10 @@ select s.store_id from retail.stores s where $1::text is null or s.store_id = $1
 -- $1 store id: sums its daily rollups anew.
 select retail.sum_daily_sales($1);
 
+-- name: record_rollups
+-- $1 store id.
+select audit.record_operation('rollups_rebuilt', $1, '{}'::jsonb);
+
 -- name: days_of_rollups
 -- $1 store id: each day with a digest over its daily rollups.
 select d.sold_on, md5(string_agg(d::text, ' ' order by d.dimension, d.member)) as digest

@@ -21,6 +21,8 @@ _ROLES = QUERIES.statement("roles_of")
 _GRANT = QUERIES.statement("grant_role")
 _ADD_TOKEN = QUERIES.statement("add_token")
 _LIST = QUERIES.statement("list_tokens")
+_STORES_OF_TOKEN = QUERIES.statement("stores_of_token")
+_STORES_OF_SUBJECT = QUERIES.statement("stores_of_subject")
 _REVOKE = QUERIES.statement("revoke_token")
 _REVOKE_SUBJECT = QUERIES.statement("revoke_subject")
 _RECORD = QUERIES.statement("record_access_change")
@@ -102,13 +104,14 @@ async def issue_token(
         for store in stores:
             if roles.get(store) != role:
                 await connection.execute(_GRANT, principal_id, store, role)
-                change = json.dumps({"subject": subject, "store": store, "role": role, "was": roles.get(store)})
-                await connection.execute(_RECORD, "access_granted", change)
+                change = json.dumps({"subject": subject, "role": role, "was": roles.get(store)})
+                await connection.execute(_RECORD, "access_granted", [store], change)
         token = TOKEN_PREFIX + secrets.token_urlsafe(32)
         expires_at = datetime.now(UTC) + lifetime
         token_id = await connection.fetchval(_ADD_TOKEN, token_digest(token), principal_id, expires_at, note)
         issued = json.dumps({"subject": subject, "token_id": token_id, "expires_at": expires_at.isoformat()})
-        await connection.execute(_RECORD, "token_issued", issued)
+        # It opens what its subject may enter, not only what was named here.
+        await connection.execute(_RECORD, "token_issued", sorted({*roles, *stores}), issued)
     return IssuedToken(token, token_id, expires_at)
 
 
@@ -125,8 +128,9 @@ async def revoke_token(connection: Any, token_id: int) -> None:
     """
     async with connection.transaction():
         if await connection.execute(_REVOKE, token_id) == "UPDATE 0":
-            raise NotFoundError(f"There is no unrevoked token {token_id}. See: python -m server token list")
-        await connection.execute(_RECORD, "token_revoked", json.dumps({"token_id": token_id}))
+            raise NotFoundError(f"There is no unrevoked token {token_id}. See: retail-mcp token list")
+        stores = [row["store_id"] for row in await connection.fetch(_STORES_OF_TOKEN, token_id)]
+        await connection.execute(_RECORD, "token_revoked", stores, json.dumps({"token_id": token_id}))
 
 
 async def revoke_subject(connection: Any, subject: str) -> int:
@@ -138,6 +142,7 @@ async def revoke_subject(connection: Any, subject: str) -> int:
     async with connection.transaction():
         count = int((await connection.execute(_REVOKE_SUBJECT, subject)).split()[-1])
         if count == 0:
-            raise NotFoundError(f"{subject} has no unrevoked token. See: python -m server token list")
-        await connection.execute(_RECORD, "token_revoked", json.dumps({"subject": subject, "tokens": count}))
+            raise NotFoundError(f"{subject} has no unrevoked token. See: retail-mcp token list")
+        stores = [row["store_id"] for row in await connection.fetch(_STORES_OF_SUBJECT, subject)]
+        await connection.execute(_RECORD, "token_revoked", stores, json.dumps({"subject": subject, "tokens": count}))
     return count

@@ -34,6 +34,22 @@ left join guard.store_access a on a.principal_id = p.principal_id and a.valid_un
 group by k.token_id, p.subject
 order by k.token_id;
 
+-- name: stores_of_token
+-- $1 token id. Stores that it opens.
+select a.store_id
+from guard.api_token k
+join guard.store_access a using (principal_id)
+where k.token_id = $1 and a.valid_until > now()
+order by a.store_id;
+
+-- name: stores_of_subject
+-- $1 subject. Stores that it may enter.
+select a.store_id
+from guard.principal p
+join guard.store_access a using (principal_id)
+where p.subject = $1 and a.valid_until > now()
+order by a.store_id;
+
 -- name: revoke_token
 -- $1 token id. Changes one row, or none when it is unknown or revoked.
 update guard.api_token set revoked_at = now() where token_id = $1 and revoked_at is null;
@@ -45,5 +61,6 @@ from guard.principal p
 where p.principal_id = k.principal_id and p.subject = $1 and k.revoked_at is null;
 
 -- name: record_access_change
--- $1 what was done, $2 details (jsonb as text).
-select audit.record_operation($1, null, $2::jsonb);
+-- $1 what was done, $2 stores that it concerns, $3 details (jsonb as text). An entry for each store, or one without.
+select audit.record_operation($1, store_id, $3::jsonb)
+from unnest(case when $2::text[] = '{}' then array[null] else $2::text[] end) store_id;

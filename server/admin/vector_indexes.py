@@ -190,7 +190,7 @@ async def _large_store(connection: Any, store_id: str, at_any_size: bool) -> _St
         raise NotFoundError(f"There is no store {store_id}.")
     if not row["vectors"]:
         raise InvalidInputError(
-            f"{store_id} has no embeddings of a model in use. Make them first, with: python -m seed embed"
+            f"{store_id} has no embeddings of a model in use. Make them first, with: retail-mcp-seed embed"
         )
     if row["vectors"] < BREAK_EVEN and not at_any_size:
         raise InvalidInputError(

@@ -20,6 +20,7 @@ import asyncpg
 
 from server.db.connection import CONNECTION_ERRORS
 from server.db.queries import QueryFile
+from server.db.urls import connect, opening
 from server.errors import AuditUnavailableError, ConfigurationError
 from server.monitoring.observer import NOBODY, Observer
 
@@ -38,6 +39,8 @@ _LAST_WRITE_SECONDS = 3.0
 _ENCODING_ERRORS = (ValueError, TypeError, OverflowError)
 # SQLSTATE classes of a row that the table does not take: data exception, integrity constraint violation.
 _ROW_FAULTS = ("22", "23")
+
+_SETTING = "RETAIL_AUDIT_DATABASE_URL"
 
 QUERIES = QueryFile("server.audit")
 LOGIN_RIGHTS = QUERIES.statement("login_rights")
@@ -93,14 +96,9 @@ class CallLog:
         Raises:
             ConfigurationError: The log cannot be written, or the login may do more than append.
         """
-        try:
-            self._connection = await self._connect()
+        self._connection = await self._connect()
+        with opening(_SETTING):
             rights = await self._connection.fetchrow(LOGIN_RIGHTS)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
-            raise ConfigurationError(
-                f"The audit log cannot be opened ({type(error).__name__}). Check RETAIL_AUDIT_DATABASE_URL: host, "
-                "port, database name, login and password."
-            ) from None
         if not rights["may_append"] or rights["may_more"]:
             await self._disconnect()
             raise ConfigurationError(
@@ -197,7 +195,7 @@ class CallLog:
                 await self._pause(FLUSH_SECONDS)
             try:
                 await self._write()
-            except CONNECTION_ERRORS as error:
+            except (*CONNECTION_ERRORS, ConfigurationError) as error:
                 if self._written:
                     logger.error(  # noqa: TRY400 - the driver's text may hold values
                         "The audit log cannot be written (%s, SQLSTATE %s); trying again, %d entries wait",
@@ -273,12 +271,7 @@ class CallLog:
         )
 
     async def _connect(self) -> Any:
-        return await asyncpg.connect(
-            self._dsn,
-            timeout=_TIMEOUT_SECONDS,
-            command_timeout=_TIMEOUT_SECONDS,
-            server_settings={"application_name": "retail-mcp audit"},
-        )
+        return await connect(self._dsn, _SETTING, application_name="retail-mcp audit", command_timeout=_TIMEOUT_SECONDS)
 
     async def _disconnect(self) -> None:
         connection, self._connection = self._connection, None

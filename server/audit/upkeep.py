@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-import asyncpg
-
 from server.audit.call_log import ADD_PARTITIONS, SEAL_ENTRIES
 from server.db.connection import CONNECTION_ERRORS
+from server.db.urls import connect
+from server.errors import ConfigurationError
 
 logger = logging.getLogger(__name__)
 
@@ -51,14 +51,15 @@ async def seal_all(connection: Any) -> int | None:
 async def _keep_up(dsn: str) -> None:
     while True:
         try:
-            connection = await asyncpg.connect(
-                dsn, timeout=5, command_timeout=15, server_settings={"application_name": "retail-mcp audit"}
+            connection = await connect(
+                dsn, "RETAIL_AUDIT_DATABASE_URL", application_name="retail-mcp audit", command_timeout=15
             )
             try:
                 await connection.execute(ADD_PARTITIONS)
                 await seal_all(connection)
             finally:
                 connection.terminate()
-        except CONNECTION_ERRORS as error:
-            logger.warning("The audit log could not be sealed (%s); trying again in a minute", type(error).__name__)
+        except (*CONNECTION_ERRORS, ConfigurationError) as error:
+            reason = error if isinstance(error, ConfigurationError) else type(error).__name__
+            logger.warning("The audit log could not be sealed (%s); trying again in a minute", reason)
         await asyncio.sleep(SEAL_SECONDS)

@@ -32,7 +32,7 @@ class BearerVerifier(TokenVerifier):
     log everybody out.
 
     Args:
-        authenticator: Finds the principal of an opaque token, as `python -m server token issue` makes them.
+        authenticator: Finds the principal of an opaque token, as `retail-mcp token issue` makes them.
         provider: Finds that of an identity provider's token; None where there is none.
     """
 

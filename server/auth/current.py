@@ -35,5 +35,5 @@ async def current_principal(context: Context | None) -> Principal:
             return found[0]
     raise NotAllowedError(
         "The token of this connection is not valid (any more). Get a new one from the operator "
-        "(python -m server token issue) and restart the connection with it."
+        "(retail-mcp token issue) and restart the connection with it."
     )

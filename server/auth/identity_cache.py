@@ -8,10 +8,11 @@ from collections.abc import Hashable
 from contextlib import suppress
 from typing import Any, Generic, Self, TypeVar
 
-import asyncpg
 from cachetools import TTLCache
 
 from server.db.connection import CONNECTION_ERRORS
+from server.db.urls import connect
+from server.errors import ConfigurationError
 
 logger = logging.getLogger(__name__)
 
@@ -69,14 +70,13 @@ class IdentityCache(Generic[Identity]):
         while True:
             try:
                 await self._listen_until_lost()
-            except CONNECTION_ERRORS as error:
-                logger.warning("Identities are looked up for every call: cannot listen (%s)", type(error).__name__)
+            except (*CONNECTION_ERRORS, ConfigurationError) as error:
+                reason = error if isinstance(error, ConfigurationError) else type(error).__name__
+                logger.warning("Identities are looked up for every call: cannot listen (%s)", reason)
             await asyncio.sleep(_RETRY_SECONDS)
 
     async def _listen_until_lost(self) -> None:
-        connection: Any = await asyncpg.connect(
-            self._dsn, timeout=5, server_settings={"application_name": "retail-mcp identities"}
-        )
+        connection: Any = await connect(self._dsn, "RETAIL_AUTH_DATABASE_URL", application_name="retail-mcp identities")
         lost = asyncio.Event()
         try:
             connection.add_termination_listener(lambda _: lost.set())

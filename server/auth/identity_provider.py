@@ -146,7 +146,7 @@ class IdentityProvider:
             return
         # Quoted, as the text is somebody else's and will be pasted.
         self._warn(
-            f"Nobody here is subject {subject!r} of {self._issuer}; refused. To let it in: python -m server principal "
+            f"Nobody here is subject {subject!r} of {self._issuer}; refused. To let it in: retail-mcp principal "
             f"add --subject NAME --issuer {shlex.quote(self._issuer)} --external-subject {shlex.quote(subject)}"
         )
 

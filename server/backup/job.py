@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
-from server.admin.connection import admin_connection
+from server.admin.connection import SETTING, admin_connection
 from server.backup.archive import (
     FunctionCount,
     Manifest,
@@ -27,6 +26,7 @@ from server.backup.archive import (
 from server.backup.programs import find_program, run_on_database, run_program
 from server.db.migrate import FILES_OF_THE_SERVERS_VERSION, schema_files
 from server.db.queries import QueryFile
+from server.db.urls import of_database, parsed
 from server.errors import ConfigurationError
 
 QUERIES = QueryFile("server.backup")
@@ -229,7 +229,7 @@ class BackupJob:
 
     def url_of(self, database: str) -> str:
         """Superuser URL of another database of this server."""
-        return urlunsplit(urlsplit(self.admin_url)._replace(path=f"/{database}"))
+        return of_database(self.admin_url, database, SETTING)
 
 
 async def _state(connection: Any) -> tuple[list[TableState], list[FunctionCount]]:
@@ -267,7 +267,7 @@ def _version(connection: Any) -> int:
 
 
 def _database(url: str) -> str:
-    name = urlsplit(url).path.lstrip("/")
+    name = parsed(url, SETTING).database
     if not name:
-        raise ConfigurationError("RETAIL_ADMIN_DATABASE_URL names no database.")
+        raise ConfigurationError(f"{SETTING} names no database.")
     return name

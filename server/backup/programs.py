@@ -9,9 +9,10 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
-from urllib.parse import unquote, urlsplit, urlunsplit
 
+from server.admin.connection import SETTING
 from server.db.embedded import embedded_programs
+from server.db.urls import parsed
 from server.errors import ConfigurationError
 
 Program = Literal["pg_dump", "pg_restore"]
@@ -51,12 +52,9 @@ def run_on_database(program: Path, arguments: Sequence[str], url: str) -> None:
     Raises:
         ConfigurationError: See `run_program`.
     """
-    parts = urlsplit(url)
-    login, _, host = parts.netloc.rpartition("@")
-    user, _, password = login.partition(":")
-    bare = urlunsplit(parts._replace(netloc=f"{user}@{host}" if login else host))
-    secret = {"PGPASSWORD": unquote(password)} if password else {}
-    run_program(program, ["--no-password", f"--dbname={bare}", *arguments], secret)
+    database = parsed(url, SETTING)
+    secret = {"PGPASSWORD": database.password} if database.password else {}
+    run_program(program, ["--no-password", f"--dbname={database.bare}", *arguments], secret)
 
 
 def run_program(program: Path, arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> str:

@@ -1,1 +1,1 @@
-"""The command line: python -m server."""
+"""The command line: retail-mcp."""

@@ -1,12 +1,14 @@
-"""The commands of python -m server."""
+"""The commands of retail-mcp."""
 
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
 from cyclopts import App
 
 from server import __version__
+from server.cli.numbers import whole
 from server.cli.running import run
 
 app = App(
@@ -45,7 +47,7 @@ for name, path in _COMMANDS.items():
 
 
 @app.default
-def serve(*, workers: int | None = None) -> None:
+def serve(*, workers: Annotated[int | None, whole()] = None) -> None:
     """Serve streamable HTTP, by default from the embedded database with demo data.
 
     Args:

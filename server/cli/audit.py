@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Annotated
 from uuid import UUID
 
-from cyclopts import App, Parameter
-from cyclopts.validators import Number
+from cyclopts import App
 
 from server.admin.audit import Kind, export, retain, seal
 from server.admin.audit_verification import verify
+from server.cli.numbers import whole
 from server.cli.operator import as_operator
 from server.errors import InvalidInputError
 
@@ -86,7 +86,7 @@ def export_(
 
 
 @app.command(name="retain")
-def retain_(*, months: Annotated[int, Parameter(validator=Number(gte=1, lte=1200))]) -> None:
+def retain_(*, months: Annotated[int, whole(gte=1, lte=1200)]) -> None:
     """Drop tool calls and changes of rows that are older than so many whole months.
 
     Args:
@@ -109,7 +109,7 @@ def _digests(against: str) -> list[str]:
     if not found:
         raise InvalidInputError(
             "--against is neither a digest of 64 hexadecimal digits nor a file that has one. Pass what "
-            "python -m server audit seal printed, or a file of such lines."
+            "retail-mcp audit seal printed, or a file of such lines."
         )
     return found
 

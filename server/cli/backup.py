@@ -6,20 +6,21 @@ import asyncio
 import shlex
 import subprocess
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
-from cyclopts.validators import Number
 
-from server.admin.connection import admin_connection
+from server.admin.connection import admin_connection, operator_errors
 from server.admin.keys import install_key
 from server.backup.archive import TableState, manifest_of, outdated, read_manifest, remove
 from server.backup.job import BackupJob
+from server.cli.numbers import whole
 from server.config import Settings, load_settings
 from server.deployment import Deployment, open_deployment
-from server.errors import ConfigurationError
+from server.errors import ConfigurationError, InvalidInputError
 
 Switch = Annotated[bool, Parameter(negative=())]
 
@@ -28,7 +29,7 @@ def backup(
     directory: Path,
     *,
     verify: Switch = False,
-    keep_days: Annotated[int | None, Parameter(validator=Number(gte=1))] = None,
+    keep_days: Annotated[int | None, whole(gte=1, lte=36_500)] = None,
     upload: str | None = None,
 ) -> None:
     """Back the whole database up while it is in use: a dump, and a manifest of what must be in it.
@@ -41,15 +42,16 @@ def backup(
         keep_days: Then delete backups of this database that are older, but never the last good one.
         upload: Command to run at the end, with the paths of dump and manifest as its last arguments.
     """
+    command = [] if upload is None else _words(upload)
     settings = load_settings()
-    with open_deployment(settings) as deployment:
+    with open_deployment(settings) as deployment, operator_errors():
         job = _job(settings, deployment)
         dump = asyncio.run(job.make(directory))
         print(f"{dump} ({dump.stat().st_size:,} bytes)")  # noqa: T201
         if verify:
             _tell_verified(asyncio.run(job.verify(dump)).tables)
-    if upload is not None:
-        _upload(upload, dump)
+    if command:
+        _upload(command, dump)
     if keep_days is not None:
         database = read_manifest(dump).database
         for old in outdated(directory, database, timedelta(days=keep_days), datetime.now(UTC)):
@@ -69,13 +71,13 @@ def restore(file: Path, *, database: str, keep_tokens: Switch = False) -> None:
         keep_tokens: Leave tokens valid that were so when the backup was made.
     """
     settings = load_settings()
-    with open_deployment(settings) as deployment:
+    with open_deployment(settings) as deployment, operator_errors():
         job = _job(settings, deployment)
         asyncio.run(_restore(job, deployment, file, database, keep_tokens=keep_tokens))
     print(  # noqa: T201
         f"Restored into {database}, and every table is as it was. Next: point the server's URLs at it, set passwords "
-        "with python -m server migrate --set-password if the server is new, and erase customers again who were erased "
-        "after the backup: python -m server customer erase-again LIST."
+        "with retail-mcp migrate --set-password if the server is new, and erase customers again who were erased "
+        "after the backup: retail-mcp customer erase-again LIST."
     )
 
 
@@ -86,7 +88,7 @@ def verify_backup(file: Path) -> None:
         file: The dump.
     """
     settings = load_settings()
-    with open_deployment(settings) as deployment:
+    with open_deployment(settings) as deployment, operator_errors():
         _tell_verified(asyncio.run(_job(settings, deployment).verify(file)).tables)
 
 
@@ -108,8 +110,19 @@ def _tell_verified(tables: list[TableState]) -> None:
     print(f"verified: {len(tables)} tables with {rows:,} rows, their policies, grants and triggers")  # noqa: T201
 
 
-def _upload(command: str, dump: Path) -> None:
-    arguments = [*shlex.split(command), str(dump), str(manifest_of(dump))]
+def _words(command: str) -> list[str]:
+    """The words of a command as a shell would split them; looked at before anything is done."""
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        words = []
+    if not words:
+        raise InvalidInputError("--upload is no command: it is empty, or a quotation mark has no partner.")
+    return words
+
+
+def _upload(command: Sequence[str], dump: Path) -> None:
+    arguments = [*command, str(dump), str(manifest_of(dump))]
     try:
         done = subprocess.run(arguments, check=False)  # noqa: S603 - the operator's own command
     except OSError as error:

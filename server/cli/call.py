@@ -8,17 +8,19 @@ import sys
 from contextlib import AsyncExitStack
 from typing import Any
 
+import httpx2
 from fastmcp import Client
 from fastmcp.client.transports import StreamableHttpTransport
 from fastmcp.exceptions import ToolError
 from mcp import MCPError
 
+from server.address import checked_server_url
 from server.app import build
-from server.cli.serve import connections_of
 from server.config import Settings, load_settings
 from server.demo import prepare_demo
 from server.deployment import Deployment, open_deployment
 from server.errors import ConfigurationError, InvalidInputError, UserError
+from server.startup import connections_of
 
 
 def call(tool: str, *arguments: str, url: str | None = None) -> None:
@@ -33,7 +35,7 @@ def call(tool: str, *arguments: str, url: str | None = None) -> None:
     settings = load_settings()
     if url is not None:
         token = settings.token.get_secret_value() if settings.token else None
-        answer = asyncio.run(_ask(Client(StreamableHttpTransport(url, auth=token)), tool, given))
+        answer = asyncio.run(_ask(Client(StreamableHttpTransport(checked_server_url(url), auth=token)), tool, given))
     else:
         with open_deployment(settings) as deployment:
             answer = asyncio.run(_ask_here(settings, deployment, tool, given))
@@ -62,7 +64,7 @@ async def _ask(client: Client[Any], tool: str, arguments: dict[str, Any]) -> Any
     async with AsyncExitStack() as opened:
         try:
             await opened.enter_async_context(client)
-        except (RuntimeError, OSError, MCPError) as error:
+        except (RuntimeError, OSError, ValueError, MCPError, httpx2.HTTPError) as error:
             raise ConfigurationError(
                 f"The server does not let anybody in there ({type(error).__name__}). Check --url and RETAIL_TOKEN."
             ) from None

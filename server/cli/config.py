@@ -9,12 +9,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from cyclopts import Parameter
-from cyclopts.validators import Number
 from pydantic import SecretStr
 
 from server.address import MCP_PATH
 from server.admin.tokens import issue_token
+from server.cli.numbers import whole
 from server.cli.operator import as_operator
 from server.config import ENV_PREFIX, Settings, load_settings
 from server.principal import Role
@@ -47,7 +46,7 @@ def config(
     store: list[str],
     role: Role = "manager",
     http: bool = False,
-    days: Annotated[int, Parameter(validator=Number(gte=1, lte=3650))] = 90,
+    days: Annotated[int, whole(gte=1, lte=3650)] = 90,
 ) -> None:
     """Print the configuration that lets a client use this server, with a new token of its own.
 
@@ -73,12 +72,13 @@ def config(
 
 
 def _stdio_entry(command: str, environment: dict[str, str], *arguments: str) -> Entry:
-    # The interpreter of this environment by its absolute path: a client has another PATH than a shell.
+    # The interpreter of this environment by its absolute path: a client has another PATH than a shell. With -P it
+    # imports nothing from the directory that the client happens to start it in.
     python = str(Path(sys.executable).absolute())
     return {
         "type": "stdio",
         "command": python,
-        "args": ["-m", "server", command, *arguments],
+        "args": ["-P", "-m", "server", command, *arguments],
         "env": environment,
     }
 

@@ -62,7 +62,7 @@ def erase(customer: str, *, store: str, yes: Yes = False) -> None:
     else:
         print(  # noqa: T201
             f"Customer {found.customer_id} of {store} is erased; {found.receipts} receipt(s) stay without a name. "
-            "Write the list of erasures anew: python -m server customer erased"
+            "Write the list of erasures anew: retail-mcp customer erased"
         )
 
 
@@ -111,7 +111,7 @@ def _read_list(path: Path) -> list[ErasedCustomer]:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
         raise InvalidInputError(
-            "The list cannot be read. Name a file that python -m server customer erased --output FILE wrote."
+            "The list cannot be read. Name a file that retail-mcp customer erased --output FILE wrote."
         ) from None
     listed = []
     for number, line in enumerate(lines, start=1):
@@ -120,7 +120,7 @@ def _read_list(path: Path) -> list[ErasedCustomer]:
         except ValidationError:
             raise InvalidInputError(
                 f"Line {number} of the list is no erasure; nothing was erased. Each line is an object with store_id, "
-                "customer_id and erased_at, as python -m server customer erased writes it."
+                "customer_id and erased_at, as retail-mcp customer erased writes it."
             ) from None
     return listed
 

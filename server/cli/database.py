@@ -8,13 +8,13 @@ from typing import Annotated
 
 import asyncpg
 from cyclopts import Parameter
-from cyclopts.validators import Number
 
-from server.admin.connection import admin_connection
+from server.admin.connection import admin_connection, operator_errors
 from server.admin.keys import install_key
 from server.admin.login import set_login_password
 from server.admin.pg_upgrade import prepare_pg_upgrade as prepare
 from server.audit.call_log import ADD_PARTITIONS
+from server.cli.numbers import seconds
 from server.cli.operator import as_operator
 from server.config import load_settings
 from server.db.migrate import DEFAULT_PATIENCE_SECONDS, when_free
@@ -22,11 +22,13 @@ from server.db.migrate import migrate as apply_files
 from server.deployment import Deployment, open_deployment, prepare_embedded
 from server.errors import ConfigurationError
 
+_LONGEST_PATIENCE_SECONDS = 7 * 86_400
+
 
 def migrate(
     *,
     set_password: Annotated[bool, Parameter(negative=())] = False,
-    patience: Annotated[float, Parameter(validator=Number(gte=0))] = DEFAULT_PATIENCE_SECONDS,
+    patience: Annotated[float, seconds(gte=0, lte=_LONGEST_PATIENCE_SECONDS)] = DEFAULT_PATIENCE_SECONDS,
 ) -> None:
     """Bring the database up to this version's schema, and install RETAIL_CONTEXT_KEY in it if it is set.
 
@@ -36,7 +38,7 @@ def migrate(
         set_password: Give the server's logins the passwords that their URLs have.
         patience: Seconds to try again while others hold what is to be changed.
     """
-    with open_deployment(load_settings()) as deployment:
+    with open_deployment(load_settings()) as deployment, operator_errors():
         applied = asyncio.run(_migrate(deployment, set_password=set_password, patience=patience))
     print("\n".join(f"applied {name}" for name in applied) or "The schema is current.")  # noqa: T201
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from server.cli.tables import print_table
 from server.config import Settings, load_settings
 from server.deployment import Deployment, open_deployment, prepare_embedded
 from server.doctor.checks import Finding, examine
@@ -22,8 +23,9 @@ def doctor() -> None:
         findings = asyncio.run(_examined(settings, deployment))
     table = Table(box=None, show_header=False)
     for finding in findings:
-        table.add_row("[bold red]fault[/]" if finding.is_fault else "[green]ok[/]", finding.check, finding.text)
-    Console(soft_wrap=False, highlight=False).print(table)
+        verdict = Text("fault", style="bold red") if finding.is_fault else Text("ok", style="green")
+        table.add_row(verdict, finding.check, finding.text)
+    print_table(table)
     if any(finding.is_fault for finding in findings):
         sys.exit(_FAULTY)
 

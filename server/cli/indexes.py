@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
-from cyclopts.validators import Number
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from server.admin.vector_indexes import Built, build_index, drop_indexes, list_indexes
+from server.cli.numbers import whole
 from server.cli.operator import as_operator, as_watching_operator
+from server.cli.tables import print_table
 
 app = App(name="index", help="Vector indexes of large stores (docs/large-stores.md).")
 
@@ -23,7 +23,7 @@ _MEGABYTE = 2**20
 def build(
     *,
     store: str,
-    memory: Annotated[int, Parameter(validator=Number(gte=64, lte=1_000_000))] = 1024,
+    memory: Annotated[int, whole(gte=64, lte=1_000_000)] = 1024,
     at_any_size: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
     """Build a store's vector index while it is searched, and let its searches use it; or anew for another model.
@@ -34,7 +34,8 @@ def build(
         at_any_size: Also for a store so small that the exact search is the better way.
     """
     columns = (TextColumn("{task.description:<32}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("counting vectors", total=None)
 
         def show(phase: str, done: int, total: int) -> None:
@@ -77,5 +78,4 @@ def list_() -> None:
             "" if index.size_bytes is None else f"{index.size_bytes / _MEGABYTE:,.0f}",
             index.index_name or "",
         )
-    # In columns as wide as a terminal for a person, unbroken for a program.
-    Console(soft_wrap=True, width=None if sys.stdout.isatty() else 2000).print(table)
+    print_table(table)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from cyclopts import App, Parameter
-from cyclopts.validators import Number
-from rich.console import Console
+from cyclopts import App
 from rich.table import Table
 
 from server.admin.keys import generate_key, install_key, list_keys, retire_key, rotate_key
+from server.cli.numbers import whole
 from server.cli.operator import as_operator
+from server.cli.tables import print_table
 from server.config import load_settings
 from server.deployment import configured_key, context_key_file
 from server.errors import ConfigurationError
@@ -29,13 +29,13 @@ def install() -> None:
     """Let the database accept contexts signed with RETAIL_CONTEXT_KEY, beside those of other keys."""
     key = configured_key(load_settings())
     if key is None:
-        raise ConfigurationError("RETAIL_CONTEXT_KEY is not set. Make one with: python -m server key generate")
+        raise ConfigurationError("RETAIL_CONTEXT_KEY is not set. Make one with: retail-mcp key generate")
     kid = as_operator(lambda connection: install_key(connection, key))
     print(f"Key {kid} is installed.")  # noqa: T201
 
 
 @app.command
-def rotate(*, overlap: Annotated[int, Parameter(validator=Number(gte=10, lte=30 * 86_400))] = 600) -> None:
+def rotate(*, overlap: Annotated[int, whole(gte=10, lte=30 * 86_400)] = 600) -> None:
     """Make a new key, give it to the database and to running servers, and let the others end after a while.
 
     Args:
@@ -71,4 +71,4 @@ def list_() -> None:
     for key in as_operator(list_keys):
         until = "" if key.not_after is None else f"{key.not_after:%Y-%m-%d %H:%M:%S %Z}"
         table.add_row(key.kid, key.state, f"{key.created_at:%Y-%m-%d %H:%M:%S %Z}", until)
-    Console(soft_wrap=True).print(table)
+    print_table(table)

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-from server.admin.connection import admin_connection
+from server.admin.connection import admin_connection, operator_errors
 from server.config import load_settings
 from server.deployment import Deployment, open_deployment, prepare_embedded
 
@@ -33,7 +33,8 @@ def as_watching_operator(work: Callable[[Any, Any], Awaitable[Answer]]) -> Answe
 
 
 async def _connected(deployment: Deployment, work: Callable[[Any], Awaitable[Answer]]) -> Answer:
-    if deployment.embedded:
-        await prepare_embedded(deployment)
-    async with admin_connection(deployment.require_admin_url()) as connection:
-        return await work(connection)
+    with operator_errors():
+        if deployment.embedded:
+            await prepare_embedded(deployment)
+        async with admin_connection(deployment.require_admin_url()) as connection:
+            return await work(connection)

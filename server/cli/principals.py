@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import UTC, date, datetime, time, timedelta
 
 from cyclopts import App
-from rich.console import Console
 from rich.table import Table
 
 from server.admin.principals import (
@@ -18,6 +16,7 @@ from server.admin.principals import (
     revoke_store,
 )
 from server.cli.operator import as_operator
+from server.cli.tables import print_table
 from server.config import load_settings
 from server.errors import InvalidInputError
 from server.principal import Role
@@ -43,7 +42,7 @@ def add(*, subject: str, issuer: str | None = None, external_subject: str | None
     elif issuer is not None:
         raise InvalidInputError("--issuer goes with --external-subject. Name both, or neither.")
     as_operator(lambda connection: add_principal(connection, subject, identity))
-    print(f"{subject} is known. Let it into a store with: python -m server principal grant")  # noqa: T201
+    print(f"{subject} is known. Let it into a store with: retail-mcp principal grant")  # noqa: T201
 
 
 @app.command
@@ -56,6 +55,8 @@ def grant(*, subject: str, store: str, role: Role, until: date | None = None) ->
         role: What it may do there.
         until: Last day of the access, by UTC; without it, it does not end by itself.
     """
+    if until == date.max:
+        raise InvalidInputError("--until is the last day that there is. Leave it out for access without end.")
     end = datetime.combine(until + timedelta(days=1), time(), UTC) if until else None
     held = as_operator(lambda connection: grant_store(connection, subject, store, role, until=end))
     was = f" (was {held})" if held not in (None, role) else ""
@@ -91,5 +92,4 @@ def list_() -> None:
             ", ".join(principal.identities),
             str(principal.tokens),
         )
-    # In columns as wide as a terminal for a person, unbroken for a program.
-    Console(soft_wrap=True, width=None if sys.stdout.isatty() else 2000).print(table)
+    print_table(table)

@@ -15,14 +15,13 @@ from functools import partial
 from typing import Annotated, Any
 
 import uvloop
-from cyclopts import Parameter
-from cyclopts.validators import Number
 from fastmcp.client.transports import StreamableHttpTransport
 from fastmcp.server import create_proxy
 from fastmcp.server.providers.proxy import ProxyClient
 
-from server.address import MCP_PATH, listening_socket
+from server.address import MCP_PATH, checked_server_url, listening_socket
 from server.app import SERVER_NAME, build
+from server.cli.numbers import whole
 from server.cli.running import tell
 from server.config import MOST_WORKERS, Settings, load_settings
 from server.databases import Connections
@@ -32,6 +31,7 @@ from server.errors import ConfigurationError
 from server.http import HttpServer, http_app
 from server.monitoring.logs import configure_logging
 from server.monitoring.monitoring import monitored
+from server.startup import connections_of
 from server.workers import DRAIN_SECONDS, Workers, at_parents_end
 
 logger = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ logger = logging.getLogger(__name__)
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-def http(*, workers: Annotated[int | None, Parameter(validator=Number(gte=1, lte=MOST_WORKERS))] = None) -> None:
+def http(*, workers: Annotated[int | None, whole(gte=1, lte=MOST_WORKERS)] = None) -> None:
     """Serve streamable HTTP, by default from the embedded database with demo data.
 
     Args:
@@ -58,7 +58,7 @@ def http(*, workers: Annotated[int | None, Parameter(validator=Number(gte=1, lte
 
 def stdio() -> None:
     """Serve one client on standard input and output, acting for RETAIL_TOKEN."""
-    settings = load_settings()
+    settings = load_settings(env_file=None)
     configure_logging(settings)
     with ExitStack() as opened:
         deployment = opened.enter_context(open_deployment(settings))
@@ -74,11 +74,11 @@ def bridge(url: str) -> None:
     Args:
         url: Where the server is, for example http://127.0.0.1:8000/mcp.
     """
-    settings = load_settings()
+    settings = load_settings(env_file=None)
     configure_logging(settings)
     if settings.token is None:
         raise ConfigurationError("RETAIL_TOKEN is not set. The bridge acts for the token of one user.")
-    remote = ProxyClient(StreamableHttpTransport(url, auth=settings.token.get_secret_value()))
+    remote = ProxyClient(StreamableHttpTransport(checked_server_url(url), auth=settings.token.get_secret_value()))
     _leave_on_signals(ExitStack())
     _run(create_proxy(remote, name=SERVER_NAME).run_async("stdio", show_banner=False))
 
@@ -152,40 +152,6 @@ def _announce(listener: socket.socket, tokens: list[DemoToken]) -> None:
     host, port = listener.getsockname()[:2]
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}{MCP_PATH}"
     print_welcome(url, tokens)
-
-
-def connections_of(deployment: Deployment) -> Connections:
-    """What the server needs of its database.
-
-    Raises:
-        ConfigurationError: A URL or the signing key is missing.
-    """
-    urls = {
-        "RETAIL_DATABASE_URL is not set (login mcp_user)": deployment.database_url,
-        "RETAIL_AUTH_DATABASE_URL is not set (login mcp_auth)": deployment.auth_database_url,
-        "RETAIL_AUDIT_DATABASE_URL is not set (login mcp_audit)": deployment.audit_database_url,
-    }
-    if missing := [fault for fault, url in urls.items() if url is None]:
-        raise ConfigurationError(
-            f"{'; '.join(missing)}. The server reaches its database under three logins; the admin URL is for "
-            "commands only."
-        )
-    if deployment.context_key is None:
-        raise ConfigurationError(
-            "RETAIL_CONTEXT_KEY is not set. Make one with: python -m server key generate, set it here and run "
-            "python -m server key install once."
-        )
-    database_url, auth_url, audit_url = (url for url in urls.values() if url is not None)
-    return Connections(
-        database_url,
-        auth_url,
-        audit_url,
-        deployment.context_key,
-        deployment.context_key_file,
-        deployment.embed_database_url,
-        deployment.sql_database_url,
-        deployment.replica_database_url,
-    )
 
 
 def _run(work: Coroutine[Any, Any, None]) -> None:

@@ -7,11 +7,11 @@ from dataclasses import asdict
 from typing import Annotated
 
 from cyclopts import Parameter
-from rich.console import Console
 from rich.table import Table
 
 from server.admin.status import DatabaseStatus, read_status
 from server.cli.operator import as_operator
+from server.cli.tables import print_table, stdout_console
 from server.config import load_settings
 from server.embeddings import build_embedder
 from server.embeddings.models import ModelInUse
@@ -49,7 +49,6 @@ def _print(found: DatabaseStatus) -> None:
             f"{store.receipts:,}",
             f"{store.last_receipt:%Y-%m-%d %H:%M %Z}" if store.last_receipt else "",
         )
-    console = Console(soft_wrap=True, highlight=False)
-    console.print(table)
+    print_table(table)
     sealed = f"{found.sealed_at:%Y-%m-%d %H:%M %Z}" if found.sealed_at else "never"
-    console.print(f"Schema {found.newest_file}, {found.bytes / _MIB:,.0f} MiB, audit log sealed {sealed}.")
+    stdout_console().print(f"Schema {found.newest_file}, {found.bytes / _MIB:,.0f} MiB, audit log sealed {sealed}.")

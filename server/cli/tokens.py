@@ -5,15 +5,18 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated
 
-from cyclopts import App, Parameter
-from cyclopts.validators import Number
-from rich.console import Console
+from cyclopts import App
 from rich.table import Table
 
 from server.admin.tokens import issue_token, list_tokens, revoke_subject, revoke_token
+from server.cli.numbers import whole
 from server.cli.operator import as_operator
+from server.cli.tables import print_table
 from server.errors import InvalidInputError
 from server.principal import Role
+
+# Of a bigint.
+_HIGHEST_ID = 2**63 - 1
 
 app = App(name="token", help="Issue, list and revoke bearer tokens.")
 
@@ -24,7 +27,7 @@ def issue(
     subject: str,
     store: list[str],
     role: Role,
-    days: Annotated[int, Parameter(validator=Number(gte=1, lte=3650))] = 90,
+    days: Annotated[int, whole(gte=1, lte=3650)] = 90,
     note: str | None = None,
     change_role: bool = False,
 ) -> None:
@@ -60,11 +63,13 @@ def list_() -> None:
             f"{token.expires_at:%Y-%m-%d}",
             token.note or "",
         )
-    Console(soft_wrap=True).print(table)
+    print_table(table)
 
 
 @app.command
-def revoke(token_id: int | None = None, *, subject: str | None = None) -> None:
+def revoke(
+    token_id: Annotated[int | None, whole(gte=1, lte=_HIGHEST_ID)] = None, *, subject: str | None = None
+) -> None:
     """Revoke one token, or all tokens of a subject; effective on the next call.
 
     Args:

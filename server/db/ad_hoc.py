@@ -8,13 +8,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Self
 
 import asyncpg
 
 from server.db.ad_hoc_errors import caller_error
 from server.db.connection import StoreConnection, statement_step, translated_errors
 from server.db.pool import Database
+from server.db.urls import opening
 from server.errors import InvalidInputError, QueryTimeoutError
 from server.monitoring.observer import NOBODY, Observer
 
@@ -144,6 +145,17 @@ class AdHocDatabase(Database):
             name="ad_hoc",
             observer=observer,
         )
+
+    async def __aenter__(self) -> Self:
+        """See `Database`; it has no connection at first, so one is tried."""
+        await super().__aenter__()
+        try:
+            with opening(SETTING):
+                await self._pool.release(await self._pool.acquire())
+        except BaseException:
+            await self.__aexit__()
+            raise
+        return self
 
     def _options(self) -> dict[str, Any]:
         return {

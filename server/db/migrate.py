@@ -158,7 +158,7 @@ async def when_free(connection: Any, what: str, work: Callable[[], Awaitable[Any
                 raise UnavailableError(
                     f"{what} could not be applied within {patience_seconds:g} s, because others hold what it changes; "
                     f"{oldest}. What came before it is applied, nothing of it is. Let that end, or end it with "
-                    "pg_terminate_backend, and run again: python -m server migrate"
+                    "pg_terminate_backend, and run again: retail-mcp migrate"
                 ) from None
             logger.warning("%s waits for what others hold; %s", what, oldest)
             await asyncio.sleep(pause)

@@ -14,15 +14,13 @@ from pgvector.asyncpg import register_vector
 
 from server.db.connection import StoreConnection, translated_errors
 from server.db.queries import Query, Row
-from server.errors import BusyError, ConfigurationError
+from server.db.urls import opening, parsed
+from server.errors import BusyError
 from server.monitoring.observer import NOBODY, Observer
 from server.monitoring.spans import step
 
-CONNECT_TIMEOUT_SECONDS = 5.0
 # As many as the driver keeps by itself.
 STATEMENT_CACHE_SIZE = 100
-# What PgBouncer says of a setting of the session that it does not know.
-_REFUSED_SETTING = "startup parameter"
 # sql/0010 gives a transaction of mcp_user the time of three statements, 30 s for 10 s each.
 _ROLE_STATEMENT_SECONDS = 10.0
 _STATEMENTS_PER_TRANSACTION = 3
@@ -103,19 +101,13 @@ class Database:
         self._pool: Any = None
 
     async def __aenter__(self) -> Self:
-        try:
-            self._pool = await asyncpg.create_pool(self._dsn, **self._options())
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
-            if isinstance(error, asyncpg.ProtocolViolationError) and _REFUSED_SETTING in str(error):
-                raise ConfigurationError(
-                    f"{self._setting} leads through a connection pooler that takes no session's settings from the "
-                    "server. Set RETAIL_STATEMENT_CACHE_SIZE=0, with which it sends none (docs/scaling.md)."
-                ) from None
-            # The URL may hold a password and the driver's text may repeat the URL: name the kind only.
-            raise ConfigurationError(
-                f"The database cannot be opened ({type(error).__name__}). Check {self._setting}: "
-                "host, port, database name, login and password."
-            ) from None
+        """Open it.
+
+        Raises:
+            ConfigurationError: See `server.db.urls.parsed` and `opening`.
+        """
+        with opening(self._setting):
+            self._pool = await asyncpg.create_pool(**self._options())
         self._observer.pool_opened(self)
         return self
 
@@ -136,20 +128,17 @@ class Database:
 
     def _options(self) -> dict[str, Any]:
         """What the pool and its connections are made with."""
+        # A session's settings are not a pooler's to pass on: there the login's own limits count.
+        limits = _time_limits(self._query_timeout) if self._statement_cache_size else {}
         return {
+            **parsed(self._dsn, self._setting).options("retail-mcp", limits),
             "min_size": self._min_size,
             "max_size": self._pool_size,
-            "timeout": CONNECT_TIMEOUT_SECONDS,
             # The server's limit ends the query; this one only covers a server that went silent.
             "command_timeout": _SILENCE_SECONDS if self._query_timeout is None else self._query_timeout + 2,
             "init": _register_types,
             "reset": _keep_session_state,
             "statement_cache_size": self._statement_cache_size,
-            "server_settings": {
-                "application_name": "retail-mcp",
-                # A session's settings are not a pooler's to pass on: there the login's own limits count.
-                **(_time_limits(self._query_timeout) if self._statement_cache_size else {}),
-            },
         }
 
     async def __aexit__(self, *exception: object) -> None:

@@ -17,8 +17,9 @@ import asyncpg
 from pydantic import BaseModel
 
 from server.db.connection import CONNECTION_ERRORS
-from server.db.pool import CONNECT_TIMEOUT_SECONDS, Database
+from server.db.pool import Database
 from server.db.queries import QueryFile
+from server.db.urls import CONNECT_TIMEOUT_SECONDS, connect, opening
 from server.errors import ConfigurationError
 
 _PROBE = "retail.pooling_probe"
@@ -76,7 +77,7 @@ async def check_ways(database: Database, ways: Mapping[str, Way], *, prepares: b
         way = ways[stranger.setting]
         if way.why is not None:
             await refuse_shared_sessions(way.url, stranger.setting, way.why)
-        elif prepares and not (await pooling_of(way.url)).keeps_statements:
+        elif prepares and not (await pooling_of(way.url, stranger.setting)).keeps_statements:
             raise ConfigurationError(
                 f"{stranger.setting} leads through a connection pooler in transaction mode that knows no prepared "
                 "statements. Set RETAIL_STATEMENT_CACHE_SIZE=0, or let PgBouncer 1.21 or newer keep them with "
@@ -95,7 +96,7 @@ async def refuse_shared_sessions(url: str, setting: str, why: str) -> None:
     Raises:
         ConfigurationError: The pooler does; it says what to set instead.
     """
-    if (await pooling_of(url)).shares_sessions:
+    if (await pooling_of(url, setting)).shares_sessions:
         raise ConfigurationError(
             f"{setting} leads through a connection pooler in transaction mode, which cannot work: {why}. Name the "
             "database itself there; only RETAIL_DATABASE_URL and RETAIL_REPLICA_DATABASE_URL may lead through the "
@@ -103,9 +104,18 @@ async def refuse_shared_sessions(url: str, setting: str, why: str) -> None:
         )
 
 
-async def pooling_of(url: str) -> Pooling:
-    """Find out whether two connections can come to share a session."""
-    async with _connected(url) as one, _connected(url) as two:
+async def pooling_of(url: str, setting: str) -> Pooling:
+    """Find out whether two connections can come to share a session.
+
+    Raises:
+        ConfigurationError: It cannot be found out, because no connection can be opened or one is lost.
+    """
+    with opening(setting):
+        return await _probed(url, setting)
+
+
+async def _probed(url: str, setting: str) -> Pooling:
+    async with _connected(url, setting) as one, _connected(url, setting) as two:
         await one.execute(f"set {_PROBE} = 'set'")
         prepared = await one.prepare("select 1", name=f"retail_{secrets.token_hex(8)}")
         await prepared.fetchval()
@@ -132,13 +142,13 @@ async def _works(prepared: Any) -> bool:
 
 
 @asynccontextmanager
-async def _connected(url: str) -> AsyncIterator[Any]:
-    connection = await asyncpg.connect(
+async def _connected(url: str, setting: str) -> AsyncIterator[Any]:
+    connection = await connect(
         url,
-        timeout=CONNECT_TIMEOUT_SECONDS,
+        setting,
+        application_name="retail-mcp",
         command_timeout=CONNECT_TIMEOUT_SECONDS,
         statement_cache_size=0,
-        server_settings={"application_name": "retail-mcp"},
     )
     try:
         yield connection

@@ -88,7 +88,7 @@ async def check_schema_is_current(database: Database, *, may_be_newer: bool = Fa
     if pending := pending_files(files, applied):
         raise ConfigurationError(
             f"The database schema is not current: {pending[0].name} and later files are missing. "
-            "Run: python -m server migrate"
+            "Run: retail-mcp migrate"
         )
 
 
@@ -129,8 +129,8 @@ async def check_isolation(database: Database, kid: str) -> None:
     if not await knows_key(database, kid):
         raise ConfigurationError(
             f"This database does not accept the signing key {kid} (RETAIL_CONTEXT_KEY, or the file it is read from). "
-            "Run: python -m server key install, with RETAIL_ADMIN_DATABASE_URL and the same key; "
-            "python -m server key list says whether it was retired."
+            "Run: retail-mcp key install, with RETAIL_ADMIN_DATABASE_URL and the same key; "
+            "retail-mcp key list says whether it was retired."
         )
 
 
@@ -153,7 +153,7 @@ async def check_sql_login(database: Database, sql_database: Database) -> None:
         )
     if login.limits:
         raise ConfigurationError(
-            f"The database sets no {' and no '.join(login.limits)} for {current.role_name}. Run: python -m server "
+            f"The database sets no {' and no '.join(login.limits)} for {current.role_name}. Run: retail-mcp "
             "migrate, or set it with alter role."
         )
     if login.open_functions:
@@ -177,7 +177,7 @@ async def check_time_limits(database: Database, query_seconds: float | None = No
     (limits,) = await database.fetch(TIME_LIMITS)
     if missing := [name for name, milliseconds in limits if milliseconds == 0]:
         raise ConfigurationError(
-            f"The database sets no {' and no '.join(missing)} for the server's login. Run: python -m server migrate, "
+            f"The database sets no {' and no '.join(missing)} for the server's login. Run: retail-mcp migrate, "
             "or set it with alter role mcp_user."
         )
     held = limits.statement_timeout / 1000

@@ -1,37 +1,44 @@
-"""The checks: each tells what it found, or raises the error that a start would end with, remedy included."""
+"""The checks: each tells what it found, or raises the error that a start or a command would end with.
+
+Whatever a server opens is opened here by the same functions, so that nothing can refuse a start unnoticed.
+"""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable
-from contextlib import suppress
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import httpx2
 from pydantic import BaseModel
 
-from server.address import listening_socket
-from server.audit.call_log import CallLog
+from server.admin.connection import admin_connection
 from server.auth.authenticator import TOKEN_LENGTH, TOKEN_PREFIX, Authenticator
-from server.auth.identity_provider import check_identity_provider
-from server.auth.key_set import KeySetClient
 from server.config import Settings
 from server.context_token import ContextSigner
+from server.databases import (
+    check_way_of_tools,
+    opened_for_sql,
+    opened_identities,
+    opened_log,
+    tools_database,
+)
+from server.db.connection import StoreConnection, translated_errors
 from server.db.pool import Database
-from server.db.pooling import Way, check_ways
 from server.db.queries import QueryFile
 from server.db.replica import opened_replica
 from server.db.startup_check import check_isolation, check_schema_is_current, check_time_limits
 from server.deployment import Deployment
-from server.embeddings.models import Embedders, ModelInUse
+from server.doctor.embeddings import embeddings
+from server.doctor.surroundings import backup_programs, identity_provider, metrics_port, port
 from server.errors import ConfigurationError, DatabaseError, RetailError
-from server.freshness.database import vector_database
+from server.monitoring.observer import NOBODY
+from server.startup import connections_of, opened_parts, valid_stdio_token
 
 # A request token lives for a minute; clocks must agree much better than that.
 MAX_CLOCK_SKEW_SECONDS = 5.0
 # The audit log gets a part for this month and the next three.
 _LEAST_MONTHS_AHEAD = 2
-_ANSWER_SECONDS = 2
 _OLDEST_VECTOR = (0, 8)
 
 
@@ -45,9 +52,22 @@ class _Ahead(BaseModel):
     months: int
 
 
+class _Identity(BaseModel):
+    cluster_id: int
+    database_name: str
+
+
+class _Operator(BaseModel):
+    login: str
+    in_recovery: bool
+    missing: list[str]
+
+
 QUERIES = QueryFile("server.doctor")
 SERVER = QUERIES.query("database_server", _Server)
 MONTHS_AHEAD = QUERIES.query("months_ahead", _Ahead)
+IDENTITY = QUERIES.query("database_identity", _Identity)
+OPERATOR = QUERIES.query("operator_rights", _Operator)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,73 +87,67 @@ class Finding:
 
 async def examine(settings: Settings, deployment: Deployment) -> AsyncIterator[Finding]:
     """Run every check, one after the other; what needs something that another check found broken is left out."""
-    yield await _run("port", _port(settings))
-    yield await _run("identity provider", _identity_provider(settings))
-    if deployment.database_url is None:
-        yield Finding(
-            "database", "RETAIL_DATABASE_URL is not set: the database, logging in as mcp_user.", is_fault=True
-        )
+    told: set[str] = set()
+    async for finding in _findings(settings, deployment):
+        told.add(finding.text)
+        yield finding
+    start = await _run("start", _start(settings, deployment))
+    # What the checks above have found need not be told again.
+    if start.text not in told:
+        yield start
+
+
+async def _findings(settings: Settings, deployment: Deployment) -> AsyncIterator[Finding]:
+    yield await _run("port", port(settings))
+    yield await _run("metrics", metrics_port(settings))
+    yield await _run("identity provider", identity_provider(settings))
+    url = deployment.database_url
+    if url is None:
+        yield await _run("settings", _settings(deployment))
+        yield await _run("operator's login", _operator(deployment, None))
         return
     try:
-        async with Database(
-            deployment.database_url, pool_size=1, statement_cache_size=settings.statement_cache_size
-        ) as database:
-            yield await _run("poolers", _poolers(settings, deployment, database))
+        async with tools_database(settings, url) as database:
+            yield await _run("pooler", _pooler(settings, url, database))
             yield await _run("database", _server(database))
             schema = await _run("schema", _schema(database))
             yield schema
+            yield await _run("operator's login", _operator(deployment, database))
+            yield await _run("programs for backups", _programs(settings, deployment, database))
             if schema.is_fault:
                 return
-            yield await _run("login of the tools", _isolation(database, deployment))
+            yield await _run("login of the tools", _isolation(settings, database, deployment))
+            yield await _run("login for tokens", _auth_login(settings, deployment, database))
+            yield await _run("login of the audit log", _audit_login(deployment, database))
+            yield await _run("login for callers' SQL", _sql_login(settings, deployment, database))
             yield await _run("months of the audit log", _months_ahead(database))
             yield await _run("replica", _replica(settings, deployment, database))
     except ConfigurationError as error:
         yield Finding("database", str(error), is_fault=True)
+        yield await _run("operator's login", _operator(deployment, None))
         return
-    yield await _run("login for tokens", _auth_login(deployment))
-    yield await _run("login of the audit log", _audit_login(deployment))
-    yield await _run("embeddings", _embeddings(settings, deployment))
+    yield await _run("embeddings", embeddings(settings, deployment))
 
 
 async def _run(check: str, work: Awaitable[str]) -> Finding:
     try:
-        return Finding(check, await work)
+        with translated_errors(check):
+            return Finding(check, await work)
     except DatabaseError as error:
-        return Finding(check, f"The database refused: {error}. Run: python -m server migrate", is_fault=True)
+        return Finding(check, f"The database refused: {error}. Run: retail-mcp migrate", is_fault=True)
     except RetailError as error:
         return Finding(check, str(error), is_fault=True)
 
 
-async def _port(settings: Settings) -> str:
-    place = f"{settings.host}:{settings.port}"
-    if await _is_served(settings):
-        return f"a server of this kind answers at {place}"
-    with listening_socket(settings):
-        return f"{place} is free"
+async def _start(settings: Settings, deployment: Deployment) -> str:
+    """Do all that a server does before it serves."""
+    async with opened_parts(settings, connections_of(deployment), "http", NOBODY):
+        return "a server with these settings starts"
 
 
-async def _is_served(settings: Settings) -> bool:
-    """Whether the port is taken by what is to take it."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.host, settings.host)  # noqa: S104 - listens nowhere
-    with suppress(httpx2.HTTPError, ValueError):
-        async with httpx2.AsyncClient(timeout=_ANSWER_SECONDS) as http:
-            health = await http.get(f"http://{host}:{settings.port}/health")
-            return health.status_code == 200 and health.json() == {"status": "ok"}
-    return False
-
-
-async def _identity_provider(settings: Settings) -> str:
-    if not check_identity_provider(settings):
-        return "none is configured; opaque tokens only"
-    assert settings.jwt_jwks_uri is not None
-    async with KeySetClient() as keys:
-        with suppress(httpx2.HTTPError):
-            await keys.get(settings.jwt_jwks_uri)
-        if keys.is_missing(None):
-            raise ConfigurationError(
-                "The identity provider's keys cannot be fetched. Check RETAIL_JWT_JWKS_URI and the way there."
-            )
-    return "its keys can be fetched"
+async def _settings(deployment: Deployment) -> str:
+    connections_of(deployment)
+    return "complete"
 
 
 async def _server(database: Database) -> str:
@@ -153,11 +167,96 @@ async def _server(database: Database) -> str:
     return f"{told}, clocks {abs(skew):.1f} s apart"
 
 
-async def _poolers(settings: Settings, deployment: Deployment, database: Database) -> str:
-    assert deployment.database_url is not None
-    way = Way(deployment.database_url, await database.backend())
-    await check_ways(database, {"RETAIL_DATABASE_URL": way}, prepares=settings.statement_cache_size > 0)
-    return "none is in the way of what the server relies on"
+async def _pooler(settings: Settings, url: str, database: Database) -> str:
+    await check_way_of_tools(settings, url, database)
+    return "none is in the way of what the tools rely on"
+
+
+async def _schema(database: Database) -> str:
+    await check_schema_is_current(database)
+    return "current"
+
+
+async def _operator(deployment: Deployment, database: Database | None) -> str:
+    if deployment.admin_url is None:
+        return "RETAIL_ADMIN_DATABASE_URL is not set: commands need it, the server does not"
+    async with admin_connection(deployment.admin_url) as connection:
+        operator = StoreConnection(connection)
+        rights = await operator.one(OPERATOR)
+        if database is not None:
+            (served,) = await database.fetch(IDENTITY)
+            if await operator.one(IDENTITY) != served:
+                raise ConfigurationError(
+                    "RETAIL_ADMIN_DATABASE_URL names another database than RETAIL_DATABASE_URL, so that what commands "
+                    "change is not what is served."
+                )
+    if rights.in_recovery:
+        raise ConfigurationError(
+            "RETAIL_ADMIN_DATABASE_URL names a standby, in which no command can change anything. Name the primary."
+        )
+    if rights.missing:
+        raise ConfigurationError(
+            f"The login {rights.login} of RETAIL_ADMIN_DATABASE_URL {' and '.join(rights.missing)}. Use a superuser, "
+            "or a role with createrole, createdb and bypassrls that owns the database (docs/operations.md)."
+        )
+    return f"{rights.login} may do what commands do"
+
+
+async def _programs(settings: Settings, deployment: Deployment, database: Database) -> str:
+    if deployment.admin_url is None:
+        return "not looked for: backups need RETAIL_ADMIN_DATABASE_URL"
+    (server,) = await database.fetch(SERVER)
+    return backup_programs(settings, server.version // 10_000)
+
+
+async def _isolation(settings: Settings, database: Database, deployment: Deployment) -> str:
+    if deployment.context_key is None:
+        raise ConfigurationError(
+            "RETAIL_CONTEXT_KEY is not set. Make one with: retail-mcp key generate, set it here and run "
+            "retail-mcp key install once."
+        )
+    await check_isolation(database, ContextSigner(deployment.context_key).kid)
+    await check_time_limits(database, settings.query_timeout_seconds)
+    return "held by row level security, and its key is known"
+
+
+async def _auth_login(settings: Settings, deployment: Deployment, database: Database) -> str:
+    if deployment.auth_database_url is None:
+        raise ConfigurationError("RETAIL_AUTH_DATABASE_URL is not set: the same database, logging in as mcp_auth.")
+    async with AsyncExitStack() as opened:
+        identities = await opened.enter_async_context(
+            opened_identities(settings, deployment.auth_database_url, database)
+        )
+        authenticator = Authenticator(identities)
+        await authenticator.authenticate(f"{TOKEN_PREFIX:x<{TOKEN_LENGTH}}")
+        if settings.token is not None:
+            await valid_stdio_token(settings, authenticator)
+            return "finds who a token belongs to, and RETAIL_TOKEN is valid"
+    return "finds who a token belongs to"
+
+
+async def _audit_login(deployment: Deployment, database: Database) -> str:
+    if deployment.audit_database_url is None:
+        raise ConfigurationError("RETAIL_AUDIT_DATABASE_URL is not set: the same database, logging in as mcp_audit.")
+    async with opened_log(deployment.audit_database_url, database):
+        return "may append, and nothing else"
+
+
+async def _sql_login(settings: Settings, deployment: Deployment, database: Database) -> str:
+    if deployment.sql_database_url is None:
+        return "RETAIL_SQL_DATABASE_URL is not set: get_schema and run_query are not offered"
+    async with opened_for_sql(settings, deployment.sql_database_url, database):
+        return "may read the views of its store, and nothing else"
+
+
+async def _months_ahead(database: Database) -> str:
+    (ahead,) = await database.fetch(MONTHS_AHEAD)
+    if ahead.months < _LEAST_MONTHS_AHEAD:
+        raise ConfigurationError(
+            f"The audit log has parts ready for {ahead.months} months. A running server makes them, and so does: "
+            "retail-mcp migrate"
+        )
+    return f"{ahead.months} are ready"
 
 
 async def _replica(settings: Settings, deployment: Deployment, database: Database) -> str:
@@ -170,72 +269,3 @@ async def _replica(settings: Settings, deployment: Deployment, database: Databas
                 "and the standby (docs/scaling.md)."
             )
     return f"answers, {replica.lag_seconds:.0f} s behind"
-
-
-async def _schema(database: Database) -> str:
-    await check_schema_is_current(database)
-    return "current"
-
-
-async def _isolation(database: Database, deployment: Deployment) -> str:
-    if deployment.context_key is None:
-        raise ConfigurationError(
-            "RETAIL_CONTEXT_KEY is not set. Make one with: python -m server key generate, set it here and run "
-            "python -m server key install once."
-        )
-    await check_isolation(database, ContextSigner(deployment.context_key).kid)
-    await check_time_limits(database)
-    return "held by row level security, and its key is known"
-
-
-async def _auth_login(deployment: Deployment) -> str:
-    if deployment.auth_database_url is None:
-        raise ConfigurationError("RETAIL_AUTH_DATABASE_URL is not set: the same database, logging in as mcp_auth.")
-    async with Database(deployment.auth_database_url, setting="RETAIL_AUTH_DATABASE_URL", pool_size=1) as identities:
-        await Authenticator(identities).authenticate(f"{TOKEN_PREFIX:x<{TOKEN_LENGTH}}")
-    return "finds who a token belongs to"
-
-
-async def _audit_login(deployment: Deployment) -> str:
-    if deployment.audit_database_url is None:
-        raise ConfigurationError("RETAIL_AUDIT_DATABASE_URL is not set: the same database, logging in as mcp_audit.")
-    async with CallLog(deployment.audit_database_url):
-        return "may append, and nothing else"
-
-
-async def _months_ahead(database: Database) -> str:
-    (ahead,) = await database.fetch(MONTHS_AHEAD)
-    if ahead.months < _LEAST_MONTHS_AHEAD:
-        raise ConfigurationError(
-            f"The audit log has parts ready for {ahead.months} months. A running server makes them, and so does: "
-            "python -m server migrate"
-        )
-    return f"{ahead.months} are ready"
-
-
-async def _embeddings(settings: Settings, deployment: Deployment) -> str:
-    url = deployment.embed_database_url or deployment.admin_url
-    if url is None:
-        raise ConfigurationError(
-            "RETAIL_EMBED_DATABASE_URL is not set, so nothing keeps embeddings in step with products. Set it (login "
-            "mcp_embed), or run regularly: python -m seed embed"
-        )
-    embedders = Embedders(settings)
-    try:
-        behind = []
-        async with vector_database(url) as database:
-            for store_id in await database.store_ids():
-                async with database.inside(store_id) as store:
-                    model = embedders.of(await store.in_use())
-                    state = await store.state(ModelInUse(model.model, model.dimensions))
-                if state.missing or state.outdated:
-                    behind.append(f"{store_id}: {state.missing} missing, {state.outdated} of older texts")
-        await embedders.configured.embed(["a test"])
-    finally:
-        await embedders.close()
-    if behind:
-        raise ConfigurationError(
-            f"Products lack an embedding ({'; '.join(behind)}). A server with RETAIL_EMBED_DATABASE_URL makes them "
-            "within minutes; now: python -m seed embed"
-        )
-    return f"complete and up to date; {embedders.configured.model} answers"

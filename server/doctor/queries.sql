@@ -17,3 +17,29 @@ from (
     and right(p.relname, 7) >= to_char(now() at time zone 'UTC', 'YYYY_MM')
   group by log.name
 ) ready;
+
+-- name: database_identity
+-- Which database this is, of all that there are. One row.
+select
+  (select system_identifier from pg_catalog.pg_control_system()) as cluster_id,
+  pg_catalog.current_database()::text as database_name;
+
+-- name: operator_rights
+-- The operator's login, whether it sees a standby, and what it lacks for a command, to follow its name. One row.
+select
+  current_user::text as login,
+  pg_catalog.pg_is_in_recovery() as in_recovery,
+  array(
+    select lacks
+    from (values
+      (1, 'may make no roles, which migrate needs', r.rolcreaterole),
+      (2, 'may make no databases, which verified backups need', r.rolcreatedb),
+      (3, 'is held by row level security, which seed and imports must not be', r.rolbypassrls),
+      (4, 'does not own this database', pg_catalog.pg_has_role(current_user, d.datdba, 'member'))
+    ) v (place, lacks, held)
+    where not held and not r.rolsuper
+    order by place
+  ) as missing
+from pg_catalog.pg_roles r
+join pg_catalog.pg_database d on d.datname = pg_catalog.current_database()
+where r.rolname = current_user;

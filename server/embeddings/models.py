@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from server.embeddings.observed import ObservedEmbedder
 from server.embeddings.queries import VECTORS_REMEMBERED, Memory, QueryEmbedder
 from server.errors import ConfigurationError, EmbeddingUnavailableError
 from server.monitoring.observer import NOBODY, Observer
+
+logger = logging.getLogger(__name__)
 
 MODEL_REMEMBERED_SECONDS = 10.0
 """How long a server goes on searching a store with the model that the store has just left."""
@@ -54,7 +57,7 @@ class UnservedModel:
         raise EmbeddingUnavailableError(
             f"This store is searched with the embedding model {self.model}, and this server's settings name no "
             "provider of it. Search by words only; an operator can give the provider's settings back or change the "
-            "store over with: python -m seed embed"
+            "store over with: retail-mcp-seed embed"
         )
 
     async def close(self) -> None:
@@ -98,6 +101,8 @@ class Embedders:
     def for_queries(self, store_id: str, model: ModelInUse | None) -> Embedder:
         """The same for the queries of a store: remembered, and refused at once while the provider is down."""
         provider = self._known(model)
+        if isinstance(provider.embedder, UnservedModel):
+            return provider.embedder
         return QueryEmbedder(provider.embedder, store_id, provider.breaker, self._memory, self._observer)
 
     async def close(self) -> None:
@@ -115,10 +120,18 @@ class Embedders:
         try:
             embedder = build_embedder(self._settings, wanted.model, wanted.dimensions)
         except ConfigurationError:
-            return UnservedModel(wanted.model, wanted.dimensions)
+            return self._unserved(wanted)
         if (embedder.model, embedder.dimensions) != (wanted.model, wanted.dimensions):
-            return UnservedModel(wanted.model, wanted.dimensions)
+            return self._unserved(wanted)
         return ObservedEmbedder(embedder, self._observer)
+
+    def _unserved(self, wanted: ModelInUse) -> Embedder:
+        # Once for each model: its callers are told every time.
+        logger.warning(
+            "Search by meaning is off in stores with the embedding model %s: the settings name no provider of it",
+            wanted.model,
+        )
+        return UnservedModel(wanted.model, wanted.dimensions)
 
     def _provider(self, embedder: Embedder) -> _Provider:
         return _Provider(embedder, CircuitBreaker(clock=self._clock))

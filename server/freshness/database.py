@@ -14,6 +14,7 @@ from pgvector.asyncpg import register_vector
 
 from server.db.connection import NO_CONTEXT, translated_errors
 from server.db.queries import QueryFile
+from server.db.urls import connect
 from server.embeddings.base import Embedder, Vector
 from server.embeddings.models import ModelInUse
 from server.errors import ConfigurationError, DatabaseError, NotFoundError
@@ -33,6 +34,8 @@ _LET_GO = _QUERIES.statement("let_go")
 _BACKEND = _QUERIES.statement("backend")
 _BYPASSES = _QUERIES.statement("bypasses_policies")
 
+SETTING = "RETAIL_EMBED_DATABASE_URL"
+_EITHER_SETTING = f"{SETTING} or RETAIL_ADMIN_DATABASE_URL"
 _WRONG_LOGIN = (
     "This database login may not embed products. Use mcp_embed in RETAIL_EMBED_DATABASE_URL, or in "
     "RETAIL_ADMIN_DATABASE_URL a superuser or the role that ran the migrations."
@@ -171,26 +174,22 @@ class VectorDatabase:
 
 
 @asynccontextmanager
-async def vector_database(dsn: str) -> AsyncIterator[VectorDatabase]:
+async def vector_database(dsn: str, setting: str = _EITHER_SETTING) -> AsyncIterator[VectorDatabase]:
     """Connect as mcp_embed, or as an operator with at least its rights.
+
+    Args:
+        dsn: URL of the database.
+        setting: Variable that it came from, for the error that names it.
 
     Raises:
         ConfigurationError: The database cannot be reached, or has no schema of ours.
     """
-    try:
-        connection = await asyncpg.connect(
-            dsn, timeout=5, command_timeout=_COMMAND_SECONDS, server_settings={"application_name": "retail-mcp embed"}
-        )
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
-        raise ConfigurationError(
-            f"The database cannot be reached to embed products ({type(error).__name__}). Check "
-            "RETAIL_EMBED_DATABASE_URL or RETAIL_ADMIN_DATABASE_URL: host, port, database name, user and password."
-        ) from None
+    connection = await connect(dsn, setting, application_name="retail-mcp embed", command_timeout=_COMMAND_SECONDS)
     try:
         try:
             await register_vector(connection)
         except ValueError:
-            raise ConfigurationError("The database has no schema of ours yet. Run: python -m server migrate") from None
+            raise ConfigurationError("The database has no schema of ours yet. Run: retail-mcp migrate") from None
         except asyncpg.InsufficientPrivilegeError:
             raise ConfigurationError(_WRONG_LOGIN) from None
         yield VectorDatabase(connection)
@@ -207,7 +206,7 @@ def _job_errors() -> Iterator[None]:
         if error.sqlstate == NO_CONTEXT:
             raise ConfigurationError(_WRONG_LOGIN) from None
         if error.sqlstate in _OLD_SCHEMA:
-            raise ConfigurationError("The database schema is not current. Run: python -m server migrate") from None
+            raise ConfigurationError("The database schema is not current. Run: retail-mcp migrate") from None
         raise
 
 
@@ -221,5 +220,5 @@ def _refusals(store_id: str) -> Iterator[None]:
         raise
     except asyncpg.ObjectNotInPrerequisiteStateError:
         raise ConfigurationError(
-            "The database has no key to sign store contexts with. Run: python -m server key install"
+            "The database has no key to sign store contexts with. Run: retail-mcp key install"
         ) from None

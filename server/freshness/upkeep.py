@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from server.db.pooling import refuse_shared_sessions
 from server.embeddings.models import Embedders
 from server.errors import ConfigurationError, RetailError
-from server.freshness.database import VectorDatabase, vector_database
+from server.freshness.database import SETTING, VectorDatabase, vector_database
 from server.freshness.job import EmbedJob
 
 logger = logging.getLogger(__name__)
@@ -19,30 +19,36 @@ LONGEST_PAUSE_SECONDS = 900.0
 """After failures the pause doubles up to this."""
 
 
+async def check_embed_login(dsn: str) -> None:
+    """Refuse a login that cannot keep embeddings up.
+
+    Args:
+        dsn: URL of the database, logging in as mcp_embed.
+
+    Raises:
+        ConfigurationError: The login may not embed, or may far more; or a pooler is in the way.
+    """
+    async with vector_database(dsn, SETTING) as database:
+        await database.store_ids()
+        if await database.bypasses_policies():
+            raise ConfigurationError(f"{SETTING} logs in as a role that bypasses row level security. Use mcp_embed.")
+        if await database.is_pooled():
+            await refuse_shared_sessions(dsn, SETTING, "who embeds a store holds a lock for it")
+
+
 @asynccontextmanager
 async def kept_fresh(dsn: str, embedders: Embedders, interval_seconds: float) -> AsyncIterator[None]:
     """Embed new and changed products, and drop discontinued ones, while the block runs.
 
     Each store keeps the model that it is searched with; one without a model so far gets the settings' model. To
-    change a store over is an operator's decision, because it costs: `python -m seed embed`. Of several servers
+    change a store over is an operator's decision, because it costs: `retail-mcp-seed embed`. Of several servers
     whichever comes first does a store.
 
     Args:
-        dsn: URL of the database, logging in as mcp_embed.
+        dsn: URL of the database, logging in as mcp_embed; see `check_embed_login`.
         embedders: The server's own.
         interval_seconds: Pause between two looks.
-
-    Raises:
-        ConfigurationError: The login may not embed, or may far more; or a pooler is in the way.
     """
-    async with vector_database(dsn) as database:
-        await database.store_ids()
-        if await database.bypasses_policies():
-            raise ConfigurationError(
-                "RETAIL_EMBED_DATABASE_URL logs in as a role that bypasses row level security. Use mcp_embed."
-            )
-        if await database.is_pooled():
-            await refuse_shared_sessions(dsn, "RETAIL_EMBED_DATABASE_URL", "who embeds a store holds a lock for it")
     task = asyncio.create_task(_keep_fresh(dsn, embedders, interval_seconds))
     try:
         yield
@@ -87,7 +93,7 @@ async def _keep_fresh(
     pause = interval_seconds
     while True:
         try:
-            async with vector_database(dsn) as database:
+            async with vector_database(dsn, SETTING) as database:
                 embedded = await refresh(database, embedders)
         except RetailError as error:
             pause = min(max(pause * 2, interval_seconds), max(LONGEST_PAUSE_SECONDS, interval_seconds))

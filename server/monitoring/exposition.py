@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry, start_http_server
 
-from server.errors import ConfigurationError
+from server.address import unusable_address
 
 logger = logging.getLogger(__name__)
 
@@ -34,15 +34,11 @@ def exposed(registry: CollectorRegistry, host: str, port: int, *, processes: int
     for candidate in range(port, port + processes):
         try:
             server, thread = start_http_server(candidate, host, registry)
-        except (OSError, OverflowError) as error:
+        except (OSError, UnicodeError, OverflowError) as error:
             # Only a port that another process has leads on to the next one.
             if getattr(error, "errno", None) == errno.EADDRINUSE and candidate < port + processes - 1:
                 continue
-            reason = "is in use by another program" if getattr(error, "errno", None) == errno.EADDRINUSE else "fails"
-            raise ConfigurationError(
-                f"Serving metrics on port {candidate} of {host} {reason}. Change RETAIL_METRICS_PORT or "
-                "RETAIL_METRICS_HOST, or stop the other program."
-            ) from None
+            raise unusable_address(error, host, candidate, "RETAIL_METRICS") from None
         break
     try:
         # Whoever scrapes has a port to look at.

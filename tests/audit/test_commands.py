@@ -16,7 +16,7 @@ from tests.transport.processes import Finished, for_operator, run, run_here
 
 
 async def audit(retailer: Retailer, *arguments: str) -> Finished:
-    """Run python -m server audit."""
+    """Run retail-mcp audit."""
     return await run_here(for_operator(retailer), "audit", *arguments)
 
 

@@ -61,3 +61,15 @@ def test_every_make_target_is_explained() -> None:
     assert targets is not None
     for target in set(targets[1].split()) - {"help"}:
         assert f'@echo "make {target} ' in makefile
+
+
+def test_every_command_that_is_named_runs_the_product_whatever_the_directory_holds() -> None:
+    """`python -m` runs the package of that name in the working directory; -P and the installed commands do not."""
+    places = [ROOT / "README.md", ROOT / "SECURITY.md", ROOT / ".env.example"]
+    for folder in ("server", "seed", "sql", "docs"):
+        places += [path for path in (ROOT / folder).rglob("*") if path.suffix in (".py", ".sql", ".md", ".conf")]
+    for path in places:
+        named = re.findall(r"python3? (?:-\S+ )*-m (?:server|seed)\b", path.read_text(encoding="utf-8"))
+        assert [command for command in named if " -P " not in command] == [], path
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert set(project["scripts"]) == {"retail-mcp", "retail-mcp-seed"}

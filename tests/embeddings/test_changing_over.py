@@ -380,7 +380,7 @@ async def test_a_running_server_takes_up_the_new_model_within_seconds(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     clock = Clock()
-    monkeypatch.setattr("server.app.Embedders", partial(Embedders, clock=clock))
+    monkeypatch.setattr("server.startup.Embedders", partial(Embedders, clock=clock))
     await embed_products(retailer.admin_url, LOCAL)
     async with retailer.client(
         "seattle", embeddings="openai", openai_base_url=openai_server.url, openai_api_key=API_KEY

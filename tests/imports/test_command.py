@@ -141,7 +141,7 @@ def test_import_stands_when_the_provider_is_down(
     assert exit_code(write_json(tmp_path, CATALOGUE), "--store", "tacoma", "--create-store") == 0
 
     told = capsys.readouterr().err
-    assert "The import stands; make the embeddings with: python -m seed embed --store tacoma" in told
+    assert "The import stands; make the embeddings with: retail-mcp-seed embed --store tacoma" in told
     assert value(configured, "select count(*) from retail.products") == 3
 
 

@@ -1,4 +1,4 @@
-"""python -m server index: an index is built while the store is in use, and nothing is left half done."""
+"""retail-mcp index: an index is built while the store is in use, and nothing is left half done."""
 
 from __future__ import annotations
 

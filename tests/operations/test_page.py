@@ -220,7 +220,7 @@ async def test_what_needs_no_superuser_needs_none() -> None:
             path.write_text(settings.replace(f"{SUPERUSER}:{PASSWORD}@", "retail_admin:choose-one@"), encoding="utf-8")
         await machine.follow(OPERATOR, "Schema, key, passwords", "The first store")
         assert "LAMP-1" in await machine.follow(OPERATOR, "The first token")
-        maintained = await machine.run(*blocks(OPERATOR), "python -m server maintain")
+        maintained = await machine.run(*blocks(OPERATOR), "retail-mcp maintain")
         assert "tables vacuumed and analysed" in maintained
         async with machine.service():
             assert '"status":"ready"' in await machine.follow(OPERATOR, "The server as a service")

@@ -193,12 +193,16 @@ async def test_load_is_one_entry_of_the_audit_log(admin_dsn, admin):
     report = await load_demo(admin_dsn, OPTIONS)
     entry = await admin.fetchrow(
         "select metadata ->> 'sales_transactions' as receipts, metadata ->> 'products' as products "
-        "from audit.operation where action = 'demo_data_loaded'"
+        "from audit.operation where action = 'demo_data_loaded' and store_id is null"
     )
 
     assert entry["receipts"] == str(OPTIONS.transactions)
     assert entry["products"] == str(report.rows["products"])
     assert await admin.fetchval("select count(*) from audit.row_change") == 0
+    # And one for the auditors of each store, without what the others hold.
+    assert await admin.fetch("select store_id from audit.operation where metadata = '{}' order by 1") == (
+        await admin.fetch("select store_id from retail.stores order by 1")
+    )
 
 
 async def test_next_category_gets_a_free_number(admin_dsn, admin):
@@ -307,7 +311,7 @@ async def test_failure_of_the_database_names_reason_and_remedy(admin_dsn, admin)
 async def test_unreachable_database_is_named_as_the_reason(admin_dsn):
     nowhere = urlunsplit(urlsplit(admin_dsn)._replace(path="/no_such_database"))
 
-    with pytest.raises(DatabaseError, match="cannot be reached"):
+    with pytest.raises(DatabaseError, match="no database of that name"):
         await load_demo(nowhere, OPTIONS)
 
 

@@ -169,8 +169,8 @@ async def test_current_schema_is_accepted(retailer: Retailer) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (f"delete from migrations.applied where file_name = '{NAMES[-1]}'", f"{NAMES[-1]} .* python -m server migrate"),
-        ("drop schema migrations cascade", f"{NAMES[0]} .* python -m server migrate"),
+        (f"delete from migrations.applied where file_name = '{NAMES[-1]}'", f"{NAMES[-1]} .* retail-mcp migrate"),
+        ("drop schema migrations cascade", f"{NAMES[0]} .* retail-mcp migrate"),
         ("update migrations.applied set sha256 = 'x'", f"{NAMES[0]} changed"),
         ("insert into migrations.applied values ('9990_later.sql', 'x')", "newer than this server"),
     ],
@@ -185,6 +185,6 @@ async def test_server_refuses_a_schema_that_is_not_its_own(retailer: Retailer, c
 
 
 async def test_server_on_a_database_without_the_schema_says_to_migrate(empty: Retailer) -> None:
-    with pytest.raises(ConfigurationError, match="python -m server migrate"):
+    with pytest.raises(ConfigurationError, match="retail-mcp migrate"):
         async with Database(empty.app_url, pool_size=1) as database:
             await check_schema_is_current(database)

@@ -228,6 +228,18 @@ async def test_every_step_is_in_the_audit_log(shop: Any) -> None:
     ]
 
 
+async def test_the_end_of_a_principal_is_entered_for_each_of_its_stores(shop: Any) -> None:
+    await add_principal(shop, "ada", ADA)
+    for store_id in ("seattle", "redmond"):
+        await grant_store(shop, "ada", store_id, "manager")
+    await revoke_principal(shop, "ada")
+
+    assert (await operations(shop))[-2:] == [
+        ("principal_revoked", "redmond", {"subject": "ada"}),
+        ("principal_revoked", "seattle", {"subject": "ada"}),
+    ]
+
+
 async def test_step_that_fails_leaves_no_trace(shop: Any) -> None:
     await shop.execute("alter function audit.record_operation(text, text, jsonb) rename to away")
 

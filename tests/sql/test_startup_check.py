@@ -134,7 +134,7 @@ async def test_unknown_key_is_refused(retailer: Retailer) -> None:
     message = await refusal(retailer.app_url, ContextSigner("some-other-key-0123456789").kid)
 
     assert "RETAIL_CONTEXT_KEY" in message
-    assert "python -m server key install" in message
+    assert "retail-mcp key install" in message
 
 
 async def test_retired_key_is_refused(retailer: Retailer) -> None:

@@ -78,14 +78,19 @@ async def test_an_auditor_sees_who_changed_what_without_costs_and_personal_value
 
 
 async def test_an_auditor_sees_what_operators_did(audited: Retailer) -> None:
-    (row,) = await events(audited, kind="operation")
+    rows = await events(audited, kind="operation")
 
-    assert (row["action"], row["role"]) == ("customer_erased", None)
+    (row,) = (row for row in rows if row["action"] == "customer_erased")
+    assert row["role"] is None
     assert row["arguments"]["customer_id"] == row["record_id"]
+    # Who was let in, by a token or by name, is what an auditor looks for first.
+    assert {"access_granted", "token_issued"} <= {row["action"] for row in rows}
+    assert "redmond" not in str(rows)
 
 
 async def test_who_looked_at_a_customer(audited: Retailer) -> None:
-    customer = (await events(audited, kind="operation"))[0]["record_id"]
+    operations = await events(audited, kind="operation")
+    (customer,) = (row["record_id"] for row in operations if row["record_id"])
 
     rows = await events(audited, about_id=customer)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import re
 import socket
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from server.address import unusable_address
 from server.app import build
 from server.config import Settings
 from server.errors import ConfigurationError
@@ -63,6 +65,27 @@ async def test_a_token_is_printed_alone_and_once(tmp_path: Path, two_empty_store
     (row,) = [line for line in listed.out.splitlines() if "ann" in line]
     for part in ("1", "redmond manager", "seattle manager", "valid", "for the till"):
         assert part in row
+
+
+async def test_a_table_is_whole_where_nobody_can_widen_the_window(two_empty_stores: Retailer) -> None:
+    """In a file, a pipe, a mail of cron; and texts are shown as they are, whatever they look like."""
+    env = for_operator(two_empty_stores)
+    note = f"[red]for the till[/] :smile: {'long ' * 100}end"
+    await run_here(env, *ISSUE, "manager", "--store", "redmond", "--note", note)
+    await run_here(env, "principal", "add", "--subject", "bob", "--external-subject", "b" * 300, "--issuer", "x" * 300)
+
+    tokens = await run_here(env, "token", "list")
+    principals = await run_here(env, "principal", "list")
+    keys = await run_here(env, "key", "list")
+    status = await run_here(env, "status")
+
+    assert note in tokens.out
+    assert f"{'b' * 300} of {'x' * 300}" in principals.out
+    for end, columns in ((tokens, 6), (principals, 5), (keys, 4), (status, 8)):
+        assert end.code == 0
+        assert "…" not in end.out
+        heading = end.out.splitlines()[0]
+        assert len(re.split(r"\s{2,}", heading.strip())) == columns
 
 
 async def test_another_role_for_a_subject_is_refused(tmp_path: Path, two_empty_stores: Retailer) -> None:
@@ -124,9 +147,17 @@ async def test_stores_are_opened_and_closed(retailer: Retailer) -> None:
     added = await run_here(env, *add, "Tacoma", "--currency", "EUR", "--time-zone", "Europe/Berlin")
     assert (added.code, added.out) == (0, "Store tacoma is open.\n")
     assert_refused(await run_here(env, *add, "Another"), "store tacoma already")
-    for wrong in (("--currency", SECRET), ("--time-zone", SECRET)):
-        refused = await run_here(env, "store", "add", "lacey", "--name", "Lacey", *wrong)
-        assert_refused(refused, "USD", "America/Los_Angeles")
+    for option, wrong, told in (
+        ("--currency", "NIS", "'NIS' is no currency in use"),
+        ("--time-zone", "europe/paris", "Did you mean Europe/Paris?"),
+        ("--name", "", "name of a store"),
+    ):
+        values = {"--name": "Lacey"} | {option: wrong}
+        refused = await run_here(env, "store", "add", "lacey", *(part for pair in values.items() for part in pair))
+        assert_refused(refused, told)
+    corrected = await run_here(env, "store", "change", "tacoma", "--time-zone", "Europe/Paris")
+    assert (corrected.code, corrected.out) == (0, "Store tacoma has another time zone.\n")
+    assert_refused(await run_here(env, "store", "change", "tacoma"), "--time-zone")
     assert_refused(await run_here(env, "store", "add", "No Id", "--name", "Lacey"), "a-z")
 
     closed = await run_here(env, "store", "close", "tacoma")
@@ -145,7 +176,7 @@ async def test_a_new_database_is_migrated_once(tmp_path: Path, cluster: Cluster)
     async with cluster.temporary_database() as name:
         retailer = Retailer(cluster.admin_url(name), cluster.app_url(name))
         env = for_operator(retailer, RETAIL_CONTEXT_KEY=key.out.strip())
-        assert_refused(await run_here(env, "token", "list"), "python -m server migrate")
+        assert_refused(await run_here(env, "token", "list"), "retail-mcp migrate")
 
         both = await asyncio.gather(run(tmp_path, env, "migrate"), run(tmp_path, env, "migrate"))
         assert [end.code for end in both] == [0, 0]
@@ -165,7 +196,7 @@ async def test_a_new_database_is_migrated_once(tmp_path: Path, cluster: Cluster)
 async def test_what_an_operator_must_set_is_named(two_stores: Retailer) -> None:
     assert_refused(await run_here(for_server(two_stores), "token", "list"), "RETAIL_ADMIN_DATABASE_URL")
     no_database = for_operator(two_stores, RETAIL_ADMIN_DATABASE_URL=f"postgresql://postgres:{SECRET}@127.0.0.1:1/x")
-    assert_refused(await run_here(no_database, "token", "list"), "cannot be reached", "RETAIL_ADMIN_DATABASE_URL")
+    assert_refused(await run_here(no_database, "token", "list"), "cannot be opened", "RETAIL_ADMIN_DATABASE_URL")
     no_rights = for_operator(two_stores, RETAIL_ADMIN_DATABASE_URL=two_stores.app_url)
     assert_refused(await run_here(no_rights, "token", "list"), "may not do this", "RETAIL_ADMIN_DATABASE_URL")
     no_url = for_operator(two_stores, RETAIL_ADMIN_DATABASE_URL=SECRET)
@@ -183,17 +214,70 @@ async def test_a_server_that_cannot_serve_says_why(tmp_path: Path, two_stores: R
             run(tmp_path, for_server(two_stores, RETAIL_PORT="0", RETAIL_DATABASE_URL=two_stores.admin_url)),
             run(tmp_path, for_operator(two_stores, RETAIL_PORT="0")),
         )
+    for wrong, told in (
+        ({"RETAIL_HOST": "192.0.2.1"}, "192.0.2.1 is no address of this machine. Set RETAIL_HOST"),
+        ({"RETAIL_HOST": "no-such-host.invalid"}, "Set RETAIL_HOST"),
+        ({"RETAIL_HOST": "h..x"}, "Set RETAIL_HOST"),
+        ({"RETAIL_HOST": "2001:db8::1"}, "Set RETAIL_HOST"),
+    ):
+        elsewhere = await run_here(for_server(two_stores, RETAIL_PORT="0", **wrong))
+        assert_refused(elsewhere, told)
+        assert "RETAIL_PORT" not in elsewhere.err
     assert_refused(port_taken, f"Port {port} on 127.0.0.1 is in use", "RETAIL_PORT")
     assert_refused(superuser, "bypasses row level security", "mcp_user", "RETAIL_DATABASE_URL")
     assert_refused(no_url, "RETAIL_DATABASE_URL is not set", "mcp_user")
 
 
 @pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"RETAIL_DATBASE_URL": SECRET}, ("RETAIL_DATBASE_URL", "did you mean RETAIL_DATABASE_URL?")),
+        ({"RETAIL_DATABASE_URL": ""}, ("RETAIL_DATABASE_URL is not set", "mcp_user")),
+        ({"RETAIL_DATABASE_URL": "", "RETAIL_AUTH_DATABASE_URL": ""}, ("RETAIL_DATABASE_URL is not set",)),
+    ],
+    ids=["misspelt", "missing", "only the log's"],
+)
+async def test_a_setting_that_is_missing_or_misspelt_starts_no_demo(
+    variables: dict[str, str], words: tuple[str, ...], two_stores: Retailer, tmp_path: Path
+) -> None:
+    env = for_server(two_stores, RETAIL_PORT="0", RETAIL_DATA_DIR=str(tmp_path / "demo"), **variables)
+
+    refused = await run(tmp_path, env)
+    commands = [await run_here(env, "token", "list"), await run_here(env, "status")]
+
+    for end in (refused, *commands):
+        assert end.code == 2, end
+    assert_refused(refused, *words)
+    assert not (tmp_path / "demo").exists()
+
+
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [
+        (errno.EACCES, "Set RETAIL_METRICS_PORT to a higher one"),
+        (errno.EADDRINUSE, "in use by another program. Set RETAIL_METRICS_PORT"),
+        (errno.EADDRNOTAVAIL, "no address of this machine. Set RETAIL_METRICS_HOST"),
+        (errno.EAFNOSUPPORT, "Set RETAIL_METRICS_HOST"),
+        (errno.EMFILE, "Check RETAIL_METRICS_HOST and RETAIL_METRICS_PORT"),
+    ],
+)
+def test_the_setting_of_an_address_that_is_wrong_is_named(number: int, told: str) -> None:
+    assert told in str(unusable_address(OSError(number, "x"), "192.0.2.1", 80, "RETAIL_METRICS"))
+
+
+async def test_commands_need_the_admin_url_only(retailer: Retailer) -> None:
+    env = environment(RETAIL_ADMIN_DATABASE_URL=retailer.admin_url, RETAIL_TEST_DATABASE_URL=retailer.admin_url)
+    for command in (("status",), ("token", "list"), ("store", "add", "tacoma", "--name", "Tacoma")):
+        end = await run_here(env, *command)
+        assert (end.code, end.err) == (0, ""), command
+
+
+@pytest.mark.parametrize(
     ("change", "words"),
     [
         ({"database_url": f"postgresql://mcp_user:{SECRET}@127.0.0.1:1/retail"}, "Check RETAIL_DATABASE_URL"),
-        ({"database_url": f"{SECRET}://"}, "Check RETAIL_DATABASE_URL"),
-        ({"context_key": f"{SECRET}-that-this-database-does-not-know"}, "python -m server key install"),
+        ({"database_url": f"{SECRET}://"}, "RETAIL_DATABASE_URL is no URL of a PostgreSQL database"),
+        ({"context_key": f"{SECRET}-that-this-database-does-not-know"}, "retail-mcp key install"),
     ],
     ids=["unreachable", "no URL", "unknown key"],
 )

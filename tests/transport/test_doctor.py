@@ -61,9 +61,9 @@ async def test_a_sound_installation_has_no_fault(retailer: Retailer) -> None:
     [
         ({"RETAIL_DATABASE_URL": "postgresql://mcp_user:hunter2@127.0.0.1:9/none"}, "Check RETAIL_DATABASE_URL"),
         ({"RETAIL_CONTEXT_KEY": "another-signing-key-0123456789-0123456789"}, "does not accept the signing key"),
-        ({"RETAIL_CONTEXT_KEY": ""}, "Make one with: python -m server key generate"),
+        ({"RETAIL_CONTEXT_KEY": ""}, "Make one with: retail-mcp key generate"),
         ({"RETAIL_AUTH_DATABASE_URL": ""}, "RETAIL_AUTH_DATABASE_URL is not set"),
-        ({"RETAIL_EMBED_DATABASE_URL": ""}, "python -m seed embed"),
+        ({"RETAIL_EMBED_DATABASE_URL": ""}, "retail-mcp-seed embed"),
         ({"RETAIL_EMBEDDINGS": "openai", "RETAIL_OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}, "cannot be reached"),
         ({"RETAIL_JWT_ISSUER": "https://id.example.com"}, "RETAIL_JWT_AUDIENCE"),
         (
@@ -124,7 +124,7 @@ async def test_stale_embeddings_are_counted_by_store(shop: Retailer) -> None:
 
     assert end.code == 1
     assert "12 missing" in end.out
-    assert "python -m seed embed" in end.out
+    assert "retail-mcp-seed embed" in end.out
 
 
 async def test_clocks_that_differ_are_noticed(retailer: Retailer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""python -m server principal: what it prints, and what it refuses."""
+"""retail-mcp principal: what it prints, and what it refuses."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def refused(end: Finished, words: str) -> None:
 async def test_a_principal_from_beginning_to_end(shop: Retailer) -> None:
     added = await principal(shop, "add", "--subject", "ada", "--issuer", ISSUER, "--external-subject", "auth|ada")
     assert (added.code, added.err) == (0, "")
-    assert added.out == "ada is known. Let it into a store with: python -m server principal grant\n"
+    assert added.out == "ada is known. Let it into a store with: retail-mcp principal grant\n"
 
     granted = await principal(shop, "grant", "--subject", "ada", "--store", "seattle", "--role", "analyst")
     assert granted.out == "ada is analyst in seattle.\n"

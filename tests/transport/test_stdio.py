@@ -84,7 +84,7 @@ async def test_a_token_that_ends_does_so_at_the_next_call(change: str, retailer:
 
         async def told_why() -> bool:
             refused = await refusal(client, "summarize_sales")
-            return "not valid (any more)" in refused and "python -m server token issue" in refused
+            return "not valid (any more)" in refused and "retail-mcp token issue" in refused
 
         await eventually(told_why, seconds=3)
 
@@ -166,6 +166,6 @@ async def test_without_a_valid_token_it_does_not_start(tmp_path: Path, two_store
         (line,) = end.err.splitlines()
         assert line.startswith("Error: "), line
         assert "RETAIL_TOKEN" in line
-        assert "python -m server token issue --subject NAME --store STORE --role ROLE" in line
+        assert "retail-mcp token issue --subject NAME --store STORE --role ROLE" in line
     assert "is not set" in finished["none"].err
     assert "unknown, expired or revoked" in finished["revoked"].err

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from server import config
 from server.config import ENV_PREFIX, Settings, load_settings
 from server.errors import ConfigurationError
 
@@ -113,7 +114,7 @@ def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> N
     assert settings.port == 8000
 
 
-@pytest.mark.parametrize("name", ["DATABASE_URL", "ADMIN_DATABASE_URL"])
+@pytest.mark.parametrize("name", [name.upper() for name in Settings.model_fields if name.endswith("database_url")])
 def test_a_database_url_turns_the_embedded_database_off(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(ENV_PREFIX + name, "postgresql://db.example/retail")
     assert not load_settings().embedded
@@ -170,3 +171,68 @@ def test_no_proxy_is_believed_and_no_provider_trusted_unless_told() -> None:
     settings = load_settings()
     assert (settings.trusted_proxies, settings.allowed_origins, settings.jwt_audience) == ((), (), ())
     assert settings.jwt_algorithms == ("RS256", "ES256")
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("RETAIL_DATBASE_URL", "RETAIL_DATABASE_URL"),
+        ("retail_datbase_url", "RETAIL_DATABASE_URL"),
+        ("RETAIL_ADMIN_DB_URL", "RETAIL_ADMIN_DATABASE_URL"),
+        ("RETAIL_TOKENS", "RETAIL_TOKEN"),
+        ("RETAIL_METRIC_PORT", "RETAIL_METRICS_PORT"),
+        ("RETAIL_", "no setting"),
+        ("RETAIL_XYZZY_PLUGH_QUUX", "no setting"),
+    ],
+)
+def test_a_name_that_is_no_setting_is_refused_with_the_nearest(
+    name: str, nearest: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, SECRET)
+    with pytest.raises(ConfigurationError, match=nearest) as refused:
+        load_settings()
+    assert name.upper() in str(refused.value)
+    assert SECRET not in str(refused.value)
+
+
+def test_a_misspelt_name_in_a_file_is_refused_too(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (elsewhere / ".env").write_text(f"export RETAIL_PROT={SECRET}\n", encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=r"RETAIL_PROT in \.env is no setting; did you mean RETAIL_PORT\?"):
+        load_settings()
+    assert load_settings(env_file=None).port == 8000
+
+    (elsewhere / ".env").unlink()
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets/retail_datbase_url").write_text(SECRET, encoding="utf-8")
+    (tmp_path / "secrets/grafana_password").write_text(SECRET, encoding="utf-8")
+    monkeypatch.setattr(config, "SECRETS_DIR", tmp_path / "secrets")
+    with pytest.raises(ConfigurationError, match=r"RETAIL_DATBASE_URL in .*secrets is no setting; did you mean"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("RETAIL_TEST_DATABASE_URL", "postgresql://127.0.0.1/test"),
+        ("RETAIL_BENCH_DATABASE_URL", "postgresql://127.0.0.1/bench"),
+        ("RETAILER_NAME", "somebody else's"),
+        # Kubernetes, in a namespace with services named retail-mcp and retail-db.
+        ("RETAIL_MCP_SERVICE_HOST", "10.0.0.11"),
+        ("RETAIL_MCP_SERVICE_PORT", "8000"),
+        ("RETAIL_MCP_SERVICE_PORT_HTTP", "8000"),
+        ("RETAIL_MCP_PORT", "tcp://10.0.0.11:8000"),
+        ("RETAIL_DB_PORT_5432_TCP", "tcp://10.0.0.12:5432"),
+        ("RETAIL_DB_PORT_5432_TCP_ADDR", "10.0.0.12"),
+    ],
+)
+def test_names_of_other_programs_are_let_be(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, value)
+    assert load_settings().embedded
+
+
+def test_a_file_that_is_no_text_is_told(elsewhere: Path) -> None:
+    (elsewhere / ".env").write_bytes(b"RETAIL_PORT=\xff\xfe\n")
+    with pytest.raises(ConfigurationError, match="A settings file cannot be read"):
+        load_settings()

@@ -64,3 +64,23 @@ def test_nothing_is_left_beside_the_file(tmp_path: Path) -> None:
     keep_private(tmp_path / "b", "text")
     keep_private(tmp_path / "b", "other")
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["a", "b"]
+
+
+def test_what_is_no_file_is_written_to_and_not_replaced(tmp_path: Path) -> None:
+    """As root, `--output /dev/null` would otherwise make a file of the device."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        write_private(pipe, "text")
+        assert os.read(reader, 10) == b"text"
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
+
+
+def test_a_failure_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "directory").mkdir()
+    with pytest.raises(OSError):
+        write_private(tmp_path / "directory", "text")
+    assert [path.name for path in tmp_path.iterdir()] == ["directory"]

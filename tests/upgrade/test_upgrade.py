@@ -126,7 +126,7 @@ async def test_a_server_and_a_schema_that_do_not_fit_say_who_is_behind(
     missing = next(file.name for file in next_files() if file.name not in release.files)
     assert (too_new.code, too_new.out) == (2, "")
     assert f"The database schema is not current: {missing} and later files are missing" in too_new.err
-    assert "Run: python -m server migrate" in too_new.err
+    assert "Run: retail-mcp migrate" in too_new.err
     assert (too_old.code, too_old.out) == (2, "")
     assert f"The database is newer than this server: it has {ADDED[-1].name}" in too_old.err
     assert "Upgrade the server" in too_old.err

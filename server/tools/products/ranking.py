@@ -140,7 +140,7 @@ class Search:
                 raise EmbeddingUnavailableError(
                     f"The products of {store.store_id} have no embeddings of the current model, so they cannot be "
                     "searched by meaning. Use mode=keyword; an operator can make the embeddings with: "
-                    "python -m seed embed"
+                    "retail-mcp-seed embed"
                 )
             mode = SearchMode.KEYWORD
             rows = await self._rows(store, asked, vector, mode)

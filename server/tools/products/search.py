@@ -10,7 +10,8 @@ from fastmcp.dependencies import Depends
 from fastmcp.tools import tool
 from pydantic import Field
 
-from server.embeddings.base import Vector
+from server.embeddings.base import Embedder, Vector
+from server.embeddings.models import UnservedModel
 from server.errors import InvalidInputError
 from server.store_embedder import StoreEmbedders, store_embedders
 from server.store_scope import StoreScopes
@@ -26,9 +27,14 @@ NO_QUERY_VECTOR = (
     "Searched by words only: no embedding of the query could be made just now. "
     "Products described in other words may be missing; the same call may find them later."
 )
+NO_PROVIDER = (
+    "Searched by words only: this server's settings name no provider of the embedding model that this store is "
+    "searched with. Products described in other words may be missing. An operator finds the remedy with: "
+    "retail-mcp doctor"
+)
 NO_STORED_VECTORS = (
     "Searched by words only: this store's products have no embeddings of the current model. "
-    "An operator can make them with: python -m seed embed"
+    "An operator can make them with: retail-mcp-seed embed"
 )
 NO_SUCH_PHRASE = (
     "No product that passes the filters has the words in quotes in this order. Leave the quotes out to search by the "
@@ -147,7 +153,7 @@ async def search_products(
         store_id=store.store_id,
         currency=store.currency,
         search_mode_used=found.mode,
-        note=_note(mode, found.mode, asked, vector, first),
+        note=_note(embedder, mode, found.mode, asked, vector, first),
         corrected_query=asked.text if asked and fixed else None,
         total_matches=first.total_matches,
         unrelated_products=first.unrelated_products,
@@ -159,10 +165,17 @@ async def search_products(
 
 
 def _note(
-    wanted: SearchMode, used: SearchMode | None, asked: QueryText | None, vector: Vector | None, first: FoundRow
+    embedder: Embedder,
+    wanted: SearchMode,
+    used: SearchMode | None,
+    asked: QueryText | None,
+    vector: Vector | None,
+    first: FoundRow,
 ) -> str | None:
     if asked and asked.phrases and not first.total_matches:
         return NO_SUCH_PHRASE
     if used is None or used is wanted:
         return None
+    if isinstance(embedder, UnservedModel):
+        return NO_PROVIDER
     return NO_QUERY_VECTOR if vector is None else NO_STORED_VECTORS
