@@ -17,6 +17,7 @@ from server.auth.identity_provider import check_identity_provider
 from server.auth.key_set import KeySetClient
 from server.config import Settings
 from server.context_token import ContextSigner
+from server.db.letters import LETTERS, fault_of
 from server.db.pool import Database
 from server.db.pooling import Way, check_ways
 from server.db.queries import QueryFile
@@ -84,6 +85,7 @@ async def examine(settings: Settings, deployment: Deployment) -> AsyncIterator[F
             yield schema
             if schema.is_fault:
                 return
+            yield await _run("letters", _letters(database))
             yield await _run("login of the tools", _isolation(database, deployment))
             yield await _run("months of the audit log", _months_ahead(database))
             yield await _run("replica", _replica(settings, deployment, database))
@@ -175,6 +177,13 @@ async def _replica(settings: Settings, deployment: Deployment, database: Databas
 async def _schema(database: Database) -> str:
     await check_schema_is_current(database)
     return "current"
+
+
+async def _letters(database: Database) -> str:
+    (letters,) = await database.fetch(LETTERS)
+    if fault := fault_of(letters):
+        raise ConfigurationError(f"{fault}, and restore a backup into it (docs/operations.md).")
+    return "capital and small ones beyond ASCII are known"
 
 
 async def _isolation(database: Database, deployment: Deployment) -> str:
