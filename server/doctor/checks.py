@@ -42,12 +42,17 @@ class _Server(BaseModel):
     clock: datetime
 
 
+class _Login(BaseModel):
+    login: str
+
+
 class _Ahead(BaseModel):
     months: int
 
 
 QUERIES = QueryFile("server.doctor")
 SERVER = QUERIES.query("database_server", _Server)
+TALKATIVE_LOGINS = QUERIES.query("talkative_logins", _Login)
 MONTHS_AHEAD = QUERIES.query("months_ahead", _Ahead)
 
 
@@ -87,6 +92,7 @@ async def examine(settings: Settings, deployment: Deployment) -> AsyncIterator[F
                 return
             yield await _run("letters", _letters(database))
             yield await _run("login of the tools", _isolation(database, deployment))
+            yield await _run("PostgreSQL's log", _database_log(database))
             yield await _run("months of the audit log", _months_ahead(database))
             yield await _run("replica", _replica(settings, deployment, database))
     except ConfigurationError as error:
@@ -195,6 +201,18 @@ async def _isolation(database: Database, deployment: Deployment) -> str:
     await check_isolation(database, ContextSigner(deployment.context_key).kid)
     await check_time_limits(database)
     return "held by row level security, and its key is known"
+
+
+async def _database_log(database: Database) -> str:
+    talkative = ", ".join(each.login for each in await database.fetch(TALKATIVE_LOGINS))
+    if not talkative:
+        return "holds nothing that callers write"
+    # No fault: on a managed service nobody can change it.
+    return (
+        f"may hold what callers write, in errors of {talkative}: no superuser made this database. Set "
+        "log_min_messages, log_min_error_statement and log_error_verbosity for these logins, or for the whole server, "
+        "if the service lets you (docs/privacy.md)"
+    )
 
 
 async def _auth_login(deployment: Deployment) -> str:

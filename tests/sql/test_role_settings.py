@@ -16,6 +16,7 @@ from server.db.migrate import schema_files
 from tests.security.ad_hoc import managed_retailer
 from tests.sql.acting import connected
 from tests.support import Retailer
+from tests.transport.processes import for_server, run_here
 
 OWNERS = ("retail_owner", "retail_guard", "retail_audit", "retail_auditor", "retail_builtins")
 # An owner's; of a login, rolcanlogin is true. Without rolconnlimit.
@@ -170,5 +171,8 @@ async def test_without_a_superuser_they_have_the_rest_of_them() -> None:
                     "select rolname, rolconnlimit from pg_roles where rolname = any ($1)", LOGINS
                 )
                 assert dict(limits) == CONNECTION_LIMITS
+                examined = await run_here(for_server(retailer, RETAIL_PORT="0"), "doctor")
+                told = f"PostgreSQL's log may hold what callers write, in errors of {', '.join(sorted(LOGINS))}:"
+                assert told in " ".join(examined.out.split())
     finally:
         shutil.rmtree(directory, ignore_errors=True)
