@@ -77,5 +77,5 @@ async def _check_letters(connection: Any) -> None:
     if fault is None:
         return
     if not await connection.fetchval(HAS_LEDGER.sql):
-        raise ConfigurationError(f"{fault} Nothing was changed.")
+        raise ConfigurationError(f"{fault}. Nothing was changed.")
     logger.warning("%s, and restore a backup into it (docs/operations.md)", fault)

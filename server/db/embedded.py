@@ -58,7 +58,7 @@ def embedded_server(data_dir: Path) -> Iterator[EmbeddedServer]:
         try:
             server = postmaster(data_dir)
             with _locked(data_dir), signals_deferred():
-                users = used.enter_context((data_dir / ".users").open("a"))
+                users = used.enter_context(_lock_file(data_dir / ".users"))
                 # The system drops it with the process, however that ends.
                 fcntl.flock(users, fcntl.LOCK_SH)
                 used.callback(_leave, data_dir, users, server)
@@ -115,8 +115,11 @@ def trim_log(log: Path) -> None:
             return
         file.seek(size - LOG_BYTES)
         before = log.with_name(f"{log.name}.1")
-        before.touch(mode=0o600)
-        before.write_bytes(file.read(LOG_BYTES))
+        before.unlink(missing_ok=True)
+        # Made anew: in this directory the server's own user could lead root elsewhere by a link.
+        with before.open("xb") as kept:
+            os.fchmod(kept.fileno(), 0o600)
+            kept.write(file.read(LOG_BYTES))
         file.truncate(0)
 
 
@@ -143,9 +146,14 @@ def _log_trimmed(log: Path) -> Iterator[None]:
 @contextmanager
 def _locked(data_dir: Path) -> Iterator[None]:
     """Be the only process that starts or stops the server below a directory."""
-    with (data_dir / ".lock").open("a") as lock:
+    with _lock_file(data_dir / ".lock") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def _lock_file(path: Path) -> IO[str]:
+    """Open a file that nobody else may open, as whoever can open one can hold its lock for ever."""
+    return open(path, "a", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600))
 
 
 def _leave(data_dir: Path, users: IO[str], server: Postmaster) -> None:

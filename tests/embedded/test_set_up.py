@@ -139,3 +139,8 @@ async def test_the_log_is_cut_while_the_server_writes(directory: Path, monkeypat
         assert b"\0" not in log.read_bytes() + log.with_name("log.1").read_bytes()
         assert b"the last one" in log.read_bytes() + log.with_name("log.1").read_bytes()
     assert sum(file.stat().st_size for file in log.parent.glob("log*")) < 4 * LOG_BYTES
+
+
+def test_nobody_else_can_hold_its_locks(directory: Path) -> None:
+    with embedded_server(directory / "data"):
+        assert {(directory / "data" / name).stat().st_mode & 0o777 for name in (".lock", ".users")} == {0o600}
