@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from server.audit.call_log import CallLog
@@ -12,6 +14,7 @@ from server.auth.authenticator import Authenticated, Authenticator
 from server.auth.identity_cache import IdentityCache
 from server.config import Settings
 from server.db.ad_hoc import SETTING, AdHocDatabase
+from server.db.login_watch import LoginWatch
 from server.db.pool import Database
 from server.db.pooling import Way, check_ways
 from server.db.replica import Replica, opened_replica
@@ -22,6 +25,8 @@ from server.db.startup_check import (
     check_time_limits,
 )
 from server.monitoring.observer import NOBODY, Observer
+
+logger = logging.getLogger(__name__)
 
 # Look-ups are short and mostly answered from memory.
 _AUTH_POOL_SIZE = 2
@@ -111,6 +116,16 @@ async def opened_databases(
             for_sql = await opened.enter_async_context(
                 opened_for_sql(settings, connections.sql_database_url, database, observer)
             )
+        fresh = partial(
+            Database,
+            connections.database_url,
+            pool_size=1,
+            query_timeout_seconds=settings.query_timeout_seconds,
+            statement_cache_size=settings.statement_cache_size,
+            connected=False,
+        )
+        watch = LoginWatch(fresh, settings.query_timeout_seconds, for_sql, observer)
+        await opened.enter_async_context(watch.watching())
         if audited:
             call_log = await opened.enter_async_context(opened_log(connections.audit_database_url, database, observer))
         yield Databases(database, Authenticator(identities, cache), replica, for_sql, call_log)
@@ -159,7 +174,11 @@ async def opened_for_sql(
     """The pool of mcp_sql."""
     async with AdHocDatabase(url, pool_timeout_seconds=settings.pool_timeout_seconds, observer=observer) as for_sql:
         await check_ways(database, {SETTING: Way(url, await for_sql.backend(), _WHY_SQL)})
-        await check_sql_login(database, for_sql)
+        if await check_sql_login(database, for_sql):
+            logger.warning(
+                "PostgreSQL's own functions are open to the login of callers' SQL, because no superuser made this "
+                "database: what such SQL may call is decided by the server alone (docs/ad-hoc-sql.md)"
+            )
         yield for_sql
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from functools import partial
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -32,6 +34,7 @@ from server.middleware.refusal_form import RefusalForm
 from server.middleware.request_limits import RequestLimits
 from server.monitoring.activity import Activity
 from server.monitoring.observer import NOBODY, Observer
+from server.signals import stop_signals
 from server.store_scope import STORE_HEADER
 
 _SSE_MESSAGES_PATH = "/messages/"
@@ -255,6 +258,19 @@ class HttpServer(uvicorn.Server):
         finally:
             AppStatus.should_exit = False
             AppStatus.enable_automatic_graceful_drain = True
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Finish on SIGHUP too, which comes when the terminal or the session is gone; uvicorn would die of it."""
+        with super().capture_signals():
+            if signal.SIGHUP not in stop_signals() or threading.current_thread() is not threading.main_thread():
+                yield
+                return
+            before = signal.signal(signal.SIGHUP, self.handle_exit)
+            try:
+                yield
+            finally:
+                signal.signal(signal.SIGHUP, before)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then tell."""

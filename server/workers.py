@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import multiprocessing
-import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,13 +20,13 @@ from multiprocessing.process import parent_process
 from socket import socket
 
 from server.errors import RetailError
+from server.signals import stop_signals
 
 logger = logging.getLogger(__name__)
 
 Work = Callable[[socket, Callable[[], None]], None]
 """What a worker does until it is told to stop, with the socket that it shares; it calls the other once it answers."""
 
-_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _REFUSED = 2
 # Longer than a worker takes to finish its calls, to write the last entries of the audit log and to close its pools.
 DRAIN_SECONDS = 30.0
@@ -65,7 +64,7 @@ class Workers:
         self._running: set[SpawnProcess] = set()
 
     async def run(self, on_ready: Callable[[], None]) -> None:
-        """Keep them at work until SIGTERM or SIGINT, then let them finish.
+        """Keep them at work until a signal to stop comes, then let them finish.
 
         Args:
             on_ready: Called when all of them answer.
@@ -74,7 +73,7 @@ class Workers:
             SystemExit: The first one could not start; it has said why.
         """
         loop = asyncio.get_running_loop()
-        for number in _SIGNALS:
+        for number in stop_signals():
             loop.add_signal_handler(number, self._stop.set)
         # One alone: what keeps it from starting would keep the others too, and is to be said once.
         first, ready = self._start()

@@ -116,3 +116,34 @@ exception
   when insufficient_privilege then null;
 end
 $$;
+
+-- PostgreSQL's own log is read by others than the database is, and kept elsewhere. What callers ask for and what rows
+-- hold stays out of it: an error quotes the value that it stumbles over, in its message, its detail and its statement.
+-- The server logs its errors by code. LOG lines, such as those of slow statements, stay where the statements are the
+-- server's own, with placeholders: without details, and so without parameters. Of mcp_sql, whose statements are the
+-- callers', nothing below FATAL is written. The order of levels here is ERROR, LOG, FATAL, PANIC.
+do $$
+declare
+  login_role text;
+  setting record;
+begin
+  foreach login_role in array array['mcp_user', 'mcp_auth', 'mcp_audit', 'mcp_embed', 'mcp_sql'] loop
+    for setting in
+      values
+        ('log_parameter_max_length_on_error', '0'),
+        ('log_min_messages', case login_role when 'mcp_sql' then 'fatal' else 'log' end),
+        ('log_min_error_statement', 'panic'),
+        ('log_error_verbosity', 'terse'),
+        -- Where that module is loaded; its plans hold parameters as constants.
+        ('auto_explain.log_min_duration', '-1')
+    loop
+      begin
+        execute format('alter role %I set %s = %L', login_role, setting.column1, setting.column2);
+      exception
+        -- A superuser's to set, but for the first. Without one, doctor says what remains (docs/privacy.md).
+        when insufficient_privilege then null;
+      end;
+    end loop;
+  end loop;
+end
+$$;

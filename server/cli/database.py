@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 import asyncpg
 from cyclopts import Parameter
@@ -17,10 +18,14 @@ from server.audit.call_log import ADD_PARTITIONS
 from server.cli.numbers import seconds
 from server.cli.operator import as_operator
 from server.config import load_settings
+from server.db.letters import LETTERS, Letters, fault_of
 from server.db.migrate import DEFAULT_PATIENCE_SECONDS, when_free
 from server.db.migrate import migrate as apply_files
+from server.db.startup_check import HAS_LEDGER
 from server.deployment import Deployment, open_deployment, prepare_embedded
 from server.errors import ConfigurationError
+
+logger = logging.getLogger(__name__)
 
 _LONGEST_PATIENCE_SECONDS = 7 * 86_400
 
@@ -57,6 +62,7 @@ async def _migrate(deployment: Deployment, *, set_password: bool, patience: floa
     if deployment.embedded:
         return await prepare_embedded(deployment)
     async with admin_connection(deployment.require_admin_url()) as connection:
+        await _check_letters(connection)
         try:
             applied = await apply_files(connection, patience_seconds=patience)
         except asyncpg.InsufficientPrivilegeError:
@@ -85,3 +91,15 @@ async def _migrate(deployment: Deployment, *, set_password: bool, patience: floa
             if deployment.sql_database_url is not None:
                 await set_login_password(connection, "mcp_sql", "RETAIL_SQL_DATABASE_URL", deployment.sql_database_url)
     return applied
+
+
+async def _check_letters(connection: Any) -> None:
+    """Refuse an empty database that does not know letters beyond ASCII; of one in use, say so."""
+    if await connection.fetchval("show server_encoding") != "UTF8":
+        return
+    fault = fault_of(Letters.model_validate(dict(await connection.fetchrow(LETTERS.sql))))
+    if fault is None:
+        return
+    if not await connection.fetchval(HAS_LEDGER.sql):
+        raise ConfigurationError(f"{fault}. Nothing was changed.")
+    logger.warning("%s, and restore a backup into it (docs/operations.md)", fault)

@@ -31,12 +31,11 @@ from server.errors import ConfigurationError
 from server.http import HttpServer, http_app
 from server.monitoring.logs import configure_logging
 from server.monitoring.monitoring import monitored
+from server.signals import stop_signals
 from server.startup import connections_of
 from server.workers import DRAIN_SECONDS, Workers, at_parents_end
 
 logger = logging.getLogger(__name__)
-
-_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 def http(*, workers: Annotated[int | None, whole(gte=1, lte=MOST_WORKERS)] = None) -> None:
@@ -50,9 +49,7 @@ def http(*, workers: Annotated[int | None, whole(gte=1, lte=MOST_WORKERS)] = Non
         settings = settings.model_copy(update={"workers": workers})
     configure_logging(settings)
     with listening_socket(settings) as listener, open_deployment(settings) as deployment:
-        # uvicorn finishes its requests on SIGTERM and then raises the signal again; leaving by an exception
-        # lets the embedded database stop as it does on Ctrl-C.
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        _exit_in_order()
         _run(_serve_http(settings, deployment, listener))
 
 
@@ -98,7 +95,7 @@ async def _serve_http(settings: Settings, deployment: Deployment, listener: sock
 def _work(settings: Settings, connections: Connections, listener: socket.socket, on_ready: Callable[[], None]) -> None:
     """What each of several processes does."""
     configure_logging(settings)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    _exit_in_order()
     _run(_answer_http(settings, connections, listener, on_ready))
 
 
@@ -131,7 +128,7 @@ async def _serve_stdio(settings: Settings, deployment: Deployment, opened: ExitS
         build(settings, connections_of(deployment), "stdio", monitoring=monitoring) as server,
     ):
         loop = asyncio.get_running_loop()
-        for number in _SIGNALS:
+        for number in stop_signals():
             loop.add_signal_handler(number, signalled.set)
         serving = asyncio.create_task(server.run_async("stdio", show_banner=False))
         signal_came = asyncio.create_task(signalled.wait())
@@ -161,9 +158,19 @@ def _run(work: Coroutine[Any, Any, None]) -> None:
         logger.info("stopped")
 
 
+def _exit_in_order() -> None:
+    """Leave by an exception on the signals to stop, so that the embedded database stops as it does on Ctrl-C.
+
+    uvicorn finishes its requests first and then raises the signal again.
+    """
+    for number in stop_signals():
+        if number != signal.SIGINT:
+            signal.signal(number, lambda *_: sys.exit(0))
+
+
 def _leave_on_signals(opened: ExitStack) -> None:
-    """Stop at once on SIGTERM and SIGINT."""
-    for number in _SIGNALS:
+    """Stop at once on the signals to stop."""
+    for number in stop_signals():
         signal.signal(number, lambda *_: _leave(opened))
 
 

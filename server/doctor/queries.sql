@@ -43,3 +43,17 @@ select
 from pg_catalog.pg_roles r
 join pg_catalog.pg_database d on d.datname = pg_catalog.current_database()
 where r.rolname = current_user;
+
+-- name: talkative_logins
+-- Logins whose errors PostgreSQL writes to its own log, with the values in them, unless the whole server is told not to.
+select r.rolname::text as login
+from pg_catalog.pg_roles r
+where r.rolname in ('mcp_user', 'mcp_auth', 'mcp_audit', 'mcp_embed', 'mcp_sql')
+  and 3 > (
+    select count(*)
+    from pg_catalog.pg_db_role_setting s
+    cross join unnest(s.setconfig) setting
+    where s.setrole = r.oid and s.setdatabase = 0
+      and split_part(setting, '=', 1) in ('log_min_messages', 'log_min_error_statement', 'log_error_verbosity')
+  )
+order by r.rolname;

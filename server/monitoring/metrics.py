@@ -112,6 +112,11 @@ class Metrics(Observer):
             "retail_audit_writable", "0 while the database takes no entries.", registry=registry
         )
         self._audit_lost = Counter("retail_audit_entries_lost", "Entries that were never written.", registry=registry)
+        self._logins = Gauge(
+            "retail_logins_as_required",
+            "0 while a login of the database is not what a start of the server demands.",
+            registry=registry,
+        )
         self._tools: dict[str, tuple[Histogram, Counter]] = {}
         self._pools: dict[str, tuple[Histogram, Counter]] = {}
         self._ends: dict[tuple[str, Outcome, str | None], Counter] = {}
@@ -163,6 +168,10 @@ class Metrics(Observer):
     def audit_lost(self, entries: int) -> None:
         """See `Observer`."""
         self._audit_lost.inc(entries)
+
+    def logins_checked(self, *, as_required: bool) -> None:
+        """See `Observer`."""
+        self._logins.set(as_required)
 
     def refused(self, limit: Limit) -> None:
         """See `Observer`."""

