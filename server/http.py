@@ -24,6 +24,7 @@ from server.audit.refusals import HttpRefusals
 from server.config import Settings
 from server.errors import UnavailableError, UnknownIdentityError
 from server.limits import Limits
+from server.middleware.messages import OnlyMessages
 from server.middleware.request_limits import RequestLimits
 from server.monitoring.activity import Activity
 from server.monitoring.observer import NOBODY, Observer
@@ -121,7 +122,10 @@ def http_app(server: FastMCP[Any], settings: Settings, observer: Observer = NOBO
         "host_origin_protection": True,
         "allowed_hosts": [settings.host, *settings.allowed_hosts],
         "allowed_origins": list(settings.allowed_origins),
-        "middleware": [Middleware(RequestLimits, limits=limits, max_bytes=settings.max_request_bytes)],
+        "middleware": [
+            Middleware(RequestLimits, limits=limits, max_bytes=settings.max_request_bytes),
+            Middleware(OnlyMessages, paths=(MCP_PATH, _SSE_MESSAGES_PATH)),
+        ],
     }
     if settings.public_url is not None:
         public = urlsplit(settings.public_url)
