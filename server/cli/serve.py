@@ -17,12 +17,10 @@ from typing import Annotated, Any
 import uvloop
 from cyclopts import Parameter
 from cyclopts.validators import Number
-from fastmcp.client.transports import StreamableHttpTransport
-from fastmcp.server import create_proxy
-from fastmcp.server.providers.proxy import ProxyClient
 
 from server.address import MCP_PATH, listening_socket
 from server.app import build
+from server.bridge import serve_bridge
 from server.cli.running import tell
 from server.config import MOST_WORKERS, Settings, load_settings
 from server.databases import Connections
@@ -78,9 +76,8 @@ def bridge(url: str) -> None:
     configure_logging(settings)
     if settings.token is None:
         raise ConfigurationError("RETAIL_TOKEN is not set. The bridge acts for the token of one user.")
-    remote = ProxyClient(StreamableHttpTransport(url, auth=settings.token.get_secret_value()))
     _leave_on_signals(ExitStack())
-    _run(create_proxy(remote, name="Zava Retail").run_async("stdio", show_banner=False))
+    _run(serve_bridge(url, settings.token.get_secret_value()))
 
 
 async def _serve_http(settings: Settings, deployment: Deployment, listener: socket.socket) -> None:
