@@ -22,7 +22,7 @@ from server.address import MCP_PATH, listening_socket
 from server.app import build
 from server.bridge import serve_bridge
 from server.cli.running import tell
-from server.config import MOST_WORKERS, Settings, load_settings
+from server.config import MOST_WORKERS, LogLevel, Settings, load_settings
 from server.databases import Connections
 from server.demo import DemoToken, prepare_demo, print_welcome
 from server.deployment import Deployment, open_deployment
@@ -34,6 +34,8 @@ from server.workers import DRAIN_SECONDS, Workers, at_parents_end
 
 logger = logging.getLogger(__name__)
 
+# Several clients show whatever a program writes to standard error as an error.
+_QUIET: LogLevel = "WARNING"
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -57,7 +59,7 @@ def http(*, workers: Annotated[int | None, Parameter(validator=Number(gte=1, lte
 def stdio() -> None:
     """Serve one client on standard input and output, acting for RETAIL_TOKEN."""
     settings = load_settings()
-    configure_logging(settings)
+    configure_logging(settings, _QUIET)
     with ExitStack() as opened:
         deployment = opened.enter_context(open_deployment(settings))
         _leave_on_signals(opened)
@@ -73,7 +75,7 @@ def bridge(url: str) -> None:
         url: Where the server is, for example http://127.0.0.1:8000/mcp.
     """
     settings = load_settings()
-    configure_logging(settings)
+    configure_logging(settings, _QUIET)
     if settings.token is None:
         raise ConfigurationError("RETAIL_TOKEN is not set. The bridge acts for the token of one user.")
     _leave_on_signals(ExitStack())
