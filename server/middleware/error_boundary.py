@@ -20,8 +20,8 @@ from fastmcp.tools import ToolResult
 from pydantic import ValidationError as PydanticValidationError
 
 from server.call import current_call
-from server.errors import InvalidInputError, UserError
-from server.middleware.protocol_errors import ProtocolError, internal_error, protocol_error
+from server.errors import InvalidInputError, UnavailableError, UserError
+from server.middleware.protocol_errors import ProtocolError, internal_error
 from server.toolkit.telling import CallFailure
 
 
@@ -80,9 +80,9 @@ class ErrorBoundary(Middleware):
             raise ProtocolError("Resource not found.", data=address) from None
         except CallFailure as failure:
             # The call has its line in the log.
-            if failure.error is not None:
-                raise protocol_error(failure.error, address, logged=True) from None
-            raise ProtocolError(str(failure), code=mcp_types.INTERNAL_ERROR, logged=True) from None
+            is_ours = failure.error is None or isinstance(failure.error, UnavailableError)
+            code = mcp_types.INTERNAL_ERROR if is_ours else mcp_types.INVALID_PARAMS
+            raise ProtocolError(str(failure), code=code, data=address, logged=True) from None
         except FastMCPError as error:
             text = internal_error("A resource", error.__cause__ or error, uuid4().hex[:8])
             raise ProtocolError(text, code=mcp_types.INTERNAL_ERROR, logged=True) from None

@@ -64,7 +64,7 @@ class ProtocolError(MCPError):
         self.logged = logged
 
 
-def protocol_error(error: UserError, data: dict[str, str] | None = None, *, logged: bool = False) -> ProtocolError:
+def protocol_error(error: UserError) -> ProtocolError:
     """A failure that a tool would tell in its result, where there is no result that could."""
     if isinstance(error, NotAllowedError):
         code = mcp_types.INVALID_REQUEST
@@ -72,7 +72,7 @@ def protocol_error(error: UserError, data: dict[str, str] | None = None, *, logg
         code = mcp_types.INTERNAL_ERROR
     else:
         code = mcp_types.INVALID_PARAMS
-    return ProtocolError(str(error), code=code, data=data, logged=logged)
+    return ProtocolError(str(error), code=code)
 
 
 def internal_error(what: str, cause: BaseException, reference: str) -> str:

@@ -15,6 +15,7 @@ from mcp import MCPError
 from server.errors import DatabaseUnavailableError
 from tests.faults.messages import SECRET, UNREACHABLE
 from tests.support import Retailer, answer
+from tests.transport.shop import open_store
 
 STORE_RESOURCES = {"categories": "list_categories", "freshness": "get_store_context", "schema": "get_schema"}
 
@@ -89,6 +90,21 @@ async def test_an_address_that_cannot_be_is_the_callers_fault(
     lines = [record for record in caplog.records if record.name.startswith("server.")]
     assert [(line.levelno, line.exc_info) for line in lines] == [(logging.INFO, None)]
     assert SECRET not in lines[0].getMessage()
+
+
+async def test_the_role_in_the_store_of_the_address_decides(retailer: Retailer) -> None:
+    await open_store(retailer, "seattle")
+    await open_store(retailer, "redmond")
+    token = await retailer.token("seattle", subject="ann", role="manager")
+    await retailer.token("redmond", subject="ann", role="support")
+    async with retailer.server(token=token) as server, Client(server) as client:
+        assert await read(client, "retail://stores/seattle/schema")
+        with pytest.raises(MCPError) as refused:
+            await client.read_resource("retail://stores/redmond/schema")
+
+    assert refused.value.error.code == -32602
+    assert refused.value.error.message.startswith("Your role in redmond (the one you have) does not")
+    assert refused.value.error.data == {"uri": "retail://stores/redmond/schema"}
 
 
 async def test_what_keeps_a_tool_from_answering_keeps_a_resource(
