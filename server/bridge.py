@@ -36,6 +36,7 @@ from mcp_types import (
 )
 from pydantic import ValidationError
 
+from server.errors import ConfigurationError
 from server.middleware.messages import refusal_of
 
 logger = logging.getLogger(__name__)
@@ -159,7 +160,20 @@ async def serve_bridge(url: str, token: str) -> None:
     Args:
         url: The server's address.
         token: Of the user that the client acts for.
+
+    Raises:
+        ConfigurationError: The address or the token can be none.
     """
+    try:
+        address = httpx2.URL(url)
+    except httpx2.InvalidURL:
+        address = httpx2.URL()
+    if address.scheme not in ("http", "https") or not address.host:
+        raise ConfigurationError(
+            "The bridge needs the whole address of the server, for example http://127.0.0.1:8000/mcp."
+        )
+    if not (token.isascii() and token.isprintable()):
+        raise ConfigurationError("RETAIL_TOKEN is no token: it has characters that no token has. Copy it once more.")
     headers = {"authorization": f"Bearer {token}"}
     try:
         async with (

@@ -75,16 +75,17 @@ def protocol_error(error: UserError) -> ProtocolError:
     return ProtocolError(str(error), code=code)
 
 
-def internal_error(what: str, cause: BaseException, reference: str) -> str:
+def internal_error(what: str, cause: BaseException, reference: str, *, with_place: bool = False) -> str:
     """Log an unexpected failure, and return what the caller is told of it.
 
     Args:
         what: What failed, without anything that the caller sent.
         cause: Why. Our own texts hold no data; those of others may, so only their kind is logged.
         reference: Finds the line in the log.
+        with_place: Whether to log where it happened; FastMCP does that for tools, prompts and resources.
     """
     told = f"{type(cause).__name__}: {cause}" if isinstance(cause, RetailError) else type(cause).__name__
-    logger.error("%s failed, reference %s: %s", what, reference, told)
+    logger.error("%s failed, reference %s: %s", what, reference, told, exc_info=cause if with_place else None)
     return (
         f"The server failed to answer; nothing was changed. Reference {reference} finds the cause in its log. "
         "Trying again may help; if it does not, give the operator that reference."
@@ -137,7 +138,7 @@ def _worded(method: str, error: Exception) -> ProtocolError:
         if error.code in _WORDS:
             return ProtocolError(_WORDS[error.code], code=error.code)
     name = method if method in SPEC_CLIENT_METHODS else _UNKNOWN_METHOD
-    text = internal_error(name, error, uuid4().hex[:8])
+    text = internal_error(name, error, uuid4().hex[:8], with_place=True)
     return ProtocolError(text, code=mcp_types.INTERNAL_ERROR, logged=True)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from typing import Annotated, Any
 
 from fastmcp.decorators import get_fastmcp_meta
@@ -12,7 +11,7 @@ from fastmcp.exceptions import ValidationError
 from fastmcp.prompts.base import PromptResult
 from fastmcp.prompts.function_prompt import FunctionPrompt
 from fastmcp.utilities.types import get_cached_typeadapter
-from pydantic import Field, TypeAdapter
+from pydantic import Field
 from pydantic import ValidationError as PydanticValidationError
 
 StoreName = Annotated[str | None, Field(description="Store to look at; leave out for your own.", max_length=40)]
@@ -38,7 +37,7 @@ class Recipe(FunctionPrompt):
             ValidationError: The arguments do not fit; its cause is pydantic's.
         """
         try:
-            written = _checked(self.fn).validate_python(arguments or {})
+            written = get_cached_typeadapter(self.fn).validate_python(arguments or {})
         except PydanticValidationError as error:
             raise ValidationError("The arguments do not fit.", log_level=logging.DEBUG) from error
         return self.convert_result(written)
@@ -48,15 +47,10 @@ def recipe_of(function: Callable[..., Any]) -> Recipe:
     """A prompt as it is offered to people: FastMCP adds a JSON schema to the description of each argument."""
     offered = Recipe.from_function(function, metadata=get_fastmcp_meta(function))
     assert isinstance(offered, Recipe)
-    described = _checked(offered.fn).json_schema()["properties"]
+    described = get_cached_typeadapter(offered.fn).json_schema()["properties"]
     for argument in offered.arguments or ():
         argument.description = described[argument.name]["description"]
     return offered
-
-
-@cache
-def _checked(function: Callable[..., Any]) -> TypeAdapter[Any]:
-    return get_cached_typeadapter(function)
 
 
 def call(tool: str, *shared: Mapping[str, object], **arguments: object) -> str:
