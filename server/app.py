@@ -24,14 +24,17 @@ from server.errors import RetailError
 from server.freshness.upkeep import kept_fresh
 from server.middleware.call_rate import CallRate
 from server.middleware.call_record import CallRecord
+from server.middleware.connections import let_discover_settle_nothing
 from server.middleware.error_boundary import ErrorBoundary
 from server.middleware.identity import CallIdentity
 from server.middleware.primary_instead import PrimaryInstead
+from server.middleware.protocol_errors import word_protocol_errors
 from server.middleware.result_size import ResultSize
 from server.monitoring.activity import Activity
 from server.monitoring.monitoring import Monitoring
 from server.pictures import PICTURES
 from server.prompts import PROMPTS
+from server.prompts.steps import recipe_of
 from server.resources import RESOURCES
 from server.signing_key import SigningKey
 from server.startup import Transport, keeps_embeddings, opened_parts
@@ -155,10 +158,12 @@ async def build(
         for picture in PICTURES:
             server.add_resource(picture)
         for prompt in PROMPTS:
-            server.add_prompt(prompt)
+            server.add_prompt(recipe_of(prompt))
         server.add_completion_handler(partial(complete, server))
         _add_health_routes(server, database, signing_key, monitoring.activity)
         await _share_tool_schemas(server)
+        word_protocol_errors(server)
+        let_discover_settle_nothing(server)
         yield server
 
 

@@ -19,6 +19,8 @@ JwtAlgorithm = Literal[
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"
 ]
 
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+
 ENV_PREFIX = "RETAIL_"
 # Where containers find secrets: a file per setting, named like its variable in lower case.
 SECRETS_DIR = Path("/run/secrets")
@@ -321,8 +323,12 @@ class Settings(BaseSettings):
     log_format: Literal["text", "json"] = Field(
         default="text", description="Form of the log: text for people, or json, one object a line."
     )
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        default="INFO", description="Least severe level that is logged to standard error."
+    log_level: LogLevel | None = Field(
+        default=None,
+        description=(
+            "Least severe level that is logged to standard error. Unset: INFO, but WARNING for stdio and the bridge, "
+            "since clients show their standard error as errors."
+        ),
     )
 
     @field_validator(

@@ -6,6 +6,7 @@
     |   +-- SchemaMismatchError         rows that do not fit the model of their query
     +-- UserError                       its text reaches the model; written by us, never by the database
         +-- InvalidInputError           the call can be corrected
+        |   +-- StoreNeededError        several stores, and none was named
         +-- NotFoundError               absent, or in another store: one and the same
         +-- NotAllowedError             no identity, no access to the store, or the role may not
         |   +-- UnknownIdentityError    an identity provider vouches for somebody who is nobody here
@@ -27,6 +28,7 @@ base of ours: importing them imports all of it, and most commands do not serve.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 Outcome = Literal["ok", "refused", "failed", "cancelled"]
@@ -81,6 +83,20 @@ class InvalidInputError(UserError):
     """An argument is wrong; the message names it and the correct form."""
 
     code = "invalid_input"
+
+
+class StoreNeededError(InvalidInputError):
+    """The caller has several stores and named none.
+
+    Args:
+        stores: Those that it has.
+    """
+
+    def __init__(self, stores: Sequence[str]) -> None:
+        self.stores = tuple(stores)
+        super().__init__(
+            f"You have access to several stores ({', '.join(stores)}). Pass store_id to say which one is meant."
+        )
 
 
 class NotFoundError(UserError):

@@ -30,6 +30,7 @@ from server.config import Settings
 from server.errors import UnavailableError, UnknownIdentityError
 from server.http_connection import CROWDED, HttpConnection, IdleConnections
 from server.limits import Limits
+from server.middleware.messages import OnlyMessages
 from server.middleware.refusal_form import RefusalForm
 from server.middleware.request_limits import RequestLimits
 from server.monitoring.activity import Activity
@@ -192,7 +193,10 @@ def http_app(server: FastMCP[Any], settings: Settings, observer: Observer = NOBO
         "host_origin_protection": True,
         "allowed_hosts": [settings.host, *settings.allowed_hosts],
         "allowed_origins": list(settings.allowed_origins),
-        "middleware": [Middleware(RequestLimits, limits=limits, max_bytes=settings.max_request_bytes)],
+        "middleware": [
+            Middleware(RequestLimits, limits=limits, max_bytes=settings.max_request_bytes),
+            Middleware(OnlyMessages, paths=(MCP_PATH, _SSE_MESSAGES_PATH)),
+        ],
     }
     if settings.public_url is not None:
         public = urlsplit(settings.public_url)

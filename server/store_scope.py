@@ -33,7 +33,14 @@ from server.db.connection import NO_CONTEXT, ROLE_MAY_NOT_RUN_SQL, StoreConnecti
 from server.db.pool import Database
 from server.db.queries import Query, QueryFile
 from server.db.replica import Replica
-from server.errors import DatabaseError, InvalidInputError, NotAllowedError, NotFoundError, ReplicaBehindError
+from server.errors import (
+    DatabaseError,
+    InvalidInputError,
+    NotAllowedError,
+    NotFoundError,
+    ReplicaBehindError,
+    StoreNeededError,
+)
 from server.limits import Limits
 from server.monitoring.spans import step
 from server.principal import Principal, Role
@@ -119,7 +126,7 @@ class StoreScopes:
         """Name the store that a call is about.
 
         Raises:
-            InvalidInputError: None was named and the principal has several.
+            StoreNeededError: None was named and the principal has several.
             NotAllowedError: The principal has no store at all.
         """
         if chosen := store_id or self._default_store:
@@ -128,9 +135,7 @@ class StoreScopes:
         if not stores:
             raise NotAllowedError("Your token gives access to no open store. Ask the operator to grant one.")
         if len(stores) > 1:
-            raise InvalidInputError(
-                f"You have access to several stores ({', '.join(stores)}). Pass store_id to say which one is meant."
-            )
+            raise StoreNeededError(stores)
         return stores[0]
 
     def must_choose(self, store_id: str | None) -> bool:
@@ -147,7 +152,7 @@ class StoreScopes:
 
         Raises:
             NotFoundError: The store does not exist or is not the principal's: the two are one.
-            InvalidInputError: See `choose`.
+            StoreNeededError: See `choose`.
             NotAllowedError: See `choose`; or the role in this store does not allow the tool in progress.
             TooManyCallsError: The caller or the store has too much under way.
             BusyError, DatabaseUnavailableError: See `Database.transaction`.

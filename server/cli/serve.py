@@ -15,15 +15,13 @@ from functools import partial
 from typing import Annotated, Any
 
 import uvloop
-from fastmcp.client.transports import StreamableHttpTransport
-from fastmcp.server import create_proxy
-from fastmcp.server.providers.proxy import ProxyClient
 
 from server.address import MCP_PATH, checked_server_url, listening_socket
-from server.app import SERVER_NAME, build
+from server.app import build
+from server.bridge import serve_bridge
 from server.cli.numbers import whole
 from server.cli.running import tell
-from server.config import MOST_WORKERS, Settings, load_settings
+from server.config import MOST_WORKERS, LogLevel, Settings, load_settings
 from server.databases import Connections
 from server.demo import DemoToken, prepare_demo, print_welcome
 from server.deployment import Deployment, open_deployment
@@ -36,6 +34,9 @@ from server.startup import connections_of
 from server.workers import DRAIN_SECONDS, Workers, at_parents_end
 
 logger = logging.getLogger(__name__)
+
+# Several clients show whatever a program writes to standard error as an error.
+_QUIET: LogLevel = "WARNING"
 
 
 def http(*, workers: Annotated[int | None, whole(gte=1, lte=MOST_WORKERS)] = None) -> None:
@@ -56,7 +57,7 @@ def http(*, workers: Annotated[int | None, whole(gte=1, lte=MOST_WORKERS)] = Non
 def stdio() -> None:
     """Serve one client on standard input and output, acting for RETAIL_TOKEN."""
     settings = load_settings(env_file=None)
-    configure_logging(settings)
+    configure_logging(settings, _QUIET)
     with ExitStack() as opened:
         deployment = opened.enter_context(open_deployment(settings))
         _leave_on_signals(opened)
@@ -72,12 +73,11 @@ def bridge(url: str) -> None:
         url: Where the server is, for example http://127.0.0.1:8000/mcp.
     """
     settings = load_settings(env_file=None)
-    configure_logging(settings)
+    configure_logging(settings, _QUIET)
     if settings.token is None:
         raise ConfigurationError("RETAIL_TOKEN is not set. The bridge acts for the token of one user.")
-    remote = ProxyClient(StreamableHttpTransport(checked_server_url(url), auth=settings.token.get_secret_value()))
     _leave_on_signals(ExitStack())
-    _run(create_proxy(remote, name=SERVER_NAME).run_async("stdio", show_banner=False))
+    _run(serve_bridge(checked_server_url(url), settings.token.get_secret_value()))
 
 
 async def _serve_http(settings: Settings, deployment: Deployment, listener: socket.socket) -> None:

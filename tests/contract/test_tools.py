@@ -144,6 +144,26 @@ def test_the_schemas_are_plain_objects(name: str, listed: ToolList) -> None:
     assert listed[name]["inputSchema"]["additionalProperties"] is False
 
 
+def inner_schemas(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """A schema and all that are in it."""
+    yield schema
+    items, others = schema.get("items"), schema.get("additionalProperties")
+    for inner in (*schema.get("properties", {}).values(), items, others):
+        if isinstance(inner, dict):
+            yield from inner_schemas(inner)
+
+
+@each_tool
+def test_what_is_put_in_has_one_type_at_every_depth(name: str, listed: ToolList) -> None:
+    """Several clients lose a choice of types, some of them without a word."""
+    schema = listed[name]["inputSchema"]
+    words = {"anyOf", "oneOf", "allOf", "not", "$ref", "$defs", "prefixItems", "patternProperties", "if"}
+    for inner in inner_schemas(schema):
+        assert isinstance(inner["type"], str)
+        assert not words & set(inner), inner
+    assert not {word for word in words - {"not", "if"} if f'"{word}":' in json.dumps(schema)}
+
+
 @each_tool
 def test_the_store_is_a_parameter_that_may_be_left_out(name: str, listed: ToolList) -> None:
     schema = listed[name]["inputSchema"]

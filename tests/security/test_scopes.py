@@ -40,6 +40,7 @@ GATED: dict[str, Scope] = {
 }
 each_transport = pytest.mark.parametrize("transport", TRANSPORTS)
 UNKNOWN_TOOL = "Unknown tool. tools/list names the tools there are."
+UNKNOWN_PROMPT = "Unknown prompt. prompts/list names the prompts there are."
 
 
 async def enter(store_id: str | None = None, scopes: StoreScopes = Depends(store_scopes)) -> dict[str, str]:
@@ -103,7 +104,7 @@ async def usable(client: Client[Any]) -> list[set[str]]:
         {name for name in names if await works(client.call_tool(name, {"store_id": "seattle"}), UNKNOWN_TOOL)},
         {name for name in names if await works(client.read_resource(f"test://{name}"), "Resource not found.")},
         {name for name in names if await works(client.read_resource(f"test://{name}/key"), "Resource not found.")},
-        {name for name in names if await works(client.get_prompt(name), "Unknown prompt.")},
+        {name for name in names if await works(client.get_prompt(name), UNKNOWN_PROMPT)},
     ]
 
 

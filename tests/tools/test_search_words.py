@@ -182,6 +182,8 @@ async def test_a_score_is_six_parts_meaning_and_four_parts_words(demo_as: Caller
     [
         ({"grip": "hickory"}, ["SC-141", "SC-142"]),
         ({"magnetic": True}, ["SC-141", "SC-142"]),
+        ({"magnetic": "true"}, ["SC-141", "SC-142"]),
+        ({"magnetic": "True"}, ["SC-141", "SC-142"]),
         ({"grip": "hickory", "magnetic": False}, []),
         ({"color": "red"}, ["PIPE-1"]),
         ({"nothing": "of the kind"}, []),

@@ -141,7 +141,7 @@ async def serving(
         monitoring: Who is told of what happens.
         settings: Those that differ from a test's usual ones.
     """
-    configured = chosen(port=0, **settings)
+    configured = chosen(**{"port": 0} | settings)
     monitoring = monitoring or Monitoring()
     async with retailer.server("http", monitoring=monitoring, **settings) as app:
         with listening_socket(configured) as listener:

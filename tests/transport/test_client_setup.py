@@ -201,3 +201,19 @@ async def test_a_bridge_without_a_token_does_not_start(tmp_path: Path) -> None:
     assert end.out == ""
     (line,) = end.err.splitlines()
     assert line.startswith("Error: RETAIL_TOKEN is not set.")
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:8000/mcp", "http://", "http://[::", "ftp://127.0.0.1/mcp"])
+async def test_a_bridge_to_no_address_does_not_start(url: str, tmp_path: Path) -> None:
+    end = await run(tmp_path, environment(RETAIL_TOKEN="rmcp_x"), "bridge", url)
+    assert (end.code, end.out) == (2, "")
+    assert end.err == (
+        "Error: The bridge needs the whole address of the server, for example http://127.0.0.1:8000/mcp.\n"
+    )
+
+
+async def test_a_bridge_with_a_token_that_can_be_none_does_not_start(tmp_path: Path) -> None:
+    end = await run(tmp_path, environment(RETAIL_TOKEN="rmcp_\u201cx"), "bridge", "http://127.0.0.1:1/mcp")
+    assert (end.code, end.out) == (2, "")
+    assert end.err.startswith("Error: RETAIL_TOKEN is no token")
+    assert "\u201c" not in end.err

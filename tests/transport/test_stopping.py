@@ -100,7 +100,7 @@ async def test_a_client_that_reads_nothing_any_more_is_no_failure(
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, *SERVER, "stdio"),
         cwd=tmp_path,
-        env=for_server(two_stores, RETAIL_TOKEN=seattle),
+        env=for_server(two_stores, RETAIL_TOKEN=seattle, RETAIL_LOG_LEVEL="INFO"),
         stdin=PIPE,
         stdout=writing,
         stderr=PIPE,

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from fastmcp.dependencies import Depends
 from fastmcp.tools import tool
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
 from server.embeddings.base import Embedder, Vector
 from server.embeddings.models import UnservedModel
@@ -43,6 +43,8 @@ NO_SUCH_PHRASE = (
 
 
 Price = Annotated[Decimal | None, Field(ge=0, le=10_000_000, description="In the store's currency, before tax.")]
+# Compared as text. Several clients lose a choice of types inside of an object, so that text is what they are told of.
+AttributeValue = Annotated[str | bool | int | float, WithJsonSchema({"type": "string"})]
 
 
 @tool(title="Search products", annotations=READ_ONLY, meta=needs("retail:read"), tags={"products"})
@@ -79,11 +81,11 @@ async def search_products(
         Field(max_length=20, description="Only products with all these tags, as get_products shows them."),
     ] = None,
     attributes: Annotated[
-        dict[str, str | bool | int | float] | None,
+        dict[str, AttributeValue] | None,
         Field(
             max_length=10,
-            description="Only products with all these, as get_products shows attributes; color and size too. "
-            'Example: {"color": "navy"}.',
+            description="Only products with all these, as get_products shows attributes, written as text; color and "
+            'size too. Example: {"color": "navy", "waterproof": "true", "watts": "60"}.',
         ),
     ] = None,
     sort: Annotated[

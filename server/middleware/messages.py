@@ -1,0 +1,112 @@
+"""What is no message of JSON-RPC, and the answer to it: before the SDK reads it, which would repeat it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mcp_types import INVALID_REQUEST, PARSE_ERROR, ErrorData, JSONRPCError, jsonrpc_message_adapter
+from pydantic import ValidationError
+from pydantic_core import from_json
+from starlette.authentication import BaseUser, UnauthenticatedUser
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from server.middleware.protocol_errors import ProtocolError, log_refusal
+
+_NOT_JSON = "The message is not JSON."
+_NO_MESSAGE = "This is no message of JSON-RPC 2.0: neither a request, nor a notification, nor an answer."
+
+
+class OnlyMessages:
+    """An ASGI layer that lets only messages of JSON-RPC through to the SDK.
+
+    Args:
+        app: What to serve.
+        paths: Where messages are posted.
+    """
+
+    def __init__(self, app: ASGIApp, paths: tuple[str, ...]) -> None:
+        self._app = app
+        self._paths = paths
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, or answer 400 with an error of JSON-RPC.
+
+        The layer before has read the body and bounded it, but for who is not known: they are refused unread.
+        """
+        caller: BaseUser = scope.get("user", UnauthenticatedUser())
+        if not caller.is_authenticated or scope["method"] != "POST" or not scope["path"].startswith(self._paths):
+            await self._app(scope, receive, send)
+            return
+        first = await receive()
+        if first["type"] == "http.request" and not first.get("more_body", False):
+            refusal = refusal_of_text(first.get("body", b""))
+            if refusal is not None:
+                response = Response(_written(refusal), status_code=400, media_type="application/json")
+                await response(scope, receive, send)
+                return
+        await self._app(scope, _after(first, receive), send)
+
+
+def refusal_of_text(text: bytes) -> JSONRPCError | None:
+    """The answer to a text that is no message; None if it is one."""
+    try:
+        message = from_json(text)
+    except ValueError:
+        return _refusal(PARSE_ERROR, _NOT_JSON)
+    if isinstance(message, list):
+        return _refusal(INVALID_REQUEST, "Send one message at a time; batches are not served.")
+    if not isinstance(message, dict):
+        return _refusal(INVALID_REQUEST, _NO_MESSAGE)
+    known = message.get("id")
+    # JSON's true is Python's 1.
+    has_id = isinstance(known, str | int) and not isinstance(known, bool)
+    if "method" in message and "id" in message and not has_id:
+        return _refusal(
+            INVALID_REQUEST, "id must be a string or a whole number. A notification, which is not answered, has none."
+        )
+    try:
+        jsonrpc_message_adapter.validate_python(message, by_name=False)
+    except ValidationError:
+        return _refusal(INVALID_REQUEST, _fault(message), known if has_id else None)
+    return None
+
+
+def refusal_of(error: Exception) -> JSONRPCError | None:
+    """The answer to a line of which the SDK says that it is no message; None if it is empty."""
+    if not isinstance(error, ValidationError):
+        return _refusal(INVALID_REQUEST, _NO_MESSAGE)
+    fault = error.errors(include_url=False)[0]
+    if fault["type"] != "json_invalid":
+        return _refusal(INVALID_REQUEST, _NO_MESSAGE)
+    return _refusal(PARSE_ERROR, _NOT_JSON) if str(fault["input"]).strip() else None
+
+
+def _fault(message: dict[str, Any]) -> str:
+    if message.get("jsonrpc") != "2.0":
+        return 'jsonrpc must be "2.0".'
+    if "method" in message:
+        if not isinstance(message["method"], str):
+            return "method must be a string."
+        return "params must be an object."
+    return _NO_MESSAGE
+
+
+def _refusal(code: int, text: str, request_id: str | int | None = None) -> JSONRPCError:
+    log_refusal("", ProtocolError(text, code=code))
+    return JSONRPCError(jsonrpc="2.0", id=request_id, error=ErrorData(code=code, message=text))
+
+
+def _written(refusal: JSONRPCError) -> str:
+    # JSON-RPC wants the id of a request that has none to be null, not left out.
+    return refusal.model_dump_json(exclude_unset=True)
+
+
+def _after(first: Message, receive: Receive) -> Receive:
+    """Receive the message that was read already, then what follows."""
+    read = [first]
+
+    async def again() -> Message:
+        return read.pop() if read else await receive()
+
+    return again
