@@ -17,6 +17,7 @@ from server.tools.adhoc.scope import Reference, Result, Table, refusal
 from server.tools.adhoc.vocabulary import (
     BEFORE_PARENTHESIS,
     FUNCTIONS,
+    GROUPINGS,
     JSON_BUILDERS,
     KEYWORDS,
     OPERATORS,
@@ -39,7 +40,20 @@ _BEFORE_OPERAND = words(
     """
 )
 # Behind these, several values in parentheses are a list and no row.
-_BEFORE_LIST = words("by cube filter group in on over rollup sets using")
+_BEFORE_LIST = GROUPINGS | words("by filter group in over")
+_BEFORE_TEXT = BEFORE_PARENTHESIS | TYPES | words("precision varying")
+# Anywhere else than behind these, or behind a value, PostgreSQL takes the word for the name of a function or a type.
+_BEHIND_VALUE = words("between escape filter ilike in like over")
+_BEHIND = {
+    "by": words("group order partition"),
+    "cube": words("all by distinct"),
+    "precision": words("double"),
+    "rollup": words("all by distinct"),
+    "sets": words("grouping"),
+    "varying": words("char character"),
+    "zone": words("time"),
+}
+_FRAMES = words("groups range rows")
 # What IS asks without calling a function.
 _ASKED_BY_IS = words("distinct false not null true unknown")
 _AS = words("as")
@@ -58,6 +72,7 @@ class Place:
             twice in each step of a query, it would double each time.
         counted: True for what is only counted, whatever it is.
         builds: True in the outermost select list, where JSON may be built.
+        groups: True in GROUP BY, outside of calls and values.
     """
 
     known: ChainMap[str, Table]
@@ -65,6 +80,7 @@ class Place:
     leaves: bool = False
     counted: bool = False
     builds: bool = False
+    groups: bool = False
 
 
 class Expressions(Reader):
@@ -159,14 +175,31 @@ class Expressions(Reader):
             return True
         if after.is_mark(".") or word not in KEYWORDS | TYPES:
             return self._name(place, operand)
-        if after.is_mark("(") and word not in BEFORE_PARENTHESIS:
+        if after.is_mark("(") and (
+            word not in (BEFORE_PARENTHESIS | GROUPINGS if place.groups else BEFORE_PARENTHESIS)
+            or self._is_name(word, operand)
+        ):
             raise self._no_function()
+        if after.kind is Kind.TEXT and (word not in _BEFORE_TEXT or self._is_name(word, operand)):
+            raise refusal(token.at, "a literal has a type that is not available")
         self._refer(place, self.take())
         if word == "is":
             self._asked()
         elif word == "within":
             self.expect("group")
+        elif word == "not" and operand:
+            # Of NOT LIKE and the like: the value is still before the next word.
+            return True
         return word not in _BEFORE_OPERAND
+
+    def _is_name(self, word: str, operand: bool) -> bool:
+        """Whether PostgreSQL would read this keyword as the name of a function or a type."""
+        before = self.at(-1)
+        if word in ("cube", "rollup") and (before.is_mark(",") or before.is_mark("(")):
+            return False
+        if word in _BEHIND:
+            return not before.is_word(*_BEHIND[word])
+        return word in _BEHIND_VALUE and not operand and not (word == "between" and before.is_word(*_FRAMES))
 
     def _asked(self) -> None:
         self.accept("not")
@@ -233,18 +266,19 @@ class Expressions(Reader):
         """
         if name.text in JSON_BUILDERS and not place.builds:
             raise refusal(name.at, f"{name.text} stands inside of the query; build JSON in the outermost SELECT list")
+        inner = replace(place, counted=False, groups=False)
         self.open()
         commas = 0
         if name.text == "cast":
-            self.expression(replace(place, counted=False), _AS)
+            self.expression(inner, _AS)
             self.expect("as")
             self._type()
         elif name.text == "count" and self.now.is_operator("*"):
             self.take()
         elif name.text == "count":
-            commas = self.expression(replace(place, leaves=False, counted=True), several=True)
+            commas = self.expression(replace(inner, leaves=False, counted=True), several=True)
         else:
-            commas = self.expression(replace(place, counted=False), several=True)
+            commas = self.expression(inner, several=True)
         self.close()
         return commas
 
@@ -255,7 +289,7 @@ class Expressions(Reader):
             place.references.extend(self.query(place.known).outward)
         else:
             is_list = before.kind is Kind.WORD and before.text in _BEFORE_LIST
-            inner = replace(place, leaves=False) if is_list else place
+            inner = replace(place, leaves=place.leaves and not is_list, groups=place.groups and before.is_word("sets"))
             is_nested = self.now.is_mark("(")
             commas = self.expression(inner, COMBINING | TAIL if is_nested else _NOTHING, several=True)
             if commas and inner.leaves:

@@ -190,8 +190,10 @@ class _Gate(Expressions):
         while not self.at_end:
             if self.accept("from"):
                 self._from(select, known)
-            elif self.accept("where", "group", "having"):
-                self.expression(place, _CLAUSES, several=True)
+            elif self.accept("where", "having"):
+                self.expression(place, _CLAUSES)
+            elif self.accept("group"):
+                self.expression(Place(known, select.references, groups=True), _CLAUSES, several=True)
             elif self.accept("window"):
                 self._windows(place)
             else:

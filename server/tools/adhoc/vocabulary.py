@@ -79,12 +79,17 @@ KEYWORDS = words(
     window with within without year zone
     """
 )
-# Keywords that a parenthesis may follow without being a call.
+# Keywords that a parenthesis may follow in an expression without being a call, and a literal without having a type.
 BEFORE_PARENTHESIS = words(
     """
-    all and any as between both by case cube distinct else escape except exists filter from group having ilike in
-    intersect is join lateral leading like limit materialized not offset on or over rollup select sets some
-    symmetric then trailing union using values varying when where within zone
+    all and any between both by case distinct else escape exists filter from ilike in leading like not or over some
+    symmetric then trailing when where zone
+    """
+)
+# In GROUP BY.
+GROUPINGS = words(
+    """
+    cube rollup sets
     """
 )
 
