@@ -6,7 +6,9 @@
 --
 -- Which way a search goes is never the planner's choice. It asks retail.nearest_products only where the store's row
 -- says that the index is there; nothing else orders by distance in a form that an index could serve.
--- NOTE: the catalogue shows every login that a store has such an index, and how large that is.
+-- NOTE: the catalogue shows every login that a store has such an index, and how large that is. Its definition names the
+-- store, because the planner proves the predicate from a literal. Its name does not: names are told by casts, too, which
+-- no grant guards.
 
 -- Settings of pgvector can be attached to a function only once its library is loaded.
 do $$ begin perform '[1]'::public.vector; end $$;
@@ -18,23 +20,26 @@ set role retail_owner;
 alter table retail.stores
   add column if not exists indexed_model text check (length(indexed_model) between 1 and 100),
   add column if not exists indexed_dimensions integer check (indexed_dimensions > 0),
-  add column if not exists indexed_products integer check (indexed_products >= 0);
+  add column if not exists indexed_products integer check (indexed_products >= 0),
+  add column if not exists index_key text not null default left(replace(gen_random_uuid()::text, '-', ''), 12)
+    check (index_key ~ '^[0-9a-f]{12}$');
 comment on column retail.stores.indexed_model is 'Model whose vectors of this store are in a vector index; null without one.';
 comment on column retail.stores.indexed_dimensions is 'Numbers per vector of that model.';
 comment on column retail.stores.indexed_products is 'Vectors that the index held when it was built.';
+comment on column retail.stores.index_key is 'Stands for the store in the names of its vector indexes; random.';
 
-create or replace function retail.vector_index_name(store_id text, model text, dimensions integer) returns text
+create or replace function retail.vector_index_name(index_key text, model text, dimensions integer) returns text
 language sql immutable parallel safe
 set search_path = pg_catalog, pg_temp
 begin atomic
   select 'nearest_' || $1 || '_' || left(encode(sha256(convert_to($2 || '@' || $3, 'UTF8')), 'hex'), 8);
 end;
 comment on function retail.vector_index_name(text, text, integer) is
-  'Name of the vector index of a store and a model; at most 57 characters.';
+  'Name of the vector index of a store, given by its index_key, and a model.';
 
 create or replace view retail.vector_indexes as
 select
-  left(substr(c.relname::text, 9), -9) as store_id,
+  substr(c.relname::text, 9, 12) as index_key,
   c.relname::text as index_name,
   x.indisvalid as is_valid,
   pg_relation_size(c.oid) as size_bytes
@@ -43,7 +48,7 @@ join pg_catalog.pg_class c on c.oid = x.indexrelid
 join pg_catalog.pg_am a on a.oid = c.relam
 where x.indrelid = 'retail.product_embeddings'::regclass
   and a.amname = 'hnsw'
-  and c.relname ~ '^nearest_.+_[0-9a-f]{8}$';
+  and c.relname ~ '^nearest_[0-9a-f]{12}_[0-9a-f]{8}$';
 comment on view retail.vector_indexes is
   'Vector indexes of stores; those that a build left unfinished, or that is under way, are not valid.';
 

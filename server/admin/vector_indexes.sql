@@ -19,7 +19,7 @@ select
       and e.embedding_model = s.embedding_model
       and e.dimensions = s.embedding_dimensions
   ) as vectors,
-  retail.vector_index_name(s.store_id, s.embedding_model, s.embedding_dimensions) as index_name,
+  retail.vector_index_name(s.index_key, s.embedding_model, s.embedding_dimensions) as index_name,
   coalesce(
     (s.indexed_model, s.indexed_dimensions) = (s.embedding_model, s.embedding_dimensions), false
   ) as is_noted
@@ -28,7 +28,11 @@ where s.store_id = $1;
 
 -- name: indexes_of_store
 -- $1 store id. Its vector indexes, those that a build left unfinished included.
-select i.index_name, i.is_valid from retail.vector_indexes i where i.store_id = $1 order by i.index_name;
+select i.index_name, i.is_valid
+from retail.stores s
+join retail.vector_indexes i on i.index_key = s.index_key
+where s.store_id = $1
+order by i.index_name;
 
 -- name: build_settings
 -- $1 memory in MB. For this connection. One process: others would want shared memory of that size, of which
@@ -47,8 +51,10 @@ select format(
   'create index concurrently %I on retail.product_embeddings '
   'using hnsw ((embedding::public.halfvec(%s)) public.halfvec_cosine_ops) '
   'with (m = 16, ef_construction = 128) where store_id = %L and embedding_model = %L and dimensions = %s',
-  retail.vector_index_name($1, $2, $3), $3::int, $1::text, $2::text, $3::int
-);
+  retail.vector_index_name(s.index_key, $2, $3), $3::int, s.store_id, $2::text, $3::int
+)
+from retail.stores s
+where s.store_id = $1;
 
 -- name: drop_statement
 -- $1 name of an index. The statement that drops it, to be run outside of a transaction.
@@ -87,7 +93,7 @@ select
   i.size_bytes,
   coalesce(
     i.is_valid
-      and i.index_name = retail.vector_index_name(s.store_id, s.embedding_model, s.embedding_dimensions)
+      and i.index_name = retail.vector_index_name(s.index_key, s.embedding_model, s.embedding_dimensions)
       and (s.indexed_model, s.indexed_dimensions) = (s.embedding_model, s.embedding_dimensions),
     false
   ) as is_used
@@ -97,6 +103,6 @@ left join (
   from retail.product_embeddings e
   group by e.store_id, e.embedding_model, e.dimensions
 ) v on v.store_id = s.store_id and v.embedding_model = s.embedding_model and v.dimensions = s.embedding_dimensions
-left join retail.vector_indexes i on i.store_id = s.store_id
+left join retail.vector_indexes i on i.index_key = s.index_key
 where i.index_name is not null or v.vectors >= $1
 order by s.store_id, i.index_name;

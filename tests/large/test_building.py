@@ -92,6 +92,20 @@ async def test_an_index_holds_the_vectors_of_one_store_and_one_model(stores: Sto
     assert index["rows"] == len(NAMES)
 
 
+async def test_no_name_in_the_database_tells_a_store(stores: Stores, admin: Any) -> None:
+    """Not only of an index: whatever has a name shows it to who may cast a number to regclass or to a role."""
+    await build_index(admin, LARGE, at_any_size=True)
+
+    names = await stores.retailer.fetch(
+        "select relname::text as name from pg_class union select conname from pg_constraint union select nspname"
+        " from pg_namespace union select rolname from pg_roles union select proname from pg_proc union select typname"
+        " from pg_type union select attname from pg_attribute union select tgname from pg_trigger"
+        " union select polname from pg_policy union select stxname from pg_statistic_ext"
+    )
+    assert [row["name"] for row in names if row["name"].startswith("nearest_")] != []
+    assert [row["name"] for row in names if LARGE in row["name"] or SMALL in row["name"]] == []
+
+
 async def test_a_small_store_is_told_that_it_needs_none(stores: Stores, admin: Any) -> None:
     with pytest.raises(InvalidInputError, match=f"{len(NAMES):,} vectors. Up to {BREAK_EVEN:,} the exact search"):
         await build_index(admin, LARGE)
@@ -203,7 +217,7 @@ async def test_the_commands_say_what_they_did(stores: Stores) -> None:
 
     assert (refused.code, refused.out) == (2, "")
     assert "add --at-any-size" in refused.err
-    assert built.out.startswith(f"The index of {LARGE} over {len(NAMES):,} vectors is built: nearest_{LARGE}_")
+    assert built.out.startswith(f"The index of {LARGE} over {len(NAMES):,} vectors is built: nearest_")
     assert "was there already" in again.out
     header, line = listed.out.splitlines()
     assert header.split()[:2] == ["store", "model"]

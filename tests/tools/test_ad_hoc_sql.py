@@ -171,8 +171,8 @@ LONG_TEXT = "string_agg(sku, ', ')"
     ("sql", "told"),
     [
         ("select nothing from sales", "at character 8 (line 1): it names a field"),
-        ("select 1\nfrom nowhere", "at character 15 (line 2): it names a table"),
-        ("select sku from", "it is not valid SQL"),
+        ("select 1\nfrom nowhere", "at character 15, a table is named that is not there"),
+        ("select sku, from products", "at character 13 (line 1): it is not valid SQL"),
         ("select 1 / 0", "divides by zero"),
         ("select product_name::int from products", "a text is cast to a type that it does not look like"),
         ("select brand, count(*) from products", "add it to GROUP BY"),

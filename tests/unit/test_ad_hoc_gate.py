@@ -55,6 +55,87 @@ GOOD = {
     "all fields": "select p.*, s.units from products p join sale_items s using (product_id)",
     "dollar quotes": "select $$it's$$, $tag$ $$ $tag$",
     "an operator of the catalogue": "select 1 operator(pg_catalog.+) 2",
+    "a field named like its table": "with m as (select 1 as m, 2 as v) select m / v from m",
+    "a total named like its table": "with revenue as (select brand, sum(price) as revenue from products group by 1) "
+    "select brand, revenue, round(revenue / sum(revenue) over (), 2) from revenue order by revenue desc",
+    "a field named like a view": "with sales as (select local_date, sum(units) sales from sale_items group by 1) "
+    "select sales.local_date, sales, sales.sales from sales",
+    "a field named like a listed one": "with n(n) as (select 1) select n from n union all "
+    "select n from (values (2)) n(n)",
+    "a field named like an alias of its view": "select model from products model",
+    "a step named like its table": "with recursive n as (select 1 as n union all select n + 1 from n where n < 5) "
+    "select n from n",
+    "fields behind dots": "with months as (select date_trunc('month', local_time) as month, count(*), sum(net_revenue) "
+    "from sales group by 1) select m.month, m.count, m.sum, m.sum / m.count as mean from months m",
+    "fields of a function behind dots": "select d.d, t.tag from generate_series(1, 2) d, unnest(array['a']) as t(tag)",
+    "one alias for several tables": "with days as (select d::date as day from generate_series(date '2026-01-01', "
+    "date '2026-01-02', interval '1 day') d) select d.day from days d",
+    "all fields of a table behind dots": "select q.sku, q.x from (select *, 1 as x from products) q",
+    "fields of joined tables behind dots": "select j.units, j.brand "
+    "from (sale_items i join products p using (product_id)) j",
+    "fields of shared names": "select u.product_id from sale_items join products using (product_id) as u",
+    "an outer table": "select (select max(s.local_date) from sales s where s.customer_id = c.customer_id) "
+    "from customers c",
+    "a view with its schema": "select analytics.products.sku from analytics.products",
+    "a call left of another": "select i.t from products p, unnest(p.tags) a, lateral (select a.a as t, p.sku) i",
+    "left and right": "select left(sku, 1) from products p left join sale_items i on right(p.sku, 1) = left('x', 1)",
+    "a row that is missing": "select sku from products p left join sale_items i using (product_id) where i is null",
+    "queries in parentheses": "select x from (((select 1 as x) union (select 2)) order by 1) q",
+    "types of several words": "select '1'::double precision, now()::timestamp(0) with time zone, cast('{1}' as int[]), "
+    "'x'::character varying(3), interval '1' day, timestamp with time zone '2026-01-01'",
+    "windows with a name": "select sum(price) over w as s from products "
+    "window w as (partition by brand order by price)",
+    "a quoted label": 'select avg(price) as "mean price", max(price) "highest" from products',
+    "fetch": "select sku from products order by price fetch first 3 rows with ties",
+}
+# A name in one of these is read as a function or a type, whatever it is.
+NAME_AS_FUNCTION = {
+    "a constant": "select ('x'::text).{name}",
+    "a field in parentheses": "select (p.sku).{name} from products p",
+    "a query": "select (select 'x'::text).{name}",
+    "an element": "select (p.tags)[1].{name} from products p",
+    "a function in from": "select t.{name} from unnest(array['x']) t",
+    "a function in from with listed fields": "select t.{name} from unnest(array['x']) t(a)",
+    "a function in from without an alias": "select unnest.{name} from unnest(array['x'])",
+    "a view": "select p.{name} from products p",
+    "a view with its schema": "select analytics.products.{name} from analytics.products",
+    "a table of WITH": "with q as (select 1 as a) select q.{name} from q",
+    "a subquery": "select q.{name} from (select 1 as a) q",
+    "joined tables": "select j.{name} from (products p join sales s on true) j",
+    "an alias of the query": "select ('x'::text).{name} as {name}",
+    "an alias beside it": "select t.{name}, 1 as {name} from unnest(array['x']) t",
+    "an alias of another table": "select t.{name} from unnest(array['x']) t, (select 1 as {name}) q",
+    "an alias of another table of this name, further in": "select t.{name} from unnest(array['x']) t "
+    "where exists (select 1 from (select 1 as {name}) t)",
+    "an alias of another table of this name, further out": "select (select t.{name} from unnest(array['x']) t) "
+    "from (select 1 as {name}) t",
+    "a table that is not seen from a subquery beside it": "select (select 1 from (select 1 as {name}) t, "
+    "(select t.{name}) q) from unnest(array['x']) t",
+    "a table that stands right of it": "select (select 1 from lateral (select t.{name}) q, (select 1 as {name}) t) "
+    "from unnest(array['x']) t",
+    "a table that a condition does not join": "select (select 1 from (select 1 as {name}) t, sales s join sales r "
+    "on t.{name} = 1) from unnest(array['x']) t",
+    "a table behind the alias of a join": "select (select t.{name} "
+    "from ((select 1 as {name}) t join sales s on true) j) from unnest(array['x']) t",
+    "the order of a query in parentheses": "select ((select 1 from unnest(array['x']) t) order by t.{name}) "
+    "from (select 1 as {name}) t",
+    "a table of WITH beside FROM": "select (with q as (select t.{name}) select 1 from (select 1 as {name}) t, q) "
+    "from unnest(array['x']) t",
+    "a cast": "select sku::{name} from products",
+    "a cast behind another": "select 1::int::{name}::text",
+    "a cast by its name": "select cast(sku as {name}) from products",
+    "a literal": "select {name} 'x'",
+    "a literal with a schema": "select analytics.{name} 'x'",
+    "a call": "select {name}('x')",
+    "a call with a schema": "select analytics.{name}('x')",
+    "a call in from": "select 1 from {name}('x') q",
+    "a call in from with a schema": "select 1 from analytics.{name}('x') q",
+    "an array": "select array['x']::{name}[]",
+    "an element of an array": "select array['x'::{name}]",
+    "a field of a function": "select 1 from unnest(array['x']) as t(a {name})",
+    "a field of a function without a name": "select 1 from unnest(array['x']) as (a {name})",
+    "a type with a schema": "select 'x'::text.{name}",
+    "a type behind a schema": "select 'x'::{name}.text",
 }
 BAD = {
     "not a query": "explain select 1",
@@ -103,6 +184,22 @@ BAD = {
     "an array of a query": "select array(select sku from products)",
     "json inside": "select j, j from (select json_build_array(1) as j) q",
     "json in from": "select 1 from json_build_array(1) a, json_build_array(a, a) b",
+    "rows that are distinct": "select distinct (sku, brand) from products",
+    "all rows": "select all (sku, brand) from products",
+    "a table named by a keyword as a value": "with day as (select 1 as a) select day, day as b from day",
+    "a table as a value in from": "select 1 from products p, lateral coalesce(p) q",
+    "a table that only seems to have the field": "select day as a, day as b from (select interval '1' day) day",
+    "a test that calls a function": "select 'x' is nfc normalized",
+    "a function without parentheses": "select system_user",
+    "a table that is not there": "select 1 from retail.products",
+    "a table of another schema": "select 1 from public.products",
+    "a value of FROM without parentheses": "select x.length from current_user x",
+    "a name of WITH RECURSIVE like another": "with recursive a as (select 1 from sales), sales as (select 1) select 1",
+    "a keyword as a function": "select like(sku, 'a%') from products",
+    "a keyword of GROUP BY as a function": "select cube(1)",
+    "a keyword of GROUP BY as a function in it": "select 1 from products group by 1 + cube(price)",
+    "a keyword as a type": "select filter 'x'",
+    "an argument that is a list": "select greatest(variadic array[1, 2])",
     "a long number": f"select {'9' * 101}",
     "too many parentheses": f"select {'(' * 60}1{')' * 60}",
 }
@@ -117,6 +214,14 @@ def test_a_query_passes_as_it_is(sql: str) -> None:
 def test_anything_else_is_refused_with_its_place(sql: str) -> None:
     with pytest.raises(InvalidInputError, match=r"^The query was not run: at character \d+, "):
         checked(sql)
+
+
+@pytest.mark.parametrize("name", ["current_setting", "pg_sleep", "regclass", "oid", "row_to_json"])
+@pytest.mark.parametrize("sql", NAME_AS_FUNCTION.values(), ids=NAME_AS_FUNCTION)
+def test_no_name_becomes_a_function_or_a_type(sql: str, name: str) -> None:
+    for written in (name, f'"{name}"', name.upper()):
+        with pytest.raises(InvalidInputError):
+            checked(sql.format(name=written))
 
 
 def test_a_refusal_repeats_nothing_of_the_text() -> None:

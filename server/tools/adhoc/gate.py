@@ -2,69 +2,46 @@
 
 This is not what keeps stores apart: row level security does, whatever runs. It keeps out what a login may do beside
 reading its views, which PostgreSQL itself denies only where a superuser took it from PUBLIC (sql/0095), and what
-would fill the server's memory quicker than any time limit ends it. It reads words and parentheses, no grammar: what
-passes is still PostgreSQL's to understand or to refuse.
+would fill the server's memory quicker than any time limit ends it.
+
+It reads the structure of a query (WITH, select lists, FROM, parentheses, types) and refuses what it cannot place. Of
+expressions it reads the pieces alone: what passes is still PostgreSQL's to understand or to refuse.
 """
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
-from server.errors import InvalidInputError
+from server.tools.adhoc.expressions import COMBINING, TAIL, Expressions, Place
 from server.tools.adhoc.lexer import Kind, NotSqlError, Token, tokens
-from server.tools.adhoc.vocabulary import (
-    BEFORE_PARENTHESIS,
-    CALLED_BY_DOT,
-    FUNCTIONS,
-    JSON_BUILDERS,
-    KEYWORDS,
-    OPERATORS,
-    QUALIFIED_OPERATORS,
-    QUERY_STARTS,
-    TYPES,
+from server.tools.adhoc.scope import (
+    Fields,
+    Reference,
+    Result,
+    Select,
+    Table,
+    Tables,
+    add,
+    all_fields,
+    answered_by,
+    refusal,
 )
+from server.tools.adhoc.vocabulary import FUNCTIONS, QUERY_STARTS, SCHEMA, VIEWS, words
 
-_MAX_DEPTH = 50
-_MAX_DIGITS = 100
-_WRITES = ("insert", "update", "delete", "merge")
-_REFUSED_WORDS = ("into", "similar", "tablesample")
-_CLAUSES = ("select", "from", "where", "group", "having", "window", "order", "limit", "offset", "fetch", "values")
-_END = Token(Kind.MARK, "", 0)
+Known = ChainMap[str, Table]
 
-
-@dataclass
-class _Frame:
-    """What stands between two parentheses, or outside of all.
-
-    Attributes:
-        kind: A query, the arguments of a call, an alias with its fields, grouping sets, a type's size, a list that
-            belongs to a keyword, or plain grouping.
-        above: What it stands in.
-        function: Name of the function that is called.
-        clause: Clause of the query that is being read.
-        naming: True among the names of WITH.
-        sources: Names of the tables of the query.
-        whole: Names that a select list uses alone, and where: fields, or whole rows of a source.
-    """
-
-    kind: str
-    above: _Frame | None = None
-    function: str = ""
-    clause: str = ""
-    naming: bool = False
-    sources: set[str] = field(default_factory=set)
-    whole: list[Token] = field(default_factory=list)
-
-    @property
-    def query(self) -> _Frame:
-        """The innermost query around this."""
-        return self if self.kind == "query" or self.above is None else self.above.query
-
-    @property
-    def counted(self) -> bool:
-        """True for what is only counted, whatever it is."""
-        return self.function == "count" or (self.kind in ("group", "list") and bool(self.above and self.above.counted))
+_CLAUSES = words("from where group having window for") | COMBINING | TAIL
+_JOINS = words("join inner left right full cross natural")
+# What is no alias of a table, unless AS is before it.
+_AFTER_TABLE = _CLAUSES | _JOINS | words("on using with")
+# These name a field only behind AS; before the end of an expression they belong to it.
+_NO_LABELS = words("day end hour isnull minute month notnull precision second varying year zone")
+# Calls whose fields have other names than they, and words that are no fields.
+_NAMED_OTHERWISE = words("cast trim")
+_CONSTANTS = words("null true false")
+_BEHIND_CALL = words("filter over within")
+_WRITES = words("insert update delete merge")
 
 
 def checked(sql: str) -> str:
@@ -76,7 +53,7 @@ def checked(sql: str) -> str:
     try:
         found = tokens(sql)
     except NotSqlError as error:
-        raise _refusal(error.at, "there is something that cannot be read; give literals in plain quotes") from None
+        raise refusal(error.at, "there is something that cannot be read; give literals in plain quotes") from None
     if found and found[-1].is_mark(";"):
         sql = sql[: found[-1].at - 1]
         found = found[:-1]
@@ -84,223 +61,316 @@ def checked(sql: str) -> str:
     return sql
 
 
-def _refusal(at: int, why: str) -> InvalidInputError:
-    return InvalidInputError(f"The query was not run: at character {at}, {why}.")
-
-
-class _Gate:
-    def __init__(self, found: Sequence[Token]) -> None:
-        self._tokens = found
-        self._top = _Frame("query")
-        self._frame = self._top
-        self._frames = [self._top]
-        self._closed = self._top
-        self._in_array = 0
+class _Gate(Expressions):
+    """Reads queries."""
 
     def check(self) -> None:
-        first = next((token for token in self._tokens if not token.is_mark("(")), _END)
-        if not first.is_word(*QUERY_STARTS):
-            raise _refusal(max(first.at, 1), "one query is taken, which must begin with SELECT or WITH")
-        depth = 0
-        for number, token in enumerate(self._tokens):
-            if self._in_array:
-                self._element(token)
-            elif token.kind in (Kind.WORD, Kind.NAME):
-                self._identifier(number, token)
-            elif token.kind is Kind.NUMBER and len(token.text) > _MAX_DIGITS:
-                raise _refusal(token.at, "there is a number too long to be meant")
-            elif token.kind is Kind.OPERATOR:
-                self._operator(number, token)
-            elif token.is_mark(";"):
-                raise _refusal(token.at, "a second statement begins; only one query is taken")
-            elif token.is_mark("("):
-                depth += 1
-                if depth > _MAX_DEPTH:
-                    raise _refusal(token.at, "parentheses are nested too deeply")
-                self._open(number, token)
-            elif token.is_mark(")"):
-                depth -= 1
-                if self._frame.above is None:
-                    raise _refusal(token.at, "a parenthesis is closed that was not opened")
-                self._closed, self._frame = self._frame, self._frame.above
-            elif token.is_mark(","):
-                self._comma(token)
-        if self._frame is not self._top:
-            raise _refusal(self._tokens[-1].at, "the query ends inside parentheses")
-        self._check_whole_rows()
+        """Read all of the text.
 
-    def _at(self, number: int) -> Token:
-        return self._tokens[number] if 0 <= number < len(self._tokens) else _END
+        Raises:
+            InvalidInputError: It may not run.
+        """
+        first = next((token for token in self.tokens if not token.is_mark("(")), None)
+        if first is None or not (first.kind is Kind.WORD and first.text in QUERY_STARTS):
+            at = first.at if first is not None else 1
+            raise refusal(at, "one query is taken, which must begin with SELECT or WITH")
+        result = self.query(ChainMap(), outermost=True)
+        if self.now.is_mark(";"):
+            raise refusal(self.now.at, "a second statement begins; only one query is taken")
+        if self.now.is_mark(")"):
+            raise refusal(self.now.at, "a parenthesis is closed that was not opened")
+        if not self.at_end:
+            raise self.unreadable()
+        for reference in result.outward:
+            if reference.table is not None:
+                raise refusal(reference.token.at, "the name before the dot is no table of FROM there")
 
-    def _identifier(self, number: int, token: Token) -> None:
-        before, after = self._at(number - 1), self._at(number + 1)
-        name = token.text.lower()
-        if name == "information_schema" or (name.startswith("pg_") and not self._qualifies_operator(number)):
-            raise _refusal(token.at, "the database's own catalogue is named, which is not open here; see get_schema")
-        if before.is_mark(".") and name in CALLED_BY_DOT:
-            raise _refusal(token.at, "a function is called by a dot; write its arguments in parentheses")
-        if token.kind is Kind.WORD:
-            self._word(number, token, before, after)
-        if after.is_mark("("):
-            return
-        if not token.is_word(*KEYWORDS):
-            self._plain_name(number, token, before, after)
+    def query(self, known: Known, *, outermost: bool = False, recursive: Table | None = None) -> Result:
+        """Read a query up to the end of its parentheses.
 
-    def _word(self, number: int, token: Token, before: Token, after: Token) -> None:
-        word = token.text
-        if word in _REFUSED_WORDS or (word in _WRITES and (before.is_mark("(") or before.kind is Kind.WORD)):
-            raise _refusal(token.at, f"{word.upper()} is not available; only reading is")
-        if word == "for" and self._frame.kind == "query":
-            raise _refusal(token.at, "rows are to be locked; only reading is available")
-        if word == "array" and not after.is_mark("["):
-            raise _refusal(token.at, "an array is made of a query; use array_agg")
-        if word == "array":
-            self._in_array = 1
-        if after.kind is Kind.TEXT and word not in KEYWORDS | TYPES:
-            raise _refusal(token.at, "a literal has a type that is not available")
-        is_type = before.is_mark("::") or (before.is_word("as") and self._frame.function == "cast")
-        if is_type and word not in TYPES:
-            raise _refusal(token.at, "a value is cast to a type that is not available")
-        if self._frame.kind in ("query", "group"):
-            self._clause(number, word, before)
+        Args:
+            known: Tables of WITH that it sees.
+            outermost: Whether it is in no other.
+            recursive: Its own table, which gets its fields once they are read, for the steps that refer to it.
+        """
+        outward: list[Reference] = []
+        if self.accept("with"):
+            known = self._with(known, outward)
+        result = self._rest(self._operand(known, outermost), known, outermost, recursive)
+        return Result(result.fields, [*outward, *result.outward])
 
-    def _clause(self, number: int, word: str, before: Token) -> None:
-        frame = self._frame
-        if word == "with" and frame.kind == "query" and not frame.clause:
-            frame.naming = True
-        elif word == "from" and before.is_word("distinct") and self._at(number - 2).is_word("is", "not"):
-            # An operator: is distinct from.
-            pass
-        elif word in ("group", "order") and not self._at(number + 1).is_word("by"):
-            # Of an aggregate: within group.
-            pass
-        elif word in _CLAUSES:
-            frame.clause, frame.naming = word, False
-        elif word in ("join", "on", "using") and frame.clause in ("from", "on", "using"):
-            frame.clause = "from" if word == "join" else word
-        elif word in ("union", "intersect", "except"):
-            frame.clause = ""
+    def combined(self, query: Result, known: Known) -> Result:
+        """Read what UNION and the like add to a query in parentheses, and its order and limit."""
+        return self._rest(query, known)
 
-    def _plain_name(self, number: int, token: Token, before: Token, after: Token) -> None:
-        frame = self._frame
-        if frame.clause == "from" and frame.kind in ("query", "group", "list"):
-            # The alias of a function's values is a field.
-            named = self._at(number - 2) if before.is_word("as") else before
-            if not (named.is_mark(")") and self._closed.kind == "call"):
-                frame.query.sources.add(token.text)
-        elif (
-            frame.query.clause in ("select", "values")
-            and frame.kind not in ("alias", "size")
-            and not frame.counted
-            and not before.is_mark(".")
-            and not before.is_word("as")
-            and not after.is_mark(".")
-        ):
-            frame.query.whole.append(token)
+    def _with(self, known: Known, outward: list[Reference]) -> Known:
+        known = known.new_child()
+        recursive = self.accept("recursive")
+        while True:
+            name = self.identifier()
+            if recursive and (name.text in known or name.text in VIEWS):
+                # Steps that come before it would mean this one already.
+                raise refusal(name.at, "a table of WITH RECURSIVE has the name of another; give it one of its own")
+            listed = self.identifiers() if self.now.is_mark("(") else None
+            table = Table(listed or Fields())
+            if recursive:
+                known[name.text] = table
+            self.expect("as")
+            self.accept("not")
+            self.accept("materialized")
+            self.open()
+            result = self.query(known, recursive=table if listed is None else None)
+            self.close()
+            outward += result.outward
+            if listed is None:
+                table.fields = result.fields
+            known[name.text] = table
+            if not self.accept(","):
+                return known
 
-    def _element(self, token: Token) -> None:
-        if token.is_mark("["):
-            self._in_array += 1
-        elif token.is_mark("]"):
-            self._in_array -= 1
-        elif not (
-            token.kind in (Kind.TEXT, Kind.NUMBER)
-            or token.is_mark(",")
-            or token.is_mark("::")
-            or token.is_word("true", "false", "null", *TYPES)
-            or (token.kind is Kind.OPERATOR and token.text in "+-")
-        ):
-            raise _refusal(token.at, "an array is made of something else than literals; use array_agg")
-        # The first bracket opened it.
-        if self._in_array == 1:
-            self._in_array = 0
+    def _operand(self, known: Known, outermost: bool) -> Select | Result:
+        """What UNION and the like combine, or a query alone."""
+        if self.now.is_mark("("):
+            self.open()
+            result = self.query(known)
+            self.close()
+            return result
+        if self.accept("select"):
+            return self._select(known, outermost)
+        if self.accept("values"):
+            return self._values(known)
+        if self.is_word(_WRITES):
+            raise refusal(self.now.at, f"{self.now.text.upper()} is not available; only reading is")
+        raise self.unreadable()
 
-    def _operator(self, number: int, token: Token) -> None:
-        if token.text not in (QUALIFIED_OPERATORS if self._at(number - 1).is_mark(".") else OPERATORS | {"*"}):
-            if token.text == "*" and not self._qualifies_operator(number - 2):
-                self._star(number, token)
+    def _rest(
+        self, query: Select | Result, known: Known, outermost: bool = False, recursive: Table | None = None
+    ) -> Result:
+        """What is combined with a query, then its order and limit."""
+        while self.is_word(COMBINING):
+            first = _result(query)
+            if recursive is not None:
+                recursive.fields, recursive = first.fields, None
+            self.take()
+            self.accept("all", "distinct")
+            other = _result(self._operand(known, outermost))
+            query = Result(first.fields, [*first.outward, *other.outward])
+        references: list[Reference] = []
+        while self.is_word(TAIL):
+            self.take()
+            self.expression(Place(known, references), TAIL, several=True)
+        if self.now.is_word("for"):
+            raise refusal(self.now.at, "rows are to be locked; only reading is available")
+        if isinstance(query, Select):
+            query.references += references
+        for reference in references if isinstance(query, Result) else []:
+            if reference.table is not None:
+                raise refusal(
+                    reference.token.at, "queries that are combined or in parentheses are ordered by fields alone"
+                )
+        return _result(query)
+
+    def _values(self, known: Known) -> Result:
+        references: list[Reference] = []
+        while True:
+            self.open()
+            commas = self.expression(Place(known, references, leaves=True), several=True)
+            self.close()
+            if not self.accept(","):
+                return Result(frozenset(f"column{number + 1}" for number in range(commas + 1)), references)
+
+    def _select(self, known: Known, outermost: bool) -> Select:
+        select = Select()
+        place = Place(known, select.references)
+        if not self.accept("all") and self.accept("distinct") and self.accept("on"):
+            self.open()
+            self.expression(place, several=True)
+            self.close()
+        self._list(select, Place(known, select.references, leaves=True, builds=outermost))
+        while not self.at_end:
+            if self.accept("from"):
+                self._from(select, known)
+            elif self.accept("where", "having"):
+                self.expression(place, _CLAUSES)
+            elif self.accept("group"):
+                self.expression(Place(known, select.references, groups=True), _CLAUSES, several=True)
+            elif self.accept("window"):
+                self._windows(place)
+            else:
+                break
+        return select
+
+    def _windows(self, place: Place) -> None:
+        while True:
+            self.identifier()
+            self.expect("as")
+            self.open()
+            self.expression(place, several=True)
+            self.close()
+            if not self.accept(","):
                 return
-            raise _refusal(token.at, "there is an operator that is not available")
 
-    def _star(self, number: int, token: Token) -> None:
-        """Every field of a source may be listed, but as an argument they are one value."""
-        before, after = self._at(number - 3), self._at(number + 1)
-        listed = before.is_word("select", "distinct", "all") or before.is_mark(",") or before.is_mark(")")
-        ends = after is _END or after.is_mark(",") or after.is_mark(")") or after.kind is Kind.WORD
-        if not self._frame.counted and not (self._frame.kind == "query" and listed and ends):
-            raise _refusal(token.at, "a whole row is used as one value; name its fields")
+    def _list(self, select: Select, place: Place) -> None:
+        """The select list, and the names that its fields are sure to have."""
+        while not self.ends(_CLAUSES):
+            star = self._star()
+            if star is not None:
+                select.stars.append(star)
+            elif name := self._field(place):
+                select.named.add(name)
+            if not self.accept(","):
+                return
 
-    def _qualifies_operator(self, number: int) -> bool:
-        """True for the schema in operator(pg_catalog.+)."""
-        return (
-            self._at(number).is_word("pg_catalog")
-            and self._at(number - 1).is_mark("(")
-            and self._at(number - 2).is_word("operator")
-            and self._at(number + 1).is_mark(".")
-            and self._at(number + 2).kind is Kind.OPERATOR
-            and self._at(number + 3).is_mark(")")
-        )
+    def _star(self) -> str | None:
+        """Take *, which gives "", or the * of a table, which gives its name; None where a field stands."""
+        names = 2 if self.now.text == SCHEMA and self.at(3).is_mark(".") else int(self.at(1).is_mark("."))
+        if not self.at(2 * names).is_operator("*"):
+            return None
+        table = ""
+        for _ in range(names):
+            table = self.identifier().text
+            self.expect(".")
+        self.take()
+        return table
 
-    def _open(self, number: int, token: Token) -> None:
-        frame = self._new_frame(number, token)
-        frame.above = self._frame
-        self._frames.append(frame)
-        self._frame = frame
+    def _field(self, place: Place) -> str:
+        """A field, and its name; "" if that is not certain."""
+        name, operand, start = "", False, self.position
+        while not self.ends(_CLAUSES):
+            token, before, at = self.now, self.at(-1), self.position
+            if self.accept("as"):
+                return self.identifier().text
+            if operand and self._is_label(token):
+                return self.take().text
+            operand = self.piece(place, operand)
+            if at == start:
+                name = _own_name(self.tokens[start : self.position])
+            elif not (token.is_mark("::") or token.is_word(*_BEHIND_CALL) or before.is_word("group", *_BEHIND_CALL)):
+                name = ""
+        return name
 
-    def _new_frame(self, number: int, token: Token) -> _Frame:
-        before, earlier, after = self._at(number - 1), self._at(number - 2), self._at(number + 1)
-        if before.kind in (Kind.WORD, Kind.NAME) and self._is_alias(before, earlier):
-            return _Frame("alias")
-        if before.kind is Kind.WORD and (earlier.is_mark("::") or self._is_cast(earlier)):
-            return _Frame("size")
-        if before.is_word(*FUNCTIONS) and not earlier.is_mark("."):
-            self._check_call(before)
-            return _Frame("call", function=before.text)
-        if self._qualifies_operator(number + 1):
-            return _Frame("list")
-        if before.kind is Kind.NAME or (before.kind is Kind.WORD and before.text not in BEFORE_PARENTHESIS):
-            raise _refusal(before.at, "there is a function that is not available; get_schema lists those that are")
-        if after.is_word(*QUERY_STARTS):
-            return _Frame("query")
-        if self._frame.kind == "query" and self._frame.clause == "values":
-            return _Frame("list")
-        if before.is_word("sets", "rollup", "cube") or (self._frame.kind == "sets" and before.kind is Kind.MARK):
-            return _Frame("sets")
-        if before.kind is Kind.WORD and not before.is_word("select", "case", "when", "then", "else", "where", "having"):
-            return _Frame("list", clause="from" if before.is_word("from", "join") else "")
-        return _Frame("group", clause="from" if self._frame.clause == "from" else "")
+    def _is_label(self, token: Token) -> bool:
+        is_name = token.kind is Kind.NAME or (token.kind is Kind.WORD and token.text not in _NO_LABELS)
+        return is_name and self.ends(_CLAUSES, ahead=1)
 
-    def _is_alias(self, name: Token, before: Token) -> bool:
-        if name.is_word(*KEYWORDS):
-            return False
-        behind = before.is_mark(")") or before.is_word("ordinality")
-        listed = self._frame.naming and (before.is_word("with", "recursive") or before.is_mark(","))
-        return behind or listed or (before.is_word("as") and not self._is_cast(before))
+    # FROM
 
-    def _is_cast(self, before: Token) -> bool:
-        return before.is_word("as") and self._frame.function == "cast"
+    def _from(self, select: Select, known: Known) -> None:
+        while True:
+            for name, table in self._joined(select, known, ChainMap(select.tables)).items():
+                add(select.tables, name, table)
+            if not self.accept(","):
+                return
 
-    def _check_call(self, name: Token) -> None:
-        query = self._frame.query
-        if name.text in JSON_BUILDERS and not (query is self._top and query.clause == "select"):
-            raise _refusal(name.at, f"{name.text} stands inside of the query; build JSON in the outermost SELECT list")
+    def _joined(self, select: Select, known: Known, left: Known) -> Tables:
+        """A table and those that are joined to it. LATERAL and functions see what is left of them."""
+        return self._joins(self._table(select, known, left), select, known, left)
 
-    def _comma(self, token: Token) -> None:
-        frame = self._frame
-        if frame.kind in ("query", "group") and frame.clause in ("on", "using"):
-            frame.clause = "from"
-        elif frame.kind == "group" and frame.query.clause in ("select", "values") and not frame.counted:
-            raise _refusal(token.at, "several values in parentheses make one; list them without")
+    def _joins(self, tables: Tables, select: Select, known: Known, left: Known) -> Tables:
+        while self.is_word(_JOINS):
+            unconditional = self.accept("cross", "natural")
+            if self.accept("left", "right", "full"):
+                self.accept("outer")
+            else:
+                self.accept("inner")
+            self.expect("join")
+            for name, table in self._table(select, known, left.new_child(tables)).items():
+                add(tables, name, table)
+            if unconditional:
+                continue
+            if self.accept("using"):
+                shared = self.identifiers()
+                if self.accept("as"):
+                    add(tables, self.identifier().text, Table(shared))
+            else:
+                self.expect("on")
+                references: list[Reference] = []
+                self.expression(Place(known, references), _CLAUSES | _JOINS)
+                # A condition sees what it joins, and nothing else of this FROM.
+                select.outward += answered_by(tables, references)
+        return tables
 
-    def _check_whole_rows(self) -> None:
-        for query in self._frames:
-            around: _Frame | None = query
-            sources: set[str] = set()
-            while around is not None:
-                sources |= around.sources
-                around = around.above
-            for token in query.whole:
-                if token.text in sources:
-                    raise _refusal(
-                        token.at, "a table is used as one value; name its fields, or give the table another alias"
-                    )
+    def _table(self, select: Select, known: Known, left: Known) -> Tables:
+        lateral = self.accept("lateral")
+        if self.now.is_mark("("):
+            found = self._in_parentheses(select, known, left)
+            if lateral and isinstance(found, Result):
+                found = Result(found.fields, answered_by(left, found.outward))
+            return self._named(found, select)
+        name = self.identifier()
+        if self.now.is_mark("("):
+            return self._function(name, select, known, left)
+        table = known.get(name.text)
+        if self.now.is_mark("."):
+            schema, table = name, None
+            self.take()
+            name = self.identifier()
+            if schema.text != SCHEMA:
+                raise refusal(name.at, "a schema is named that is not open here; get_schema lists the tables that are")
+        if table is None and name.text in VIEWS:
+            table = Table(VIEWS[name.text])
+        if table is None:
+            raise refusal(name.at, "a table is named that is not there; get_schema lists those that are")
+        alias, listed = self._alias()
+        return {alias or name.text: Table(listed or table.fields)}
+
+    def _function(self, name: Token, select: Select, known: Known, left: Known) -> Tables:
+        if name.kind is Kind.NAME or name.text not in FUNCTIONS:
+            raise refusal(name.at, "there is a function that is not available; get_schema lists those that are")
+        references: list[Reference] = []
+        commas = self.call(name, Place(known, references, leaves=True))
+        select.outward += answered_by(left, references)
+        if self.accept("with"):
+            self.expect("ordinality")
+        alias, listed = self._alias()
+        own = alias or name.text
+        # Its one field has the name of the table; those of UNNEST of several arrays have not.
+        fields = Fields() if name.text == "unnest" and commas else Fields({own})
+        return {own: Table(listed or fields)}
+
+    def _in_parentheses(self, select: Select, known: Known, left: Known) -> Tables | Result:
+        """A query, or tables that are joined."""
+        self.open()
+        found: Tables | Result
+        if self.is_word(QUERY_STARTS):
+            found = self.query(known)
+        elif self.now.is_mark("("):
+            found = self._in_parentheses(select, known, left)
+            if isinstance(found, Result) and (self.now.is_mark(")") or self.is_word(COMBINING | TAIL)):
+                found = self.combined(found, known)
+            else:
+                found = self._joins(self._named(found, select), select, known, left)
+        else:
+            found = self._joined(select, known, left)
+        self.close()
+        return found
+
+    def _named(self, found: Tables | Result, select: Select) -> Tables:
+        """What stands in parentheses, under its alias: behind that, the names of joined tables are seen no more."""
+        alias, listed = self._alias()
+        if isinstance(found, Result):
+            select.outward += found.outward
+            return {alias: Table(listed or found.fields)}
+        if not alias:
+            return found
+        return {alias: Table(listed or all_fields(found))}
+
+    def _alias(self) -> tuple[str, Fields | None]:
+        """The alias of a table and those of its fields, if it has them; "" without one."""
+        explicit = self.accept("as")
+        if not explicit and (self.is_word(_AFTER_TABLE) or self.now.kind not in (Kind.WORD, Kind.NAME)):
+            return "", None
+        name = self.identifier().text
+        return name, self.identifiers() if self.now.is_mark("(") else None
+
+
+def _result(query: Select | Result) -> Result:
+    return query.result() if isinstance(query, Select) else query
+
+
+def _own_name(piece: Sequence[Token]) -> str:
+    """The name of a field without a label, from its first piece: a field has its own, a call that of the function."""
+    first, last = piece[0], piece[-1]
+    if first.kind is Kind.WORD and (first.text in _CONSTANTS or (len(piece) > 1 and piece[1].is_mark("("))):
+        return "" if first.text in _CONSTANTS | _NAMED_OTHERWISE else first.text
+    return last.text if last.kind in (Kind.WORD, Kind.NAME) else ""

@@ -67,6 +67,10 @@ class Token:
         """True for this punctuation mark."""
         return self.kind is Kind.MARK and self.text == mark
 
+    def is_operator(self, operator: str) -> bool:
+        """True for this operator."""
+        return self.kind is Kind.OPERATOR and self.text == operator
+
 
 class NotSqlError(Exception):
     """A place that is no SQL, or none that is taken here.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 
-def _words(text: str) -> frozenset[str]:
+def words(text: str) -> frozenset[str]:
+    """The words of a text."""
     return frozenset(text.split())
 
 
 # Functions of PostgreSQL; sql/0095_builtin_functions.sql has the same list.
-CATALOGUE_FUNCTIONS = _words(
+CATALOGUE_FUNCTIONS = words(
     """
     abs age array_length array_position avg bool_and bool_or btrim cardinality cbrt ceil ceiling char_length
     character_length corr count covar_pop covar_samp cume_dist date date_bin date_part date_trunc dense_rank div
@@ -23,81 +24,108 @@ CATALOGUE_FUNCTIONS = _words(
     """
 )
 # Those that could fill the memory, bounded by sql/0087_bounded_functions.sql.
-BOUNDED_FUNCTIONS = _words(
+BOUNDED_FUNCTIONS = words(
     """
     array_agg generate_series json_agg jsonb_agg lpad replace rpad string_agg
     """
 )
 # Written like functions, but part of the language.
-_SYNTAX = _words(
+_SYNTAX = words(
     """
     cast coalesce greatest grouping least nullif trim
     """
 )
 FUNCTIONS = CATALOGUE_FUNCTIONS | BOUNDED_FUNCTIONS | _SYNTAX
 # Their values hold others whole: referred to twice in each step of a query, they would double each time.
-JSON_BUILDERS = _words(
+JSON_BUILDERS = words(
     """
     json_build_array json_build_object jsonb_build_array jsonb_build_object to_json to_jsonb
     """
 )
-# Functions that a dot calls too, as if they were a field of a row.
-CALLED_BY_DOT = JSON_BUILDERS | {"row_to_json"}
 
-TYPES = _words(
+TYPES = words(
     """
     bigint bool boolean bpchar char character date decimal double float float4 float8 int int2 int4 int8 integer
     interval json jsonb numeric real smallint text time timestamp timestamptz uuid varchar
     """
 )
-OPERATORS = _words(
+OPERATORS = words(
     """
     != #> #>> % && * + - -> ->> / < <= <> <@ = > >= @> ||
     """
 )
 # With the schema written out: those whose values stay small.
-QUALIFIED_OPERATORS = _words(
+QUALIFIED_OPERATORS = words(
     """
     % + - / < <= <> = > >=
     """
 )
 
 # Words that begin a query in parentheses.
-QUERY_STARTS = _words(
+QUERY_STARTS = words(
     """
     select values with
     """
 )
-KEYWORDS = _words(
+KEYWORDS = words(
     """
     all and any array as asc at between both by case cast coalesce collate cross cube current current_catalog
     current_date current_role current_schema current_time current_timestamp current_user cycle day desc distinct
     else end escape except exclude exists false fetch filter first following for from full group groups having hour
     ilike in inner intersect interval is isnull join last lateral leading left like limit localtime localtimestamp
     materialized minute month natural next not notnull null nulls offset on only or order ordinality others outer
-    over overlaps partition preceding precision range recursive right rollup row rows second select session_user
+    over partition preceding precision range recursive right rollup row rows second select session_user
     sets some symmetric then ties time to trailing true unbounded union unknown user using values varying when where
     window with within without year zone
     """
 )
-# Keywords that a parenthesis may follow without being a call.
-BEFORE_PARENTHESIS = _words(
+# Keywords that a parenthesis may follow in an expression without being a call, and a literal without having a type.
+BEFORE_PARENTHESIS = words(
     """
-    all and any as between both by case cube distinct else escape except exists filter from group having ilike in
-    intersect is join lateral leading like limit materialized not offset on or over rollup select sets some
-    symmetric then trailing union using values varying when where within zone
+    all and any between both by case distinct else escape exists filter from ilike in leading like not or over some
+    symmetric then trailing when where zone
+    """
+)
+# In GROUP BY.
+GROUPINGS = words(
+    """
+    cube rollup sets
     """
 )
 
-# Names of the views and of their fields, which the audit log keeps.
-SCHEMA_WORDS = _words(
-    """
-    analytics brand cashier_id category_name color cost created_at currency current_stock customer_id customer_since
-    customers discount_amount is_active is_erased is_featured item_id lead_time_days lifetime_value local_date
-    local_time loyalty_tier margin maximum_stock minimum_stock model net_revenue original_transaction_id
-    payment_method price product_description product_id product_name products pseudonym rating_average rating_count
-    receipt_number region register_id reorder_point sale_items sales size sku stock_value store_id store_location
-    store_name store_type stores supplier_name tags tax_amount time_zone today top_category_name total_amount
-    transaction_date transaction_id transaction_type unit_cost unit_price units weight_kg
-    """
-)
+# The views and their fields.
+VIEWS = {
+    "stores": words(
+        """
+        currency region store_id store_location store_name store_type time_zone today
+        """
+    ),
+    "customers": words(
+        """
+        customer_id customer_since is_erased lifetime_value loyalty_tier pseudonym store_id
+        """
+    ),
+    "products": words(
+        """
+        brand category_name color cost created_at current_stock is_active is_featured lead_time_days maximum_stock
+        minimum_stock model price product_description product_id product_name rating_average rating_count
+        reorder_point size sku stock_value store_id supplier_name tags top_category_name weight_kg
+        """
+    ),
+    "sales": words(
+        """
+        cashier_id customer_id discount_amount local_date local_time net_revenue original_transaction_id
+        payment_method receipt_number register_id store_id tax_amount total_amount transaction_date transaction_id
+        transaction_type
+        """
+    ),
+    "sale_items": words(
+        """
+        cost discount_amount item_id local_date margin net_revenue product_id store_id tax_amount transaction_id
+        transaction_type unit_cost unit_price units
+        """
+    ),
+}
+SCHEMA = "analytics"
+# What the audit log keeps of these names.
+SCHEMA_WORDS = frozenset({SCHEMA}).union(VIEWS, *VIEWS.values())

@@ -1,0 +1,366 @@
+"""Expressions in SQL of a caller: which functions, types, operators and literals may stand in them.
+
+They are read piece by piece, without their grammar: a piece is a literal, a name, a call, a cast, an operator, a
+keyword or what stands in parentheses.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections import ChainMap
+from dataclasses import dataclass, replace
+
+from server.errors import InvalidInputError
+from server.tools.adhoc.lexer import Kind, Token
+from server.tools.adhoc.reader import Reader
+from server.tools.adhoc.scope import Reference, Result, Table, refusal
+from server.tools.adhoc.vocabulary import (
+    BEFORE_PARENTHESIS,
+    FUNCTIONS,
+    GROUPINGS,
+    JSON_BUILDERS,
+    KEYWORDS,
+    OPERATORS,
+    QUALIFIED_OPERATORS,
+    QUERY_STARTS,
+    SCHEMA,
+    TYPES,
+    VIEWS,
+    words,
+)
+
+COMBINING = words("union intersect except")
+TAIL = words("order limit offset fetch")
+# An operand follows; behind any other keyword stands an operator, or nothing.
+_BEFORE_OPERAND = words(
+    """
+    all and any as at between both by case collate distinct else escape exists filter for from group ilike in is
+    leading like not on or order over partition range rows groups some symmetric then to trailing using when where
+    with within without zone
+    """
+)
+# Behind these, several values in parentheses are a list and no row.
+_BEFORE_LIST = GROUPINGS | words("by filter group in over")
+_BEFORE_TEXT = BEFORE_PARENTHESIS | TYPES | words("precision varying")
+# Anywhere else than behind these, or behind a value, PostgreSQL takes the word for the name of a function or a type.
+_BEHIND_VALUE = words("between escape filter ilike in like over")
+_BEHIND = {
+    "by": words("group order partition"),
+    "cube": words("all by distinct"),
+    "precision": words("double"),
+    "rollup": words("all by distinct"),
+    "sets": words("grouping"),
+    "varying": words("char character"),
+    "zone": words("time"),
+}
+_FRAMES = words("groups range rows")
+# What IS asks without calling a function.
+_ASKED_BY_IS = words("distinct false not null true unknown")
+_AS = words("as")
+_NOTHING = words("")
+_IN_ARRAY = TYPES | words("true false null")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an expression stands.
+
+    Attributes:
+        known: Tables of WITH that it sees.
+        references: Takes the names that stand in it.
+        leaves: True where its value goes on into the rows of a query. There no value may hold a row whole: referred to
+            twice in each step of a query, it would double each time.
+        counted: True for what is only counted, whatever it is.
+        builds: True in the outermost select list, where JSON may be built.
+        groups: True in GROUP BY, outside of calls and values.
+    """
+
+    known: ChainMap[str, Table]
+    references: list[Reference]
+    leaves: bool = False
+    counted: bool = False
+    builds: bool = False
+    groups: bool = False
+
+
+class Expressions(Reader):
+    """Reads expressions, and refuses what is not on the lists."""
+
+    @abstractmethod
+    def query(self, known: ChainMap[str, Table]) -> Result:
+        """Read a query up to the end of its parentheses."""
+
+    @abstractmethod
+    def combined(self, query: Result, known: ChainMap[str, Table]) -> Result:
+        """Read what UNION and the like add to a query in parentheses, and its order and limit."""
+
+    def ends(self, words: frozenset[str], *, several: bool = False, ahead: int = 0) -> bool:
+        """True where an expression ends.
+
+        Args:
+            words: Keywords that end it.
+            several: Whether a comma does not, as more of them follow.
+            ahead: So many tokens from here.
+        """
+        token = self.at(ahead)
+        if token.kind is Kind.MARK:
+            return token.text in (("", ")", ";") if several else ("", ")", ";", ","))
+        is_call = token.text in FUNCTIONS and self.at(ahead + 1).is_mark("(")
+        return token.kind is Kind.WORD and token.text in words and not is_call
+
+    def expression(self, place: Place, end: frozenset[str] = _NOTHING, *, several: bool = False) -> int:
+        """Read an expression, or several between commas.
+
+        Args:
+            place: Where it stands.
+            end: Keywords that end it.
+            several: Whether a comma goes on.
+
+        Returns:
+            How many commas there were.
+
+        Raises:
+            InvalidInputError: It may not run.
+        """
+        operand, commas = False, 0
+        while not self.ends(end, several=several):
+            if self.accept(","):
+                operand, commas = False, commas + 1
+            else:
+                operand = self.piece(place, operand)
+        return commas
+
+    def piece(self, place: Place, operand: bool) -> bool:
+        """Read a piece of an expression.
+
+        Args:
+            place: Where it stands.
+            operand: Whether a value is before it.
+
+        Returns:
+            Whether a value is before the next.
+
+        Raises:
+            InvalidInputError: It may not run.
+        """
+        token = self.now
+        if token.kind is Kind.WORD:
+            return self._word(place, operand)
+        if token.kind is Kind.NAME:
+            return self._name(place, operand)
+        if token.kind is Kind.OPERATOR:
+            return self._operator(operand)
+        if token.is_mark("("):
+            self._parentheses(place)
+        elif token.is_mark("::"):
+            self.take()
+            self._type()
+        elif token.is_mark("."):
+            raise refusal(token.at, "a dot stands behind something else than the name of a table")
+        else:
+            self.take()
+        return not (token.is_mark("[") or token.is_mark(":"))
+
+    def _word(self, place: Place, operand: bool) -> bool:
+        token, after = self.now, self.at(1)
+        word = token.text
+        if word == "operator" and after.is_mark("("):
+            self._qualified_operator()
+            return False
+        if word == "array":
+            self._array()
+            return True
+        if after.is_mark("(") and word in FUNCTIONS:
+            self.call(self.take(), place)
+            return True
+        if after.is_mark(".") or word not in KEYWORDS | TYPES:
+            return self._name(place, operand)
+        if after.is_mark("(") and (
+            word not in (BEFORE_PARENTHESIS | GROUPINGS if place.groups else BEFORE_PARENTHESIS)
+            or self._is_name(word, operand)
+        ):
+            raise self._no_function()
+        if after.kind is Kind.TEXT and (word not in _BEFORE_TEXT or self._is_name(word, operand)):
+            raise refusal(token.at, "a literal has a type that is not available")
+        self._refer(place, self.take())
+        if word == "is":
+            self._asked()
+        elif word == "within":
+            self.expect("group")
+        elif word == "not" and operand:
+            # Of NOT LIKE and the like: the value is still before the next word.
+            return True
+        return word not in _BEFORE_OPERAND
+
+    def _is_name(self, word: str, operand: bool) -> bool:
+        """Whether PostgreSQL would read this keyword as the name of a function or a type."""
+        before = self.at(-1)
+        if word in ("cube", "rollup") and (before.is_mark(",") or before.is_mark("(")):
+            return False
+        if word in _BEHIND:
+            return not before.is_word(*_BEHIND[word])
+        return word in _BEHIND_VALUE and not operand and not (word == "between" and before.is_word(*_FRAMES))
+
+    def _asked(self) -> None:
+        self.accept("not")
+        if not self.is_word(_ASKED_BY_IS):
+            raise self.unreadable()
+        if self.accept("distinct"):
+            self.expect("from")
+
+    def _name(self, place: Place, operand: bool) -> bool:
+        """A field, and never a call: neither in parentheses, nor by a dot, nor of a type in front of a literal."""
+        token, after = self.now, self.at(1)
+        if after.is_mark("("):
+            raise self._no_function()
+        if after.is_mark("."):
+            self._behind_dot(place)
+        else:
+            self._refer(place, self.take())
+        if self.now.kind is Kind.TEXT:
+            raise refusal(token.at, "a literal has a type that is not available")
+        if self.now.is_mark("("):
+            raise self._no_function()
+        if operand:
+            raise refusal(token.at, "a name follows a value; put AS before the name of a field")
+        return True
+
+    def _behind_dot(self, place: Place) -> None:
+        table = self.take()
+        self.expect(".")
+        fields = None
+        if table.text == SCHEMA and self.at(1).is_mark("."):
+            table = self.identifier()
+            self.expect(".")
+            fields = VIEWS.get(table.text, _NOTHING)
+        if self.now.is_operator("*"):
+            if not place.counted:
+                raise refusal(self.now.at, "a whole row is used as one value; name its fields")
+            self.take()
+            return
+        name = self.identifier()
+        if fields is None:
+            place.references.append(Reference(name, table.text))
+        elif name.text not in fields:
+            raise refusal(name.at, "a field is named that is not there; get_schema lists those that are")
+
+    def _refer(self, place: Place, token: Token) -> None:
+        if place.leaves:
+            place.references.append(Reference(token))
+
+    def _no_function(self) -> InvalidInputError:
+        return refusal(self.now.at, "there is a function that is not available; get_schema lists those that are")
+
+    def call(self, name: Token, place: Place) -> int:
+        """Read the arguments of a function.
+
+        Args:
+            name: Its name, which is on the list and was read.
+            place: Where the call stands.
+
+        Returns:
+            How many commas there were.
+
+        Raises:
+            InvalidInputError: It may not run.
+        """
+        if name.text in JSON_BUILDERS and not place.builds:
+            raise refusal(name.at, f"{name.text} stands inside of the query; build JSON in the outermost SELECT list")
+        inner = replace(place, counted=False, groups=False)
+        self.open()
+        commas = 0
+        if name.text == "cast":
+            self.expression(inner, _AS)
+            self.expect("as")
+            self._type()
+        elif name.text == "count" and self.now.is_operator("*"):
+            self.take()
+        elif name.text == "count":
+            commas = self.expression(replace(inner, leaves=False, counted=True), several=True)
+        else:
+            commas = self.expression(inner, several=True)
+        self.close()
+        return commas
+
+    def _parentheses(self, place: Place) -> None:
+        at, before = self.now.at, self.at(-1)
+        self.open()
+        if self.is_word(QUERY_STARTS):
+            place.references.extend(self.query(place.known).outward)
+        else:
+            is_list = before.kind is Kind.WORD and before.text in _BEFORE_LIST
+            inner = replace(place, leaves=place.leaves and not is_list, groups=place.groups and before.is_word("sets"))
+            is_nested = self.now.is_mark("(")
+            commas = self.expression(inner, COMBINING | TAIL if is_nested else _NOTHING, several=True)
+            if commas and inner.leaves:
+                raise refusal(at, "several values in parentheses make one; list them without")
+            if is_nested:
+                place.references.extend(self.combined(Result(), place.known).outward)
+        self.close()
+
+    def _operator(self, operand: bool) -> bool:
+        token = self.take()
+        if token.text not in OPERATORS:
+            raise refusal(token.at, "there is an operator that is not available")
+        if token.text == "*" and not operand:
+            raise refusal(token.at, "a whole row is used as one value; name its fields")
+        return False
+
+    def _qualified_operator(self) -> None:
+        """operator(pg_catalog.+) and the like."""
+        at, name = self.now.at, self.at(4)
+        if not (
+            self.at(2).is_word("pg_catalog")
+            and self.at(3).is_mark(".")
+            and name.kind is Kind.OPERATOR
+            and name.text in QUALIFIED_OPERATORS
+            and self.at(5).is_mark(")")
+        ):
+            raise refusal(at, "there is an operator that is not available")
+        self.position += 6
+
+    def _array(self) -> None:
+        """An array of literals. One of values could hold others whole."""
+        at = self.take().at
+        if not self.now.is_mark("["):
+            raise refusal(at, "an array is made of a query; use array_agg")
+        depth = 0
+        while True:
+            token = self.take()
+            if token.is_mark("["):
+                depth += 1
+            elif token.is_mark("]"):
+                depth -= 1
+            elif not (
+                token.kind in (Kind.TEXT, Kind.NUMBER)
+                or token.is_mark(",")
+                or token.is_mark("::")
+                or (token.kind is Kind.WORD and token.text in _IN_ARRAY)
+                or (token.kind is Kind.OPERATOR and token.text in "+-")
+            ):
+                raise refusal(token.at, "an array is made of something else than literals; use array_agg")
+            if depth == 0:
+                return
+
+    def _type(self) -> None:
+        """A type behind :: or in CAST: unquoted, as a quoted name, or one with a schema, could be any."""
+        token = self.now
+        if not self.is_word(TYPES):
+            raise refusal(token.at, "a value is cast to a type that is not available, or to one in quotes")
+        self.take()
+        if token.text == "double":
+            self.accept("precision")
+        elif token.text in ("char", "character"):
+            self.accept("varying")
+        if self.now.is_mark("("):
+            self.open()
+            while self.now.kind is Kind.NUMBER or self.now.is_mark(",") or self.now.is_operator("-"):
+                self.take()
+            self.close()
+        if token.text in ("time", "timestamp") and self.accept("with", "without"):
+            self.expect("time")
+            self.expect("zone")
+        while self.accept("["):
+            if self.now.kind is Kind.NUMBER:
+                self.take()
+            self.expect("]")
