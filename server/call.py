@@ -28,6 +28,7 @@ class Call:
         needs: Scope that the tool demands of the principal, in the store that it enters too.
         may_read_replica: False once a replica could not answer it.
         reads_replica: Whether a replica was asked.
+        admitted: Whether the caller has this tool and was within its rate; before, nothing is spent on its arguments.
         cursor_after: Makes the cursor that continues the answer after so many of its rows; set by a tool that pages.
         call_id: Number of the call in the audit log and in the server's log.
         started_at: When it arrived.
@@ -41,6 +42,7 @@ class Call:
     needs: Scope = "retail:read"
     may_read_replica: bool = True
     reads_replica: bool = False
+    admitted: bool = False
     cursor_after: Callable[[int], str] | None = None
     call_id: UUID = field(default_factory=uuid4)
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))

@@ -6,7 +6,9 @@ A parameter's own annotation decides, so that a new parameter is left out until 
 - a text is kept only where its annotation carries `Identifier` and it looks like one, and not like a phone number;
 - a text is kept as its annotation `KeptAs` rewrites it, without what a person wrote;
 - of any other text the length is kept, of anything else that it was there;
-- names of arguments that the tool does not have are counted.
+- names of arguments that the tool does not have are counted;
+- of a call that did not reach a tool (there is none of that name, the caller may not call it, or calls too often)
+  nothing is read: its arguments are counted.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from pydantic_core import to_jsonable_python
 NOT_VALID = "(not valid)"
 NOT_KEPT = "(not kept)"
 UNKNOWN_ARGUMENTS = "(unknown arguments)"
+UNREAD_ARGUMENTS = "(unread arguments)"
 TOO_MUCH = "(too much)"
 
 _MAX_SCALAR = 100
@@ -92,9 +95,9 @@ class KeptArguments:
         return text if len(text) <= _MAX_LENGTH else json.dumps(dict.fromkeys(kept, TOO_MUCH))
 
 
-def unknown_arguments(arguments: Mapping[str, Any] | None) -> str:
-    """The same for a tool that does not exist: how many there were."""
-    return json.dumps({UNKNOWN_ARGUMENTS: len(arguments)} if arguments else {})
+def unread_arguments(arguments: Mapping[str, Any] | None) -> str:
+    """The same for a call that did not reach a tool: how many there were."""
+    return json.dumps({UNREAD_ARGUMENTS: len(arguments)} if arguments else {})
 
 
 def _keep(annotation: Any) -> Keep:

@@ -10,7 +10,7 @@ from uuid import UUID
 from fastmcp.tools import FunctionTool, ToolResult
 from mcp import MCPError
 
-from server.audit.arguments import KeptArguments, unknown_arguments
+from server.audit.arguments import KeptArguments, unread_arguments
 from server.audit.call_log import Entry
 from server.call import UNKNOWN_TOOL, Call, CallEnd
 from server.errors import NotAllowedError, Outcome, RetailError
@@ -81,7 +81,7 @@ class EntryWriter:
         """
         known = self._arguments.get(call.tool)
         principal = call.principal
-        kept = known.as_json(arguments) if known else unknown_arguments(arguments)
+        kept = known.as_json(arguments) if known and call.admitted else unread_arguments(arguments)
         customers = _customers(_answer(returned)) if call.tool in self._with_customers else None
         return [
             (

@@ -6,7 +6,7 @@ import mcp_types
 from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
 from fastmcp.tools import ToolResult
 
-from server.call import calling_principal
+from server.call import calling_principal, current_call
 from server.limits import Rate
 
 
@@ -27,4 +27,5 @@ class CallRate(Middleware):
     ) -> ToolResult:
         """Run the call when its turn has come."""
         await self._rate.admit(calling_principal().principal_id)
+        current_call.get().admitted = True
         return await call_next(context)

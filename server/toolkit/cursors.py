@@ -10,9 +10,10 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from datetime import UTC, datetime
+from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 
 from server.call import current_call
 from server.errors import InvalidInputError
@@ -21,6 +22,9 @@ Position = TypeVar("Position", bound=BaseModel)
 Row = TypeVar("Row")
 
 _FINGERPRINT_LENGTH = 12
+
+PagedTime = Annotated[AwareDatetime, Field(ge=datetime(1, 1, 2, tzinfo=UTC), le=datetime(9999, 12, 30, tzinfo=UTC))]
+"""A time in a position: in any time zone it is still a time, for the driver cannot send others."""
 
 
 class Pager(Generic[Position]):
@@ -81,8 +85,8 @@ def _continue_with(cursor_after: Callable[[int], str]) -> None:
 
 
 class _Offset(BaseModel):
-    # The upper bound is PostgreSQL's integer.
-    offset: int = Field(ge=0, lt=2**31)
+    # No list is that long, and with any page's limit added it still fits PostgreSQL's integer.
+    offset: int = Field(ge=0, le=1_000_000_000)
 
 
 class RankedPages:

@@ -127,7 +127,7 @@ async def test_a_tool_that_does_not_exist_is_entered_without_its_name(shop: Reta
         (entry,) = await entered(shop)
 
     assert (entry["tool"], entry["outcome"], entry["error_code"]) == ("(unknown)", "refused", "unknown_tool")
-    assert entry["arguments"] == {"(unknown arguments)": 2}
+    assert entry["arguments"] == {"(unread arguments)": 2}
     assert SECRET not in json.dumps(entry, default=str)
 
 

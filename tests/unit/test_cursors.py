@@ -134,7 +134,7 @@ def test_a_page_without_rows_has_no_next() -> None:
     assert ranked(None).next_cursor(0, 25) is None
 
 
-@pytest.mark.parametrize("offset", [-1, 2**63, 10**30])
+@pytest.mark.parametrize("offset", [-1, 1_000_000_001, 2**31 - 1, 2**31, 2**63, 10**30])
 def test_an_offset_that_no_page_wrote_is_refused(offset: int) -> None:
     """The database would fail on it, and blame us instead of the cursor."""
     cursor = ranked(None).next_cursor(10, 25)

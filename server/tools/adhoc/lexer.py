@@ -15,6 +15,9 @@ _ASCII_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 _OPERATOR_CHARACTERS = r"+\-*/<>=~!@#%^&|`?"
 # An operator may end with + or - only if one of these is in it.
 _UNUSUAL = frozenset("~!@#%^&|`?")
+# PostgreSQL's own bound (NAMEDATALEN - 1). A longer run of operator characters is refused as a whole, though PostgreSQL
+# would read thousands of signs as thousands of operators: it keeps the scanner linear.
+_MAX_OPERATOR = 63
 
 _TOKEN = re.compile(
     rf"""
@@ -27,7 +30,7 @@ _TOKEN = re.compile(
     | (?P<number>(?:[0-9]+(?:\.(?!\.)[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)
     | (?P<word>[A-Za-z_\x80-\U0010FFFF][A-Za-z0-9_$\x80-\U0010FFFF]*)
     | (?P<mark>::|[()\[\],;.:])
-    | (?P<operator>[{_OPERATOR_CHARACTERS}]+)
+    | (?P<operator>(?:(?!--|/\*)[{_OPERATOR_CHARACTERS}]){{1,{_MAX_OPERATOR + 1}}})
     """,
     re.VERBOSE | re.DOTALL,
 )
@@ -101,9 +104,9 @@ def tokens(sql: str) -> list[Token]:
             continue
         text = match[0]
         if match["operator"] is not None:
-            text = _operator(text)
-            if not text:
+            if len(text) > _MAX_OPERATOR:
                 raise NotSqlError(at + 1)
+            text = _operator(text)
         if match["space"] is None:
             found.append(_token(match, text, at + 1))
         at += len(text)
@@ -123,12 +126,8 @@ def _token(match: re.Match[str], text: str, at: int) -> Token:
 
 
 def _operator(text: str) -> str:
-    """The operator that these characters begin with: a comment ends it, and so does a sign that is not its own."""
-    for comment in ("--", "/*"):
-        text = text.partition(comment)[0]
-    while len(text) > 1 and text[-1] in "+-" and not _UNUSUAL.intersection(text):
-        text = text[:-1]
-    return text
+    """The operator that these characters begin with: signs at the end are the next one's, unless it is unusual."""
+    return text if _UNUSUAL.intersection(text) else text.rstrip("+-") or text[0]
 
 
 def _end_of_comment(sql: str, at: int) -> int:

@@ -14,7 +14,7 @@ from server.audit.arguments import Identifier
 from server.db.queries import QueryFile
 from server.store_scope import StoreScopes, store_scopes
 from server.toolkit.annotations import READ_ONLY, needs
-from server.toolkit.cursors import Pager
+from server.toolkit.cursors import PagedTime, Pager
 from server.toolkit.params import Cursor, EndDate, Limit, StartDate, StoreId
 from server.toolkit.periods import resolve_period
 from server.toolkit.results import Result
@@ -37,7 +37,7 @@ class _EventRow(AuditEvent):
 class _LastEvent(Result):
     """Where a page of entries ended."""
 
-    at: datetime
+    at: PagedTime
     kind: EventKind
     id: UUID
 

@@ -16,7 +16,7 @@ from server.db.queries import QueryFile
 from server.errors import NotFoundError
 from server.store_scope import StoreScopes, store_scopes
 from server.toolkit.annotations import READ_ONLY, needs
-from server.toolkit.cursors import Pager
+from server.toolkit.cursors import PagedTime, Pager
 from server.toolkit.identifiers import as_uuid
 from server.toolkit.params import Cursor, EndDate, Limit, Period, StartDate, StoreId
 from server.toolkit.periods import resolve_period
@@ -56,7 +56,7 @@ class _HeaderRow(Result):
 class _LastReceipt(Result):
     """Where a page of receipts ended."""
 
-    date: datetime
+    date: PagedTime
     id: UUID
 
     @classmethod
