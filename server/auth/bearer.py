@@ -18,7 +18,7 @@ from server.principal import Scope
 PRINCIPAL_CLAIM = "principal"
 UNKNOWN_BEARER = (
     "This token is not valid: unknown, expired or revoked. Get another one from the operator "
-    "(python -m server token issue --subject NAME --store STORE --role ROLE)."
+    "(retail-mcp token issue --subject NAME --store STORE --role ROLE)."
 )
 """Said of a token where none can be had by logging in."""
 REQUIRED_SCOPE: Scope = "retail:read"

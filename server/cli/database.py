@@ -55,7 +55,7 @@ def prepare_pg_upgrade() -> None:
     the servers first: meanwhile nothing but the server's own gate keeps SQL of callers from those functions.
     """
     as_operator(prepare)
-    print("Ready for pg_upgrade. On the new server run: python -m server migrate")  # noqa: T201
+    print("Ready for pg_upgrade. On the new server run: retail-mcp migrate")  # noqa: T201
 
 
 async def _migrate(deployment: Deployment, *, set_password: bool, patience: float) -> list[str]:

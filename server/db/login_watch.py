@@ -24,7 +24,7 @@ LOOK_SECONDS = 60.0
 _REFUSED_LOGIN = "28"
 _LOCKED_OUT = (
     "{} no longer logs in: the password of that login was changed, or it was locked. Connections that are open go on. "
-    "Run: python -m server migrate --set-password"
+    "Run: retail-mcp migrate --set-password"
 )
 
 

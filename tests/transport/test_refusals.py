@@ -109,7 +109,7 @@ async def test_an_unknown_token_is_told_what_stdio_tells(http: Served) -> None:
     response = await send(http, ask(), authorization=UNKNOWN)
     text = told(response, 401)
     assert text.startswith("This token is not valid: unknown, expired or revoked.")
-    assert "python -m server token issue" in text
+    assert "retail-mcp token issue" in text
     assert response.json()["error"]["data"] == {"error": "invalid_token"}
     challenge = response.headers["www-authenticate"]
     assert f'error="invalid_token", error_description="{text}"' in challenge

@@ -88,5 +88,5 @@ async def test_the_command_says_what_is_next(retailer: Retailer, tmp_path: Path)
 
     assert (done.code, done.err) == (0, "")
     assert "Ready for pg_upgrade" in done.out
-    assert "python -m server migrate" in done.out
+    assert "retail-mcp migrate" in done.out
     assert await may_sleep(retailer)
