@@ -61,10 +61,14 @@ def refusal_of_text(text: bytes) -> JSONRPCError | None:
     known = message.get("id")
     # JSON's true is Python's 1.
     has_id = isinstance(known, str | int) and not isinstance(known, bool)
-    if "method" in message and "id" in message and not has_id:
+    # Some serializers write every member: a notification with a null is one all the same.
+    notifies = known is None and str(message.get("method")).startswith("notifications/")
+    if "method" in message and "id" in message and not has_id and not notifies:
         return _refusal(
             INVALID_REQUEST, "id must be a string or a whole number. A notification, which is not answered, has none."
         )
+    if notifies:
+        message = {name: value for name, value in message.items() if name != "id"}
     try:
         jsonrpc_message_adapter.validate_python(message, by_name=False)
     except ValidationError:
