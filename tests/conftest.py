@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import signal
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -37,6 +38,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_xdist_auto_num_workers() -> int:
     """Each worker has a PostgreSQL of its own. One that somebody named is there once, and its roles are shared."""
     return 0 if DATABASE_URL in os.environ else max(2, os.cpu_count() or 1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def not_under_nohup() -> None:
+    """Let the processes of tests end on SIGHUP also where this run was started to ignore it."""
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        # What is ignored is inherited; a handler is not.
+        signal.signal(signal.SIGHUP, lambda *_: None)
 
 
 @pytest.fixture(scope="session", autouse=True)
