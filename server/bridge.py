@@ -7,6 +7,7 @@ server's own errors included.
 from __future__ import annotations
 
 import logging
+from http import HTTPStatus
 from typing import Any
 
 import anyio
@@ -36,6 +37,7 @@ from mcp_types import (
 )
 from pydantic import ValidationError
 
+from server.address import checked_server_url
 from server.errors import ConfigurationError
 from server.middleware.messages import refusal_of
 
@@ -45,6 +47,16 @@ logger = logging.getLogger(__name__)
 _TIMEOUT = httpx2.Timeout(10, read=300)
 _EVENT_STREAM = "text/event-stream"
 _HEADERS = {"accept": f"application/json, {_EVENT_STREAM}", "content-type": "application/json"}
+# Said of the caller or the connection, whatever was asked: 400 and 404 may be answers of the protocol.
+_BELOW_THE_PROTOCOL = frozenset(
+    (
+        HTTPStatus.UNAUTHORIZED,
+        HTTPStatus.FORBIDDEN,
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        HTTPStatus.TOO_MANY_REQUESTS,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+    )
+)
 _UNREACHABLE = (
     "The server that this bridge leads to does not answer. Check that it runs at that address, then try the same "
     "call again."
@@ -104,6 +116,10 @@ class Bridge:
         body = request.model_dump_json(by_alias=True, exclude_unset=True)
         headers = _HEADERS | self._routing(request)
         async with self._http.stream("POST", self._url, content=body, headers=headers) as response:
+            if response.status_code in _BELOW_THE_PROTOCOL:
+                await response.aread()
+                await self._fail(request, _told(response))
+                return
             if response.headers.get("content-type", "").startswith(_EVENT_STREAM):
                 answered = False
                 async for event in httpx2.EventSource(response, max_event_size=None):
@@ -162,16 +178,10 @@ async def serve_bridge(url: str, token: str) -> None:
         token: Of the user that the client acts for.
 
     Raises:
-        ConfigurationError: The address or the token can be none.
+        InvalidInputError: The address is none.
+        ConfigurationError: The token can be none.
     """
-    try:
-        address = httpx2.URL(url)
-    except httpx2.InvalidURL:
-        address = httpx2.URL()
-    if address.scheme not in ("http", "https") or not address.host:
-        raise ConfigurationError(
-            "The bridge needs the whole address of the server, for example http://127.0.0.1:8000/mcp."
-        )
+    url = checked_server_url(url)
     if not (token.isascii() and token.isprintable()):
         raise ConfigurationError("RETAIL_TOKEN is no token: it has characters that no token has. Copy it once more.")
     headers = {"authorization": f"Bearer {token}"}
@@ -191,11 +201,12 @@ async def serve_bridge(url: str, token: str) -> None:
 def _told(response: httpx2.Response) -> str:
     """What the server says of a request that it refused below the protocol."""
     try:
-        described = response.json().get("error_description")
-    except (ValueError, AttributeError, httpx2.StreamError):
-        described = None
-    if isinstance(described, str):
-        return described
+        refusal = JSONRPCError.model_validate_json(response.content)
+    except (ValidationError, httpx2.StreamError):
+        # Not the server's own words, but those of something before it.
+        refusal = None
+    if refusal is not None:
+        return refusal.error.message
     if response.is_redirect:
         return "The server that this bridge leads to has another address. Ask the operator for it."
     return f"The server that this bridge leads to refused the request with HTTP status {response.status_code}."

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 
 import uvloop
 
-from server.address import MCP_PATH, checked_server_url, listening_socket
+from server.address import MCP_PATH, listening_socket
 from server.app import build
 from server.bridge import serve_bridge
 from server.cli.numbers import whole
@@ -77,7 +77,7 @@ def bridge(url: str) -> None:
     if settings.token is None:
         raise ConfigurationError("RETAIL_TOKEN is not set. The bridge acts for the token of one user.")
     _leave_on_signals(ExitStack())
-    _run(serve_bridge(checked_server_url(url), settings.token.get_secret_value()))
+    _run(serve_bridge(url, settings.token.get_secret_value()))
 
 
 async def _serve_http(settings: Settings, deployment: Deployment, listener: socket.socket) -> None:

@@ -103,6 +103,7 @@ async def _fill(shop: Shop, category_id: int, mark: str, phone: str) -> Side:
         "metadata": json.dumps({"secret": mark}),
         "price": "20.00",
         "cost": 12,
+        "maximum_stock": 1000,
     }
     hammer = await shop.product(side["sku"], stock=4, **product)
     personal = ("first_name", "last_name", "email", "phone", "date_of_birth", "gender")

@@ -207,9 +207,7 @@ async def test_a_bridge_without_a_token_does_not_start(tmp_path: Path) -> None:
 async def test_a_bridge_to_no_address_does_not_start(url: str, tmp_path: Path) -> None:
     end = await run(tmp_path, environment(RETAIL_TOKEN="rmcp_x"), "bridge", url)
     assert (end.code, end.out) == (2, "")
-    assert end.err == (
-        "Error: The bridge needs the whole address of the server, for example http://127.0.0.1:8000/mcp.\n"
-    )
+    assert end.err == "Error: That is no URL of a server. It looks like http://127.0.0.1:8000/mcp.\n"
 
 
 async def test_a_bridge_with_a_token_that_can_be_none_does_not_start(tmp_path: Path) -> None:
