@@ -27,6 +27,7 @@ _WORDS = {
     mcp_types.METHOD_NOT_FOUND: "There is no such method here in this version of the protocol.",
     mcp_types.INVALID_PARAMS: "The parameters are not valid. Compare them with the specification of this method.",
 }
+_LACKS_CAPABILITY = "The client lacks a capability that this request needs; data.requiredCapabilities names it."
 # What the SDK says to a request before the handshake; its other refusals of parameters are of pydantic's.
 _BEFORE_INITIALIZE = "Invalid request parameters"
 # `params` and the name of one of them.
@@ -48,7 +49,7 @@ class ProtocolError(MCPError):
     Args:
         message: What is wrong and what to do; it repeats nothing that the caller sent.
         code: JSON-RPC's.
-        data: What the specification wants repeated, and nothing else: the address of a resource.
+        data: What the specification wants there, and nothing else: the address of a resource, or what a client lacks.
         logged: Whether the log has a line of it already.
     """
 
@@ -57,7 +58,7 @@ class ProtocolError(MCPError):
         message: str,
         *,
         code: int = mcp_types.INVALID_PARAMS,
-        data: dict[str, str] | None = None,
+        data: dict[str, Any] | None = None,
         logged: bool = False,
     ) -> None:
         super().__init__(code=code, message=message, data=data)
@@ -135,6 +136,8 @@ def _worded(method: str, error: Exception) -> ProtocolError:
     if isinstance(error, MCPError):
         if (error.code, error.message) == (mcp_types.INVALID_PARAMS, _BEFORE_INITIALIZE):
             return ProtocolError("Nothing was done: send initialize first, or _meta as 2026-07-28 has it.")
+        if error.code == mcp_types.MISSING_REQUIRED_CLIENT_CAPABILITY:
+            return ProtocolError(_LACKS_CAPABILITY, code=error.code, data=error.error.data)
         if error.code in _WORDS:
             return ProtocolError(_WORDS[error.code], code=error.code)
     name = method if method in SPEC_CLIENT_METHODS else _UNKNOWN_METHOD
