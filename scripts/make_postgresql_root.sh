@@ -1,6 +1,6 @@
 #!/bin/sh
-# Puts a Debian 13 with PostgreSQL 17 and pgvector into a directory, for the tests: make_postgresql_root.sh DIRECTORY.
-# Nothing is installed on this machine. A directory that is there already stays as it is. Needs root and mmdebstrap
+# Puts a Debian 13 with PostgreSQL 17, pgvector and all names of time zones, the older ones included, into a directory,
+# for the tests: make_postgresql_root.sh DIRECTORY. Nothing is installed on this machine. A directory that is there already stays as it is. Needs root and mmdebstrap
 # (Debian and Ubuntu have it), half a gigabyte, and Debian's packages: DEBIAN_MIRROR, or deb.debian.org.
 set -eu
 if [ $# -ne 1 ]; then
@@ -23,6 +23,6 @@ fi
 rm -rf --one-file-system "$directory.new"
 trap 'rm -rf --one-file-system "$directory.new"' EXIT
 mmdebstrap --quiet --mode=root --variant=minbase --keyring="$keyring" \
-  --include=postgresql-17-pgvector \
+  --include=postgresql-17-pgvector,tzdata-legacy \
   trixie "$directory.new" "${DEBIAN_MIRROR:-http://deb.debian.org/debian}"
 mv "$directory.new" "$directory"
