@@ -31,6 +31,13 @@ def test_each_runs_with_as_little_as_it_needs(name: str) -> None:
     assert re.findall(r"^USER (.*)$", DOCKERFILE, re.MULTILINE) == ["10001:10001"]
 
 
+def test_no_service_takes_all_memory_of_the_machine() -> None:
+    """Where one outgrows its share, it alone is ended; the database has what its settings are made for."""
+    assert {name for name, service in SERVICES.items() if "mem_limit" not in service} == set()
+    buffers = re.findall(r"^shared_buffers = '(\d+)GB'", (ROOT / "docker/postgresql.conf").read_text("utf-8"), re.M)
+    assert SERVICES["db"]["mem_limit"] == f"{4 * int(buffers[0])}g"
+
+
 def test_the_client_programs_are_of_the_databases_version() -> None:
     """An older pg_dump refuses the server."""
     (client,) = re.findall(r"^ARG POSTGRESQL=(\d+)$", DOCKERFILE, re.MULTILINE)

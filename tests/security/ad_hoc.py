@@ -171,4 +171,6 @@ def _own_memory(pid: int) -> int:
         status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
     except OSError:
         return 0
-    return int(re.findall(r"RssAnon:\s+(\d+)", status)[0]) * 1024
+    # A process that ends has none any more.
+    own = re.search(r"RssAnon:\s+(\d+)", status)
+    return int(own[1]) * 1024 if own else 0

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from server.errors import InvalidInputError
 from server.tools.adhoc.gate import checked
 from server.tools.adhoc.lexer import Kind, NotSqlError, tokens
+from server.tools.adhoc.limits import MOST_OF
 from server.tools.adhoc.redaction import outline
 
 GOOD = {
@@ -136,6 +137,54 @@ NAME_AS_FUNCTION = {
     "a field of a function without a name": "select 1 from unnest(array['x']) as (a {name})",
     "a type with a schema": "select 'x'::text.{name}",
     "a type behind a schema": "select 'x'::{name}.text",
+}
+GATHERED = {
+    "fields of their own tables": "select 1 from sales where customer_id in (select customer_id from customers)",
+    "one of several conditions": "select 1 from sales s where units > 1 and s.customer_id in (select customer_id "
+    "from customers) and total_amount > 2 group by total_amount",
+    "in two pairs of parentheses": "select 1 from sales where customer_id in ((select customer_id from customers))",
+    "a computed value": "select 1 from products p where p.brand || 'x' in (select brand from products) order by 1",
+    "rows": "select sku from products where (brand, model) in (select brand, model from products)",
+    "EXISTS": "select 1 from sales s where exists (select 1 from customers c where c.customer_id = s.customer_id)",
+    "NOT EXISTS": "select 1 from sales s where units > 1 and not exists (select 1 from customers c "
+    "where c.customer_id = s.customer_id) limit 3",
+    "in a subquery": "select (select count(*) from sales where customer_id in (select customer_id from customers))",
+    "of a table of WITH": "with t as (select customer_id from sales) select 1 from customers c "
+    "where c.customer_id in (select t.customer_id from t)",
+    "no subquery": "select 1 from sales where not (units in (1, 2) or payment_method in ('cash')) "
+    "or units = any(array[3])",
+    "all": "select 1 from sales where units >= all (select units from sale_items)",
+    "a range before": "select 1 from sales where units between 1 and 3 and customer_id in (select customer_id "
+    "from customers)",
+}
+NOT_JOINED = {
+    "NOT IN": "select 1 from sales where customer_id not in (select customer_id from customers)",
+    "NOT in front": "select 1 from sales where not customer_id in (select customer_id from customers)",
+    "beside OR": "select 1 from sales where units = 1 or customer_id in (select customer_id from customers)",
+    "before OR": "select 1 from sales where customer_id in (select customer_id from customers) and units = 1 "
+    "or units = 2",
+    "compared": "select 1 from sales where true = customer_id in (select customer_id from customers)",
+    "compared behind": "select 1 from sales where customer_id in (select customer_id from customers) = true",
+    "asked with IS": "select 1 from sales where customer_id in (select customer_id from customers) is not false",
+    "in parentheses": "select 1 from sales where (customer_id in (select customer_id from customers))",
+    "in two pairs": "select 1 from sales where not customer_id in ((select customer_id from customers))",
+    "in a select list": "select customer_id in (select customer_id from customers) from sales",
+    "EXISTS in a select list": "select exists (select 1 from customers c where c.customer_id = s.customer_id) "
+    "from sales s",
+    "EXISTS beside OR": "select 1 from sales s where units = 1 or exists (select 1 from customers c "
+    "where c.customer_id = s.customer_id)",
+    "in CASE": "select 1 from sales where case when customer_id in (select customer_id from customers) then true end",
+    "in HAVING": "select 1 from sales group by customer_id having customer_id in (select customer_id from customers)",
+    "in ON": "select 1 from sales s left join customers c on s.customer_id in (select customer_id from customers)",
+    "in FILTER": "select count(*) filter (where customer_id in (select customer_id from customers)) from sales",
+    "in a call": "select 1 from sales where coalesce(customer_id in (select customer_id from customers), true)",
+    "in ORDER BY": "select 1 from sales order by customer_id in (select customer_id from customers)",
+    "a literal": "select 1 from sales where 'x' in (select brand from products)",
+    "a field of the query around": "select (select 1 from products p where s.customer_id in (select customer_id "
+    "from customers)) from sales s",
+    "ANY": "select 1 from sales where customer_id = any (select customer_id from customers)",
+    "SOME": "select 1 from sales where customer_id = some (select customer_id from customers)",
+    "without FROM": "select 1 where 'x' in (select brand from products)",
 }
 BAD = {
     "not a query": "explain select 1",
@@ -272,3 +321,31 @@ def test_of_what_is_no_sql_the_length_is_kept() -> None:
 
 def test_an_outline_is_bounded() -> None:
     assert len(outline("select " + "1," * 3_900 + "1")) < 3_100
+
+
+@pytest.mark.parametrize("name", GATHERED)
+def test_a_subquery_that_is_joined_passes(name: str) -> None:
+    assert checked(GATHERED[name])
+
+
+@pytest.mark.parametrize("name", NOT_JOINED)
+def test_a_subquery_that_would_be_kept_in_memory_is_refused(name: str) -> None:
+    with pytest.raises(InvalidInputError, match="Write NOT IN as NOT EXISTS"):
+        checked(NOT_JOINED[name])
+
+
+@pytest.mark.parametrize(("word", "most"), MOST_OF.items())
+def test_what_keeps_rows_in_memory_is_counted_wherever_it_stands(word: str, most: int) -> None:
+    one = {
+        "distinct": "select count(distinct brand) as x from products",
+        "order": "select brand as x from products order by 1",
+        "over": "select count(*) over () as x from products",
+        "join": "select 1 as x from products cross join products p",
+    }[word]
+    query = "select 1 from " + ", ".join(f"({one}) q{n}" for n in range(most))
+    assert checked(query)
+    assert checked(query + " where q0.x is distinct from 1")
+    with pytest.raises(
+        InvalidInputError, match=f"{word.upper()} stands in it for the {most + 1}th time; at most {most}"
+    ):
+        checked(f"{query}, ({one}) more")

@@ -53,6 +53,8 @@ _BEHIND = {
     "varying": words("char character"),
     "zone": words("time"),
 }
+# A subquery behind these is gathered in memory, unless it is joined (conditions.py).
+_GATHERING = words("any exists in some")
 _FRAMES = words("groups range rows")
 # What IS asks without calling a function.
 _ASKED_BY_IS = words("distinct false not null true unknown")
@@ -73,6 +75,7 @@ class Place:
         counted: True for what is only counted, whatever it is.
         builds: True in the outermost select list, where JSON may be built.
         groups: True in GROUP BY, outside of calls and values.
+        joined: True for a subquery of IN or EXISTS that PostgreSQL joins.
     """
 
     known: ChainMap[str, Table]
@@ -81,6 +84,7 @@ class Place:
     counted: bool = False
     builds: bool = False
     groups: bool = False
+    joined: bool = False
 
 
 class Expressions(Reader):
@@ -282,8 +286,20 @@ class Expressions(Reader):
         self.close()
         return commas
 
+    def gathers(self) -> bool:
+        """True where a subquery of IN, EXISTS, ANY or SOME comes next."""
+        if not self.at(-1).is_word(*_GATHERING):
+            return False
+        ahead = 0
+        while self.at(ahead).is_mark("("):
+            ahead += 1
+        return ahead > 0 and self.at(ahead).is_word(*QUERY_STARTS)
+
     def _parentheses(self, place: Place) -> None:
         at, before = self.now.at, self.at(-1)
+        if not place.joined and self.gathers():
+            raise gathers_too_much(self.now)
+        place = replace(place, joined=False)
         self.open()
         if self.is_word(QUERY_STARTS):
             place.references.extend(self.query(place.known).outward)
@@ -364,3 +380,13 @@ class Expressions(Reader):
             if self.now.kind is Kind.NUMBER:
                 self.take()
             self.expect("]")
+
+
+def gathers_too_much(token: Token) -> InvalidInputError:
+    """The error for a subquery that PostgreSQL would gather in memory."""
+    return refusal(
+        token.at,
+        "a subquery of IN or EXISTS stands where all of it would be kept in memory. Such a subquery is one of the "
+        "conditions that AND combines in WHERE: field IN (SELECT ...), EXISTS (SELECT ...) or NOT EXISTS (SELECT ...). "
+        "Write NOT IN as NOT EXISTS; elsewhere join a query that groups",
+    )

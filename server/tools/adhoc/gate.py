@@ -13,7 +13,8 @@ from __future__ import annotations
 from collections import ChainMap
 from collections.abc import Sequence
 
-from server.tools.adhoc.expressions import COMBINING, TAIL, Expressions, Place
+from server.tools.adhoc.conditions import Conditions
+from server.tools.adhoc.expressions import COMBINING, TAIL, Place
 from server.tools.adhoc.lexer import Kind, NotSqlError, Token, tokens
 from server.tools.adhoc.scope import (
     Fields,
@@ -61,7 +62,7 @@ def checked(sql: str) -> str:
     return sql
 
 
-class _Gate(Expressions):
+class _Gate(Conditions):
     """Reads queries."""
 
     def check(self) -> None:
@@ -190,7 +191,9 @@ class _Gate(Expressions):
         while not self.at_end:
             if self.accept("from"):
                 self._from(select, known)
-            elif self.accept("where", "having"):
+            elif self.accept("where"):
+                self.where(place, select.tables, _CLAUSES)
+            elif self.accept("having"):
                 self.expression(place, _CLAUSES)
             elif self.accept("group"):
                 self.expression(Place(known, select.references, groups=True), _CLAUSES, several=True)

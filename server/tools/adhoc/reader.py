@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from server.errors import InvalidInputError
 from server.tools.adhoc.lexer import Kind, Token
+from server.tools.adhoc.limits import MOST_OF
 from server.tools.adhoc.scope import refusal
 from server.tools.adhoc.vocabulary import words
 
@@ -27,6 +29,7 @@ class Reader:
         self.tokens = found
         self.position = 0
         self._depth = 0
+        self._counts: Counter[str] = Counter()
 
     @property
     def now(self) -> Token:
@@ -58,10 +61,24 @@ class Reader:
                 raise refusal(token.at, "the database's own catalogue is named, which is not open here; see get_schema")
             if token.kind is Kind.WORD and name in _REFUSED_WORDS:
                 raise refusal(token.at, f"{name.upper()} is not available")
+            if token.kind is Kind.WORD and name in MOST_OF:
+                self._count(token)
         elif token.kind is Kind.NUMBER and len(token.text) > _MAX_DIGITS:
             raise refusal(token.at, "there is a number too long to be meant")
         self.position += 1
         return token
+
+    def _count(self, token: Token) -> None:
+        """Count what keeps rows in memory. IS DISTINCT FROM compares, and does not."""
+        if token.text == "distinct" and self.at(-1).is_word("is", "not"):
+            return
+        self._counts[token.text] += 1
+        if self._counts[token.text] > (most := MOST_OF[token.text]):
+            raise refusal(
+                token.at,
+                f"{token.text.upper()} stands in it for the {most + 1}th time; at most {most} are available, as each "
+                "keeps rows in memory. Ask in several queries",
+            )
 
     def is_word(self, among: frozenset[str]) -> bool:
         """True if an unquoted word of these comes next."""
