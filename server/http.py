@@ -20,7 +20,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from server.address import MCP_PATH, SSE_PATH
 from server.audit.refusals import HttpRefusals
@@ -143,9 +143,19 @@ class Edge:
             receive, send = form.receive, form.send
         else:
             send = self._refusals.counting(send)
+        unfinished = False
+
+        async def watched(message: Message) -> None:
+            nonlocal unfinished
+            unfinished = message["type"] == "http.response.start" or message.get("more_body", False)
+            await send(message)
+
         # Starlette raises again what `answer_failure` has answered.
         with suppress(UnavailableError, UnknownIdentityError):
-            await app(scope, receive, send)
+            await app(scope, receive, watched)
+        if unfinished and AppStatus.should_exit:
+            # sse-starlette ends a stream without its last chunk, which clients and uvicorn take for a failure.
+            await send({"type": "http.response.body", "body": b""})
 
 
 def _tidy(scope: Scope) -> bool:
