@@ -39,7 +39,7 @@ from pydantic import ValidationError
 
 from server.address import checked_server_url
 from server.errors import ConfigurationError
-from server.middleware.messages import refusal_of
+from server.middleware.messages import refusal_of, refusal_of_message
 
 logger = logging.getLogger(__name__)
 
@@ -84,10 +84,11 @@ class Bridge:
         """Pass messages on until the client leaves; what is under way then is given up."""
         async with anyio.create_task_group() as group:
             async for item in messages:
-                if isinstance(item, SessionMessage):
-                    self._pass_on(item, group)
-                elif (refusal := refusal_of(item)) is not None:
+                refusal = refusal_of(item) if isinstance(item, Exception) else refusal_of_message(item.message)
+                if refusal is not None:
                     await self._answers.send(SessionMessage(refusal))
+                elif isinstance(item, SessionMessage):
+                    self._pass_on(item, group)
             group.cancel_scope.cancel()
 
     def _pass_on(self, item: SessionMessage, group: TaskGroup) -> None:

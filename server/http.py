@@ -20,7 +20,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from server.address import MCP_PATH, SSE_PATH
 from server.audit.refusals import HttpRefusals
@@ -77,6 +77,8 @@ _TOO_MANY_CONNECTIONS = JSONResponse(
     headers={"Retry-After": str(_RETRY_AFTER_SECONDS), "Connection": "close"},
 )
 _SHUTDOWN_SECONDS = 10
+# For calls to end whose callers were hung up on.
+_HANGING_UP_SECONDS = 3
 _LOOK_SECONDS = 0.05
 # Between the end of a call and the last byte of its answer.
 _LAST_ANSWER_SECONDS = 0.25
@@ -143,9 +145,19 @@ class Edge:
             receive, send = form.receive, form.send
         else:
             send = self._refusals.counting(send)
+        unfinished = False
+
+        async def watched(message: Message) -> None:
+            nonlocal unfinished
+            unfinished = message["type"] == "http.response.start" or message.get("more_body", False)
+            await send(message)
+
         # Starlette raises again what `answer_failure` has answered.
         with suppress(UnavailableError, UnknownIdentityError):
-            await app(scope, receive, send)
+            await app(scope, receive, watched)
+        if unfinished and AppStatus.should_exit:
+            # sse-starlette ends a stream without its last chunk, which clients and uvicorn take for a failure.
+            await send({"type": "http.response.body", "body": b""})
 
 
 def _tidy(scope: Scope) -> bool:
@@ -246,7 +258,7 @@ class HttpServer(uvicorn.Server):
                 proxy_headers=bool(settings.trusted_proxies),
                 forwarded_allow_ips=list(settings.trusted_proxies),
                 timeout_keep_alive=settings.keep_alive_seconds,
-                timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
+                timeout_graceful_shutdown=_SHUTDOWN_SECONDS + _HANGING_UP_SECONDS,
             )
         )
         self._on_ready = on_ready
@@ -285,7 +297,7 @@ class HttpServer(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Go on serving while balancers notice, then stop listening and let running calls finish.
 
-        A second Ctrl-C ends the waiting.
+        A second Ctrl-C ends the waiting, and so does the end of `_SHUTDOWN_SECONDS`.
         """
         self._activity.draining = True
         with suppress(TimeoutError):
@@ -293,10 +305,27 @@ class HttpServer(uvicorn.Server):
                 while not self.force_exit:  # noqa: ASYNC110 - a flag that a signal handler of uvicorn sets
                     await asyncio.sleep(_LOOK_SECONDS)
         streams = asyncio.create_task(self._end_streams())
+        patience = asyncio.create_task(self._hang_up_at_last())
         try:
             await super().shutdown(sockets)
+            if self.force_exit:
+                # uvicorn leaves both to be cancelled wherever they are, each with a traceback.
+                await patience
+                if self.server_state.tasks:
+                    await asyncio.wait(list(self.server_state.tasks), timeout=_HANGING_UP_SECONDS)
+                await self.lifespan.shutdown()
         finally:
             streams.cancel()
+            patience.cancel()
+
+    async def _hang_up_at_last(self) -> None:
+        """Hang up on those who wait longer than a stop may take: their calls end as if they had gone themselves."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_SHUTDOWN_SECONDS):
+                while not self.force_exit:  # noqa: ASYNC110 - as above
+                    await asyncio.sleep(_LOOK_SECONDS)
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
 
     async def _end_streams(self) -> None:
         """End the streams that only their clients would, once no call is left that may answer in one."""

@@ -18,7 +18,7 @@ from mcp.shared._stream_protocols import ReadStream, WriteStream
 from mcp.shared.message import SessionMessage
 from mcp_types import PROTOCOL_VERSION_META_KEY, JSONRPCNotification, JSONRPCRequest
 
-from server.middleware.messages import refusal_of
+from server.middleware.messages import refusal_of, refusal_of_message
 
 _Item = SessionMessage | Exception
 
@@ -112,10 +112,11 @@ class _WithoutDiscoveries(_Reading):
         while True:
             item = await self._inner.receive()
             self.last_context = getattr(self._inner, "last_context", None)
-            if isinstance(item, Exception):
+            refusal = refusal_of(item) if isinstance(item, Exception) else refusal_of_message(item.message)
+            if refusal is not None:
                 # The SDK would leave it unanswered, and its client waiting.
-                if (refusal := refusal_of(item)) is not None:
-                    await self._answers.send(SessionMessage(refusal))
+                await self._answers.send(SessionMessage(refusal))
+            if refusal is not None or isinstance(item, Exception):
                 continue
             if _is_discover(item):
                 self._discoveries.send_nowait((self.last_context, item))

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from mcp_types import INVALID_REQUEST, PARSE_ERROR, ErrorData, JSONRPCError, jsonrpc_message_adapter
+from mcp_types import (
+    INVALID_REQUEST,
+    PARSE_ERROR,
+    ErrorData,
+    JSONRPCError,
+    JSONRPCMessage,
+    JSONRPCNotification,
+    jsonrpc_message_adapter,
+)
+from mcp_types.methods import SPEC_CLIENT_METHODS
 from pydantic import ValidationError
 from pydantic_core import from_json
 from starlette.authentication import BaseUser, UnauthenticatedUser
@@ -15,6 +24,8 @@ from server.middleware.protocol_errors import ProtocolError, log_refusal
 
 _NOT_JSON = "The message is not JSON."
 _NO_MESSAGE = "This is no message of JSON-RPC 2.0: neither a request, nor a notification, nor an answer."
+
+_NO_ID = "id must be a string or a whole number. A notification, which is not answered, has none."
 
 
 class OnlyMessages:
@@ -64,15 +75,24 @@ def refusal_of_text(text: bytes) -> JSONRPCError | None:
     # Some serializers write every member: a notification with a null is one all the same.
     notifies = known is None and str(message.get("method")).startswith("notifications/")
     if "method" in message and "id" in message and not has_id and not notifies:
-        return _refusal(
-            INVALID_REQUEST, "id must be a string or a whole number. A notification, which is not answered, has none."
-        )
+        return _refusal(INVALID_REQUEST, _NO_ID)
     if notifies:
         message = {name: value for name, value in message.items() if name != "id"}
     try:
         jsonrpc_message_adapter.validate_python(message, by_name=False)
     except ValidationError:
         return _refusal(INVALID_REQUEST, _fault(message), known if has_id else None)
+    return None
+
+
+def refusal_of_message(message: JSONRPCMessage) -> JSONRPCError | None:
+    """The answer to a request without a proper id, which the SDK takes for a notification; None to any other message.
+
+    Of a line that the SDK has read nobody can say whether it had an id of null or none at all. No notification has the
+    name of a request, so neither is left without an answer.
+    """
+    if isinstance(message, JSONRPCNotification) and message.method in SPEC_CLIENT_METHODS:
+        return _refusal(INVALID_REQUEST, _NO_ID)
     return None
 
 

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import httpx2
+import pytest
 from starlette.types import Receive, Scope, Send
 
 from server.address import listening_socket
@@ -76,6 +77,34 @@ async def test_calls_under_way_are_answered_and_entered(tmp_path: Path, retailer
         assert process.returncode == 0
     entered = sorted((entry["tool"], entry["outcome"]) for entry in await calls_of(retailer))
     assert entered == [("list_categories", "ok"), *[(SLOW, "ok")] * 4]
+
+
+@pytest.mark.parametrize("signals", [1, 2], ids=["after ten seconds", "at a second Ctrl-C"])
+async def test_a_call_that_is_given_up_ends_in_order(signals: int, tmp_path: Path, retailer: Retailer) -> None:
+    """As if its caller had gone: its entry says so, and the log has no error."""
+    await open_store(retailer, "seattle", units=3)
+    await wait_for_locks(retailer)
+    token = bearer(await retailer.token("seattle"))
+    env = for_server(retailer, RETAIL_PORT="0", **{**SETTINGS, "RETAIL_DRAIN_SECONDS": "0"})
+    async with running(tmp_path, env) as process:
+        served = Served(await address(process), None)  # type: ignore[arg-type]
+        async with locked_receipts(retailer):
+            call = asyncio.create_task(served.call(SLOW, authorization=token))
+
+            async def waits() -> bool:
+                return len(await blocked_backends(retailer)) == 1
+
+            await eventually(waits)
+            for _ in range(signals):
+                process.send_signal(signal.SIGINT)
+                # Two at once may be one to the kernel.
+                await asyncio.sleep(0.3)
+            _, err = await asyncio.wait_for(process.communicate(), 30)
+            with pytest.raises(httpx2.TransportError):
+                await call
+    assert process.returncode == 0
+    assert b"ERROR" not in err and b"Traceback" not in err, err.decode()
+    assert [(entry["tool"], entry["outcome"]) for entry in await calls_of(retailer)] == [(SLOW, "cancelled")]
 
 
 async def served_until_stopped(seconds: float, signals: int) -> tuple[Activity, float]:

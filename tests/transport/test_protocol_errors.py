@@ -94,6 +94,7 @@ NO_MESSAGES: list[bytes] = [
     json.dumps({"jsonrpc": "2.0", "id": 1, "method": "ping", "params": MARK}).encode(),
     json.dumps({"jsonrpc": "2.0", "id": 1, "result": MARK}).encode(),
     json.dumps({MARK: MARK}).encode(),
+    *(json.dumps({**asking(1, "tools/call", {"name": MARK}), "id": no_id}).encode() for no_id in (None, 1.5, True, [])),
     b'\xff\xfe{"' + MARK.encode(),
     b'{"a":' * 3000 + MARK.encode(),
 ]

@@ -55,8 +55,9 @@ async def stop(process: Process, how: signal.Signals) -> int:
     process.send_signal(how)
     started = time.monotonic()
     # Reads on, so that no full pipe holds the process up.
-    await asyncio.wait_for(process.communicate(), STOP_SECONDS)
+    _, err = await asyncio.wait_for(process.communicate(), STOP_SECONDS)
     assert time.monotonic() - started < STOP_SECONDS
+    assert b"ERROR" not in err, err
     assert process.returncode is not None
     return process.returncode
 
@@ -78,6 +79,8 @@ async def test_a_signal_stops_the_http_server_cleanly(
         ):
             assert stream.status_code == 200
             assert await stop(process, how) == 0
+            # Raises where it breaks off.
+            await stream.aread()
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

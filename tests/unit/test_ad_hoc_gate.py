@@ -86,6 +86,11 @@ GOOD = {
     "'x'::character varying(3), interval '1' day, timestamp with time zone '2026-01-01'",
     "windows with a name": "select sum(price) over w as s from products "
     "window w as (partition by brand order by price)",
+    "a window named like its table": "select sum(units) over sale_items as s from sale_items "
+    "window sale_items as (order by local_date)",
+    "a field named like a keyword": "select range * 2, range / rows, zone * range from (select max(price) - min(price) "
+    "as range, count(*) as rows, 1 as zone from products) x where range in (1, 2) or rows between 1 and range",
+    "a long name": f"select 1 as {'a' * 63}, 2 as {'ä' * 31}",
     "a quoted label": 'select avg(price) as "mean price", max(price) "highest" from products',
     "fetch": "select sku from products order by price fetch first 3 rows with ties",
 }
@@ -122,6 +127,10 @@ NAME_AS_FUNCTION = {
     "from (select 1 as {name}) t",
     "a table of WITH beside FROM": "select (with q as (select t.{name}) select 1 from (select 1 as {name}) t, q) "
     "from unnest(array['x']) t",
+    "a table whose name is cut": f"select (select {'a' * 63}b.{{name}} from unnest(array['x']) {'a' * 63}) "
+    f"from (select 1 as {{name}}) {'a' * 63}b",
+    "a table whose quoted name is cut": f"select (select \"{'ä' * 32}\".{{name}} from unnest(array['x']) "
+    f'"{"ä" * 31}") from (select 1 as {{name}}) "{"ä" * 32}"',
     "a cast": "select sku::{name} from products",
     "a cast behind another": "select 1::int::{name}::text",
     "a cast by its name": "select cast(sku as {name}) from products",

@@ -45,6 +45,7 @@ REPEATED = {
     "tables": ("select 1 from products p", ", products p{n}", ""),
     "joins": ("select 1 from products p", " join products p{n} on true", ""),
     "conditions": ("select 1 from products where true", " and sku = 'x'", ""),
+    "calls of a field named like its table": ("select 1 from (select 1 as u) u", ", unnest(u) u{n}", ""),
     "aliases": ("select 1", ", sku as a{n}", " from products"),
     "values": ("values (1)", ", (1)", ""),
     "cases": ("select case when true then 1", " when sku = 'x' then 2", " end from products"),
@@ -140,6 +141,16 @@ def test_any_mixture_takes_at_most_so_many_steps_per_character(work: Callable[[s
     for _ in range(100):
         soup = "select " + " ".join(choose.choices(SOUP, k=4 * SMALL))
         assert steps(work, soup) <= 150 * len(soup), soup
+
+
+def test_a_field_is_looked_up_in_all_tables_once_for_any_number_of_names() -> None:
+    """Both grow here: the tables of FROM, and the arguments that name a field of another table than their own."""
+
+    def text(n: int) -> str:
+        tables = "".join(f", products p{number}" for number in range(n))
+        return f"select 1 from (select 1 as u) t, (select 2 as x) u{tables}, unnest({'u, ' * n}u)"
+
+    assert not grows_too_fast(gated, text)
 
 
 def test_steps_beyond_the_linear_are_noticed() -> None:

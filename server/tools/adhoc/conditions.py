@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from server.tools.adhoc.expressions import Expressions, Place, gathers_too_much
 from server.tools.adhoc.lexer import Kind, Token
-from server.tools.adhoc.scope import Tables, all_fields
+from server.tools.adhoc.scope import Fields, Tables, all_fields
 from server.tools.adhoc.vocabulary import words
 
 # What makes something else than a condition that AND combines of what is around it.
@@ -41,13 +41,15 @@ class Conditions(Expressions):
         operand, began = False, self.position
         gathering: Token | None = None
         is_either = False
+        # Put together once: a text may have many tables, and many conditions.
+        own = all_fields(tables)
         while not self.ends(end):
             token = self.now
             if token.is_word("or"):
                 is_either = True
             if token.is_mark("(") and self.gathers():
                 gathering = gathering or token
-                self._check_joined(self.tokens[began : self.position], tables)
+                self._check_joined(self.tokens[began : self.position], tables, own)
                 operand = self.piece(replace(place, joined=True), operand)
                 if not (self.ends(end) or self.is_word(_BEHIND)):
                     raise gathers_too_much(token)
@@ -58,7 +60,7 @@ class Conditions(Expressions):
         if gathering is not None and is_either:
             raise gathers_too_much(gathering)
 
-    def _check_joined(self, condition: Sequence[Token], tables: Tables) -> None:
+    def _check_joined(self, condition: Sequence[Token], tables: Tables, own: Fields) -> None:
         """Whether the subquery that comes next is joined, by what stands before it in its condition.
 
         Raises:
@@ -71,9 +73,8 @@ class Conditions(Expressions):
             return
         if not word.is_word("in") or any(_combines(token) for token in before):
             raise gathers_too_much(self.now)
-        every = all_fields(tables)
         for token, after in zip(before, condition[1:], strict=True):
-            if token.kind in (Kind.WORD, Kind.NAME) and token.text in (tables if after.is_mark(".") else every):
+            if token.kind in (Kind.WORD, Kind.NAME) and token.text in (tables if after.is_mark(".") else own):
                 return
         raise gathers_too_much(self.now)
 

@@ -43,7 +43,9 @@ _BEFORE_OPERAND = words(
 _BEFORE_LIST = GROUPINGS | words("by filter group in over")
 _BEFORE_TEXT = BEFORE_PARENTHESIS | TYPES | words("precision varying")
 # Anywhere else than behind these, or behind a value, PostgreSQL takes the word for the name of a function or a type.
-_BEHIND_VALUE = words("between escape filter ilike in like over")
+_BEHIND_VALUE = words("escape filter ilike like over")
+# These may name fields, too, and then be multiplied.
+_FIELDS_TOO = words("between by escape filter groups over partition range rows without zone")
 _BEHIND = {
     "by": words("group order partition"),
     "cube": words("all by distinct"),
@@ -55,7 +57,6 @@ _BEHIND = {
 }
 # A subquery behind these is gathered in memory, unless it is joined (conditions.py).
 _GATHERING = words("any exists in some")
-_FRAMES = words("groups range rows")
 # What IS asks without calling a function.
 _ASKED_BY_IS = words("distinct false not null true unknown")
 _AS = words("as")
@@ -191,6 +192,10 @@ class Expressions(Reader):
             self._asked()
         elif word == "within":
             self.expect("group")
+        elif word == "over" and operand and not after.is_mark("("):
+            # The name of a window, which may be that of a table, too.
+            self.identifier()
+            return True
         elif word == "not" and operand:
             # Of NOT LIKE and the like: the value is still before the next word.
             return True
@@ -203,7 +208,7 @@ class Expressions(Reader):
             return False
         if word in _BEHIND:
             return not before.is_word(*_BEHIND[word])
-        return word in _BEHIND_VALUE and not operand and not (word == "between" and before.is_word(*_FRAMES))
+        return word in _BEHIND_VALUE and not operand
 
     def _asked(self) -> None:
         self.accept("not")
@@ -318,7 +323,7 @@ class Expressions(Reader):
         token = self.take()
         if token.text not in OPERATORS:
             raise refusal(token.at, "there is an operator that is not available")
-        if token.text == "*" and not operand:
+        if token.text == "*" and not operand and not self.at(-2).is_word(*_FIELDS_TOO):
             raise refusal(token.at, "a whole row is used as one value; name its fields")
         return False
 

@@ -13,6 +13,8 @@ from server.tools.adhoc.vocabulary import words
 
 _MAX_DEPTH = 50
 _MAX_DIGITS = 100
+# PostgreSQL cuts longer names (NAMEDATALEN - 1), and so takes two that differ behind it for one.
+_MAX_NAME_BYTES = 63
 # Writing, regular expressions, samples, and what calls a function without its name and parentheses.
 _REFUSED_WORDS = words("collation into similar system_user tablesample variadic")
 _END = Token(Kind.MARK, "", 0)
@@ -57,6 +59,8 @@ class Reader:
             raise refusal(self.tokens[-1].at, "the query ends where something must follow")
         if token.kind in (Kind.WORD, Kind.NAME):
             name = token.text.lower()
+            if len(token.text.encode()) > _MAX_NAME_BYTES:
+                raise refusal(token.at, f"there is a name of more than {_MAX_NAME_BYTES} bytes; shorten it")
             if name == "information_schema" or name.startswith("pg_"):
                 raise refusal(token.at, "the database's own catalogue is named, which is not open here; see get_schema")
             if token.kind is Kind.WORD and name in _REFUSED_WORDS:

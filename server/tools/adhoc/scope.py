@@ -110,6 +110,7 @@ def answered_by(
         InvalidInputError: A name is not certainly a field of its table.
     """
     unanswered = []
+    together = every or Fields()
     for reference in references:
         name = reference.token.text
         if reference.table is not None:
@@ -121,10 +122,15 @@ def answered_by(
                     "the name behind the dot is no field that its table is sure to have; name computed fields with AS, "
                     "and write a function before its arguments",
                 )
-        elif name in tables and name not in (every if every is not None else all_fields(tables)):
-            raise refusal(
-                reference.token.at, "a table is used as one value; name its fields, or give the table another alias"
-            )
+        elif name in tables:
+            if name in tables[name].fields:
+                continue
+            # Put together once, for any number of names.
+            together = together or all_fields(tables)
+            if name not in together:
+                raise refusal(
+                    reference.token.at, "a table is used as one value; name its fields, or give the table another alias"
+                )
         elif every is None or name not in every:
             unanswered.append(reference)
     return unanswered
