@@ -191,6 +191,12 @@ NOT_JOINED = {
     "a literal": "select 1 from sales where 'x' in (select brand from products)",
     "a field of the query around": "select (select 1 from products p where s.customer_id in (select customer_id "
     "from customers)) from sales s",
+    "a field of the query around by its table": "select (select 1 from sales t where s.customer_id in "
+    "(select customer_id from customers)) from sales s",
+    "a call named like a field": "select 1 from (select 1 as lower) q where lower('x') in (select brand from products)",
+    "a type named like a field": "select 1 from (select 1 as text) q where 'x'::text in (select brand from products)",
+    "a unit named like a field": "select 1 from (select 1 as day) q where interval '1' day in "
+    "(select brand from products)",
     "ANY": "select 1 from sales where customer_id = any (select customer_id from customers)",
     "SOME": "select 1 from sales where customer_id = some (select customer_id from customers)",
     "without FROM": "select 1 where 'x' in (select brand from products)",

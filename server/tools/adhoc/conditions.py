@@ -16,7 +16,7 @@ from dataclasses import replace
 from server.tools.adhoc.expressions import Expressions, Place, gathers_too_much
 from server.tools.adhoc.lexer import Kind, Token
 from server.tools.adhoc.scope import Fields, Tables, all_fields
-from server.tools.adhoc.vocabulary import words
+from server.tools.adhoc.vocabulary import KEYWORDS, TYPES, words
 
 # What makes something else than a condition that AND combines of what is around it.
 _COMPARING = frozenset(("=", "<>", "!=", "<", ">", "<=", ">="))
@@ -73,10 +73,22 @@ class Conditions(Expressions):
             return
         if not word.is_word("in") or any(_combines(token) for token in before):
             raise gathers_too_much(self.now)
-        for token, after in zip(before, condition[1:], strict=True):
-            if token.kind in (Kind.WORD, Kind.NAME) and token.text in (tables if after.is_mark(".") else own):
+        for place, token in enumerate(before):
+            after = condition[place + 1]
+            if after.is_mark(".") and token.text in tables:
+                return
+            if _is_name(token, before[place - 1] if place else None, after) and token.text in own:
                 return
         raise gathers_too_much(self.now)
+
+
+def _is_name(token: Token, before: Token | None, after: Token) -> bool:
+    """True for a name that can only be a field: no call, no type, no table, and nothing behind a dot."""
+    if before is not None and (before.is_mark(".") or before.is_mark("::")):
+        return False
+    if after.is_mark("(") or after.is_mark(".") or after.kind is Kind.TEXT:
+        return False
+    return token.kind is Kind.NAME or (token.kind is Kind.WORD and token.text not in KEYWORDS | TYPES)
 
 
 def _combines(token: Token) -> bool:
