@@ -20,6 +20,7 @@ from bench.calls import measure_calls
 from bench.cases import STORE
 from bench.database import Cluster, running_cluster, temporary_directory
 from bench.flood import LIMITED, measure_flood
+from bench.gate import gate
 from bench.growth import growth
 from bench.imports import imports
 from bench.machine import machine_facts
@@ -45,6 +46,7 @@ app.command(relevance)
 app.command(growth)
 app.command(search)
 app.command(imports)
+app.command(gate)
 
 
 @app.default
