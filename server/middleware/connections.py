@@ -6,6 +6,7 @@ Streamable HTTP has no connection in this sense: there each request is served as
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from contextvars import Context
 from types import TracebackType
 from typing import Any, Self
@@ -56,7 +57,7 @@ def let_discover_settle_nothing(server: FastMCP[Any]) -> None:
     low_level.run = run  # type: ignore[method-assign]
 
 
-class _Reading:
+class _Reading(ABC):
     """Messages as the SDK reads them, one after the other.
 
     Attributes:
@@ -65,17 +66,17 @@ class _Reading:
 
     last_context: Context | None = None
 
+    @abstractmethod
     async def receive(self) -> _Item:
         """The next message, or why what came is none.
 
         Raises:
             EndOfStream: There is no more.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     async def aclose(self) -> None:
         """End the reading."""
-        raise NotImplementedError
 
     def __aiter__(self) -> Self:
         return self
