@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -19,10 +20,34 @@ def write_private(path: Path, text: str) -> None:
         OSError: It cannot be written, or is a directory; what was there stays.
     """
     if os.path.lexists(path) and not _is_ordinary(path):
-        with open(path, "w", encoding="utf-8", opener=_private) as file:
+        with open(path, "w", encoding="utf-8", opener=private_opener) as file:
             file.write(text)
         return
     _replace(path, _unfinished(path, text))
+
+
+def private_opener(path: str, flags: int) -> int:
+    """Open what a path leads to for writing, and a file for its owner alone from then on: an `opener` of `open`.
+
+    What standard output or error leads to already, such as a file behind a shell's >, is written on where it is.
+    """
+    descriptor = os.open(path, flags & ~os.O_TRUNC, 0o600)
+    try:
+        found = os.fstat(descriptor)
+        for stream in (sys.stdout, sys.stderr):
+            # None, or no file, where a program has put something else in its place.
+            with suppress(AttributeError, OSError):
+                if os.path.samestat(found, os.fstat(stream.fileno())):
+                    stream.flush()
+                    os.dup2(stream.fileno(), descriptor, inheritable=False)
+                    return descriptor
+        if stat.S_ISREG(found.st_mode):
+            os.fchmod(descriptor, 0o600)
+            os.ftruncate(descriptor, 0)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def replace_secret(path: Path, text: str) -> None:
@@ -66,19 +91,6 @@ def keep_private(path: Path, text: str) -> str:
 
 def _is_ordinary(path: Path) -> bool:
     return path.is_file() and not path.is_symlink()
-
-
-def _private(path: str, flags: int) -> int:
-    """Open what a link leads to, for its owner alone from then on."""
-    descriptor = os.open(path, flags & ~os.O_TRUNC, 0o600)
-    try:
-        if stat.S_ISREG(os.fstat(descriptor).st_mode):
-            os.fchmod(descriptor, 0o600)
-            os.ftruncate(descriptor, 0)
-    except OSError:
-        os.close(descriptor)
-        raise
-    return descriptor
 
 
 def _replace(path: Path, unfinished: Path) -> None:

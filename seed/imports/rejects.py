@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,6 +13,7 @@ from seed.imports.errors import RejectFileError
 from seed.imports.faults import Fault
 from seed.imports.fields.texts import shown
 from seed.imports.reading.rows import SourceRow
+from server.private_files import private_opener
 
 EXAMPLES: Final = 5
 HEADER: Final = ("row", "line", "field", "problem", "correction", "raw")
@@ -102,7 +102,7 @@ class RejectFile:
                 "Nothing was changed. Name another place with --rejects PATH."
             )
         self._file = open(  # noqa: SIM115
-            self.path, "w", encoding=_ENCODING, errors="backslashreplace", newline="", opener=_private
+            self.path, "w", encoding=_ENCODING, errors="backslashreplace", newline="", opener=private_opener
         )
         self._writer = csv.writer(self._file)
         self._writer.writerow(HEADER)
@@ -112,11 +112,6 @@ class RejectFile:
         with self.path.open("rb") as file:
             head = file.read(len(start) + 3)
         return not head or head.removeprefix("\ufeff".encode()).startswith(start)
-
-
-def _private(path: str, flags: int) -> int:
-    """Rejected rows are customers' data, too."""
-    return os.open(path, flags, 0o600)
 
 
 def listed(names: Iterable[str], limit: int = 20) -> str:

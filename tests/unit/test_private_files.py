@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -110,13 +112,15 @@ def test_a_link_stays_and_what_it_leads_to_is_its_owners_alone(tmp_path: Path) -
     assert target.stat().st_ino == inode
 
 
-def test_standard_output_that_leads_to_a_file_is_written_to(tmp_path: Path) -> None:
+def test_a_file_behind_standard_output_is_written_on(tmp_path: Path) -> None:
     link = tmp_path / "stdout"
+    link.symlink_to("/proc/self/fd/1")
+    write = "import sys, pathlib\nfrom server.private_files import write_private\nprint('before')\n"
+    write += "write_private(pathlib.Path(sys.argv[1]), 'text\\n')\nprint('after')"
     with (tmp_path / "file").open("w") as file:
-        link.symlink_to(f"/proc/self/fd/{file.fileno()}")
-        write_private(link, "text")
+        subprocess.run([sys.executable, "-c", write, str(link)], stdout=file, check=True, timeout=60)
     assert link.is_symlink()
-    assert (tmp_path / "file").read_text() == "text"
+    assert (tmp_path / "file").read_text() == "before\ntext\nafter\n"
 
 
 def test_a_secret_behind_a_link_is_replaced_and_the_link_stays(tmp_path: Path) -> None:
