@@ -162,7 +162,7 @@ def _start_again(data_dir: Path, server: Postmaster, socket_dir: Path) -> None:
     with _locked(data_dir):
         if server.is_running():
             return
-        server.ensure_running(socket_dir)
+        server.start_again(socket_dir)
     logger.warning("The embedded PostgreSQL ended without being asked to, and was started again. See %s", server.log)
 
 

@@ -88,11 +88,8 @@ class Postmaster:
         self._account = account
         self.log = data / "log"
 
-    def ensure_running(self, socket_dir: Path | None = None) -> Listening:
+    def ensure_running(self) -> Listening:
         """Join the server that runs, or start it; make its data directory first where there is none.
-
-        Args:
-            socket_dir: Where others look for its socket already; None for wherever it finds a place.
 
         Raises:
             ConfigurationError: It does not start.
@@ -100,12 +97,29 @@ class Postmaster:
         if not (self._data / "PG_VERSION").exists():
             self._initialize()
         self._check_version()
-        return self._running() or self._start(socket_dir)
+        return self._running() or self._start()
 
     def is_running(self) -> bool:
         """Whether there is a server, even one that is just starting. Needs no lock."""
         state = self._state()
-        return state is not None and self._is_postmaster(state.pid)
+        if state is not None:
+            return self._is_postmaster(state.pid)
+        # One whose file somebody removed ends itself within a minute; a second one beside it would spoil the data.
+        return self._has_process()
+
+    def start_again(self, socket_dir: Path) -> None:
+        """Start a server that ended although it is used; never make a new, empty one.
+
+        Args:
+            socket_dir: Where its users look for its socket.
+
+        Raises:
+            ConfigurationError: It does not start.
+            OSError: Its data directory is gone.
+        """
+        self._check_version()
+        if self._running() is None:
+            self._start(socket_dir)
 
     def stop(self) -> None:
         """End the server and all its sessions; nothing that was committed is lost."""
@@ -164,7 +178,7 @@ class Postmaster:
             time.sleep(_LOOK_SECONDS)
         return None
 
-    def _start(self, socket_dir: Path | None) -> Listening:
+    def _start(self, socket_dir: Path | None = None) -> Listening:
         socket_dir = self._socket_dir(self._clear_after_crash() or socket_dir)
         self._restrict_logins()
         options = {
@@ -206,7 +220,7 @@ class Postmaster:
             return None
         # PostgreSQL believes in a server as soon as any process has the old one's number, which after a restart of the
         # machine or of a container one often has.
-        if psutil.pid_exists(state.pid) and not any(map(self._is_postmaster, psutil.pids())):
+        if psutil.pid_exists(state.pid) and not self._has_process():
             for file in (self._data / "postmaster.pid", Path(f"{state.listening.socket}.lock")):
                 file.unlink(missing_ok=True)
         return state.listening.socket_dir
@@ -249,6 +263,9 @@ class Postmaster:
         owner = os.geteuid() if self._account is None else self._account.pw_uid
         is_private = stat.S_ISDIR(found.st_mode) and not found.st_mode & 0o077
         return directory.name.startswith(_SOCKET_DIR_PREFIX) and is_private and found.st_uid == owner
+
+    def _has_process(self) -> bool:
+        return any(map(self._is_postmaster, psutil.pids()))
 
     def _is_postmaster(self, pid: int) -> bool:
         """Whether a process works in this data directory, as PostgreSQL's do."""

@@ -19,7 +19,7 @@ from fastmcp import Client
 from fastmcp.exceptions import ToolError
 from mcp import MCPError
 
-from server.db.embedded import embedded_server
+from server.db.embedded import embedded_server, postmaster
 from tests.embedded.processes import ended, postmasters_of, user_of
 from tests.transport.processes import SERVER, environment, running
 from tests.transport.shop import eventually
@@ -183,7 +183,7 @@ async def test_callers_are_served_again_after_a_kill_of_postgres(directory: Path
     async with running(tmp_path, env) as process:
         url = await address(process, DEMO_SECONDS)
         tokens = json.loads((directory / "data/demo-tokens.json").read_text())
-        (postmaster,) = postmasters_of(directory / "data")
+        (killed,) = postmasters_of(directory / "data")
         async with Client(f"{url}/mcp", auth=tokens[0]["token"]) as client:
 
             async def answers() -> bool:
@@ -195,11 +195,24 @@ async def test_callers_are_served_again_after_a_kill_of_postgres(directory: Path
                 return True
 
             assert await answers()
-            os.kill(postmaster, signal.SIGKILL)
+            os.kill(killed, signal.SIGKILL)
             await eventually(answers, AGAIN_SECONDS)
-        assert postmasters_of(directory / "data") != [postmaster]
-        assert await stop(process, signal.SIGTERM) == 0
+        assert postmasters_of(directory / "data") != [killed]
+        process.send_signal(signal.SIGTERM)
+        assert await ended(process) == 0
     assert postmasters_of(directory / "data") == []
+
+
+def test_no_second_one_is_started_and_no_empty_one_is_made(directory: Path) -> None:
+    with embedded_server(directory):
+        file = directory / "postgres/postmaster.pid"
+        aside = file.rename(file.with_name("aside"))
+        assert postmaster(directory).is_running()
+        aside.rename(file)
+    (directory / "postgres/PG_VERSION").unlink()
+    assert not postmaster(directory).is_running()
+    with pytest.raises(FileNotFoundError):
+        postmaster(directory).start_again(directory)
 
 
 @pytest.mark.parametrize("name", ["plain", "with a blank"])
