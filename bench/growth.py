@@ -21,6 +21,7 @@ from uuid import UUID
 import asyncpg
 import uvloop
 from cyclopts import Parameter
+from cyclopts.types import File
 from fastmcp.exceptions import ToolError
 from pgvector.asyncpg import register_vector
 from rich.console import Console
@@ -64,7 +65,7 @@ class GrowthOptions:
     stores: tuple[int, ...] = (4, 100, 1_000, 1)
     sizes: tuple[int, ...] = (1_000, 2_500, 5_000, 10_000, 20_000, 40_000)
     queries: int = 50
-    output: Path | None = None
+    output: File | None = None
 
     def __post_init__(self) -> None:
         if self.queries < 1 or self.products < 1 or min((*self.stores, *self.sizes), default=1) < 1:

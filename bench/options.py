@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
+
+from cyclopts.types import File
 
 from seed.options import DemoOptions
 
@@ -33,7 +34,7 @@ class BenchOptions:
     seconds_per_case: float = 8.0
     rounds: int = 4
     starts: int = 5
-    output: Path | None = None
+    output: File | None = None
 
     def __post_init__(self) -> None:
         bounds = {

@@ -16,6 +16,7 @@ from typing import Annotated, Final
 
 import uvloop
 from cyclopts import Parameter
+from cyclopts.types import File
 from fastmcp.exceptions import ToolError
 from rich.console import Console
 
@@ -59,7 +60,7 @@ class RelevanceOptions:
     relevant_grade: float | None = None
     queries: int | None = None
     against: Path | None = None
-    output: Path | None = None
+    output: File | None = None
 
     def judged_sets(self) -> list[JudgedSet]:
         """The sets, read.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from seed.console import bar, console
+from seed.console import console
 from seed.demo import DemoOptions, DemoReport, load_demo
+from server.progress import bar
 
 
 async def load_with_progress(admin_url: str, options: DemoOptions, *, reset: bool = False) -> DemoReport:

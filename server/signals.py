@@ -39,7 +39,7 @@ def stop_signals() -> tuple[signal.Signals, ...]:
 
 @contextmanager
 def exit_on_signals() -> Iterator[None]:
-    """Turn every signal that would end the process at once into SystemExit while the block runs.
+    """Turn every signal that would end the process at once into SystemExit while the block runs, the first of them.
 
     Handlers that others have set stay. Does nothing outside of the main thread, which alone gets signals.
     """
@@ -54,7 +54,7 @@ def exit_on_signals() -> Iterator[None]:
     finally:
         for number in replaced:
             # Whoever set another handler meanwhile decided what the process does from then on.
-            if signal.getsignal(number) is _exit:
+            if signal.getsignal(number) in (_exit, _pass):
                 signal.signal(number, signal.SIG_DFL)
 
 
@@ -84,4 +84,12 @@ def signals_deferred() -> Iterator[None]:
 
 
 def _exit(number: int, _: FrameType | None) -> None:
+    # Another one would interrupt the unwinding, between two steps of which nothing catches it.
+    for other in _FATAL:
+        if signal.getsignal(other) is _exit:
+            signal.signal(other, _pass)
     sys.exit(_EXIT_BASE + number)
+
+
+def _pass(_: int, __: FrameType | None) -> None:
+    """Be interrupted by a signal, and go on."""

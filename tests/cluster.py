@@ -108,7 +108,7 @@ def running_cluster() -> Iterator[Cluster]:
         with _container(os.environ.get(IMAGE, DEFAULT_IMAGE)) as container:
             yield Cluster(container.get_connection_url(), PASSWORD)
     else:
-        with _embedded_cluster() as cluster:
+        with embedded_cluster() as cluster:
             yield cluster
 
 
@@ -144,7 +144,8 @@ def _debian_cluster(debian: DebianPostgres) -> Iterator[Cluster]:
 
 
 @contextmanager
-def _embedded_cluster() -> Iterator[Cluster]:
+def embedded_cluster() -> Iterator[Cluster]:
+    """The embedded server on a directory of its own, thrown away at the end."""
     # Short, for the socket's path, and reachable for the server's own user when root runs the tests.
     directory = Path(tempfile.mkdtemp(prefix="retail-test-", dir=_memory()))
     try:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cyclopts import App
 
-from seed.console import bar, embed_with_progress
+from seed.console import embed_with_progress
 from seed.imports.customers.job import CustomerImport
 from seed.imports.job import ImportOptions, import_file
 from seed.imports.kind import Kind, Outcome
@@ -20,6 +20,7 @@ from server.config import Settings, load_settings
 from server.deployment import Deployment, open_deployment, prepare_embedded
 from server.embeddings.models import Embedders
 from server.errors import EmbeddingUnavailableError
+from server.progress import bar
 
 app = App(name="import", help="Load your own data into a store.")
 

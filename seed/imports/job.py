@@ -172,6 +172,7 @@ class _Import(Generic[OutcomeT_co]):
         )
         await self._kind.stage(self._connection, store, checker, self._counted(self._layouts.rows(self._source)))
         await self._reject_unfit(store, checker)
+        self._rejects.finish()
         self._refuse_unless_loadable(checker)
         self._report("Writing", checker.accepted, None)
         merged = await self._kind.merge(self._connection, store, checker)

@@ -90,7 +90,9 @@ class Layouts:
         vocabulary = self._candidates[0].vocabulary if self._foreign_only else self.own
         if missing := vocabulary.lacking(header):
             wanted = "; ".join(" or ".join(vocabulary.names_of(name)) for name in missing)
-            raise ImportFileError(f"The header lacks a column. Name one: {wanted}.")
+            raise ImportFileError(
+                f'The header lacks a column. Name one: {wanted}; or say which it is: --map "Their column={missing[0]}".'
+            )
 
     def rows(self, source: SourceFile) -> Iterator[FieldRow]:
         """The rows of a file by our fields, in its order; faults that are known by now are with them.

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import csv
-import os
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final, Self
@@ -14,6 +13,7 @@ from seed.imports.errors import RejectFileError
 from seed.imports.faults import Fault
 from seed.imports.fields.texts import shown
 from seed.imports.reading.rows import SourceRow
+from server.private_files import private_opener
 
 EXAMPLES: Final = 5
 HEADER: Final = ("row", "line", "field", "problem", "correction", "raw")
@@ -43,8 +43,20 @@ class RejectFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        # Nothing is left to be written, or the import failed already.
+        with suppress(OSError):
+            if self._file is not None:
+                self._file.close()
+
+    def finish(self) -> None:
+        """Write all rows that were added, while the import can still be undone.
+
+        Raises:
+            RejectFileError: The file cannot be written.
+        """
         if self._file is not None:
-            self._file.close()
+            with self._told():
+                self._file.flush()
 
     def add(self, row: SourceRow, faults: Iterable[Fault]) -> None:
         """Enter a row.
@@ -53,7 +65,7 @@ class RejectFile:
             RejectFileError: The file cannot be written, or the path is that of something else.
         """
         self.rows += 1
-        try:
+        with self._told():
             if self._file is None:
                 self._open()
             for fault in faults:
@@ -61,26 +73,36 @@ class RejectFile:
                     self.examples.append(fault.described(row))
                 cells = (row.number, row.line, fault.field, fault.problem, fault.correction, row.raw)
                 self._writer.writerow(cells)
+
+    def remove_old(self) -> None:
+        """Remove the file that an earlier run left, if it is one of these."""
+        with suppress(OSError):
+            if self.rows == 0 and self.path.is_file() and self._is_ours():
+                if self.path.is_symlink():
+                    # The link is somebody's; the list that it leads to is of the past.
+                    self.path.write_bytes(b"")
+                else:
+                    self.path.unlink()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             raise RejectFileError(
                 f"The rejected rows cannot be written to {self.path}: {error.strerror}. "
                 "Nothing was changed. Name a place with --rejects PATH."
             ) from error
 
-    def remove_old(self) -> None:
-        """Remove the file that an earlier run left, if it is one of these."""
-        with suppress(OSError):
-            if self.rows == 0 and self.path.is_file() and self._is_ours():
-                self.path.unlink()
-
     def _open(self) -> None:
-        if self.path.exists() and (self.path.samefile(self._source) or not self._is_ours()):
+        # A pipe or a device holds no list; whoever reads one waits for ever.
+        if self.path.is_file() and (self.path.samefile(self._source) or not self._is_ours()):
             raise RejectFileError(
                 f"{self.path} exists and is no list of rejected rows, so it was not overwritten. "
                 "Nothing was changed. Name another place with --rejects PATH."
             )
         self._file = open(  # noqa: SIM115
-            self.path, "w", encoding=_ENCODING, errors="backslashreplace", newline="", opener=_private
+            self.path, "w", encoding=_ENCODING, errors="backslashreplace", newline="", opener=private_opener
         )
         self._writer = csv.writer(self._file)
         self._writer.writerow(HEADER)
@@ -90,11 +112,6 @@ class RejectFile:
         with self.path.open("rb") as file:
             head = file.read(len(start) + 3)
         return not head or head.removeprefix("\ufeff".encode()).startswith(start)
-
-
-def _private(path: str, flags: int) -> int:
-    """Rejected rows are customers' data, too."""
-    return os.open(path, flags, 0o600)
 
 
 def listed(names: Iterable[str], limit: int = 20) -> str:

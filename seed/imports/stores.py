@@ -56,7 +56,8 @@ class Store:
         except (ZoneInfoNotFoundError, ValueError, OSError):
             raise OptionError(
                 f"The store {self.store_id} counts its days in {self.time_zone!r}, which is no name of an IANA time "
-                "zone, so times of receipts cannot be read. Give the store one like Europe/Paris first."
+                "zone, so times of receipts cannot be read. First correct it, for example: retail-mcp store change "
+                f"{self.store_id} --time-zone Europe/Paris"
             ) from None
 
 

@@ -29,7 +29,7 @@ def tell(file: Path, options: ImportOptions, report: ImportReport[Outcome]) -> N
         say(note)
     store_id = options.target.store_id
     opened = f"opened store {store_id}, " if report.store_opened else ""
-    dry = "Dry run, nothing was changed: " if options.dry_run else ""
+    dry = "Dry run, nothing was changed. It would be: " if options.dry_run else ""
     say(
         f"{dry}{file.name} into {store_id}: {opened}{report.merged.summary()}, {report.rejected:,} rejected "
         f"in {report.seconds:.1f} s."

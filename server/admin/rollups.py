@@ -59,7 +59,7 @@ async def wrong_days(connection: Any, store_id: str | None) -> Mapping[str, Sequ
 async def _stores(connection: Any, store_id: str | None) -> Sequence[str]:
     stores = [row["store_id"] for row in await connection.fetch(_STORES, store_id)]
     if not stores and store_id is not None:
-        raise NotFoundError(f"There is no store {store_id}.")
+        raise NotFoundError(f"There is no store {store_id}. To list the stores: retail-mcp status")
     return stores
 
 

@@ -15,6 +15,7 @@ LONGEST_NAME: Final = 100
 _ID: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _OFFSET: Final = re.compile(r"(?i)(utc|gmt)?\s*[+-]\s*[0-9]")
 _ABBREVIATION: Final = re.compile("[A-Z]{2,5}")
+_FORM: Final = "Name a place, like Europe/Paris or America/Los_Angeles."
 # Characters of a wrong value that an error repeats.
 _SHOWN: Final = 60
 # A name of the list for machines whose zone nobody has chosen.
@@ -69,13 +70,13 @@ def check_time_zone(name: str) -> None:
     if name in time_zones():
         return
     if _OFFSET.match(name):
-        hint = "An offset is no time zone: it has no summer time."
+        hint = f"An offset is no time zone: it has no summer time. {_FORM}"
     elif near := _nearest(name):
         hint = f"Did you mean {near}?"
     elif _ABBREVIATION.fullmatch(name):
-        hint = "An abbreviation is no time zone: it stands for several places, or for half of the year."
+        hint = f"An abbreviation is no time zone: it stands for several places, or for half of the year. {_FORM}"
     else:
-        hint = "It has the form Europe/Paris or America/Los_Angeles."
+        hint = _FORM
     raise InvalidInputError(f"{name[:_SHOWN]!r} is no name of an IANA time zone. {hint}")
 
 

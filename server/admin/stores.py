@@ -67,7 +67,7 @@ async def change_store(
     async with connection.transaction():
         before = await connection.fetchrow(_LOCK, store_id)
         if before is None:
-            raise NotFoundError(f"There is no store {store_id}.")
+            raise NotFoundError(f"There is no store {store_id}. To list the stores: retail-mcp status")
         wanted = {"store_name": store_name, "time_zone": time_zone}
         changed = {name: value for name, value in wanted.items() if value not in (None, before[name])}
         if changed:
@@ -88,5 +88,5 @@ async def close_store(connection: Any, store_id: str) -> None:
     """
     async with connection.transaction():
         if await connection.execute(_CLOSE, store_id) == "UPDATE 0":
-            raise NotFoundError(f"There is no open store {store_id}.")
+            raise NotFoundError(f"There is no open store {store_id}. To list the stores: retail-mcp status")
         await connection.execute(_RECORD, "store_closed", store_id, _NO_DETAILS)

@@ -79,10 +79,12 @@ async def issue_token(
         change_role: Whether an existing other role may be replaced.
 
     Raises:
-        InvalidInputError: Unknown store, or the subject has another role there and `change_role` is false.
+        InvalidInputError: No store, an unknown one, or the subject has another role there and `change_role` is false.
     """
     if not 1 <= len(subject) <= 200:
         raise InvalidInputError("A subject has 1 to 200 characters.")
+    if not stores:
+        raise InvalidInputError("A token without a store opens nothing. Name one or more.")
     async with connection.transaction():
         open_stores = [row["store_id"] for row in await connection.fetch(_OPEN_STORES)]
         if unknown := [store for store in stores if store not in open_stores]:

@@ -187,7 +187,7 @@ async def _claimed(connection: Any, store_id: str) -> AsyncIterator[None]:
 async def _large_store(connection: Any, store_id: str, at_any_size: bool) -> _Store:
     row = await connection.fetchrow(_STORE, store_id)
     if row is None:
-        raise NotFoundError(f"There is no store {store_id}.")
+        raise NotFoundError(f"There is no store {store_id}. To list the stores: retail-mcp status")
     if not row["vectors"]:
         raise InvalidInputError(
             f"{store_id} has no embeddings of a model in use. Make them first, with: retail-mcp-seed embed"

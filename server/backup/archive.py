@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -42,6 +43,32 @@ class FunctionCount(BaseModel):
     functions: int
 
 
+class Locale(BaseModel):
+    """What decides the case, the order and the encoding of a database's text, as pg_database has it.
+
+    Attributes:
+        encoding: Such as UTF8.
+        provider: Whose rules of case and order are used.
+        collate: Order by the locales of the operating system.
+        ctype: Letters by the locales of the operating system, which full text search reads whoever the provider is.
+        locale: Name of the provider's locale; None of libc, which has the two above.
+        icu_rules: Further rules of order; None without.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    encoding: str
+    provider: Literal["libc", "icu", "builtin"]
+    collate: str
+    ctype: str
+    locale: str | None
+    icu_rules: str | None
+
+    def __str__(self) -> str:
+        names = dict.fromkeys(filter(None, (self.locale, self.collate, self.ctype)))
+        return f"{self.provider} {', '.join(names)}"
+
+
 class Manifest(BaseModel):
     """What is known of a backup.
 
@@ -52,6 +79,7 @@ class Manifest(BaseModel):
         sha256: Checksum of the dump.
         tables: Every table in the snapshot.
         functions: Every kind of function.
+        locale: Of that database; None in manifests of earlier versions.
         verified_at: When a test restore last succeeded; None when none was tried.
     """
 
@@ -63,6 +91,7 @@ class Manifest(BaseModel):
     sha256: str
     tables: list[TableState]
     functions: list[FunctionCount]
+    locale: Locale | None = None
     verified_at: datetime | None = None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import secrets
 from collections.abc import AsyncIterator
@@ -23,11 +24,16 @@ from server.backup.archive import (
     read_manifest,
     write_manifest,
 )
+from server.backup.destination import create_database, own_locale
 from server.backup.programs import find_program, run_on_database, run_program
+from server.db.letters import fault_in
 from server.db.migrate import FILES_OF_THE_SERVERS_VERSION, schema_files
 from server.db.queries import QueryFile
+from server.db.requirements import check_requirements
 from server.db.urls import of_database, parsed
 from server.errors import ConfigurationError
+
+logger = logging.getLogger(__name__)
 
 QUERIES = QueryFile("server.backup")
 _TABLES = QUERIES.statement("backed_up_tables")
@@ -99,6 +105,7 @@ class BackupJob:
                 if await connection.fetchval(_NOTES_COLUMN_VERSIONS):
                     await asyncio.to_thread(self._check_columns, unfinished, version, program)
                 tables, functions = await _state(connection)
+                locale = await own_locale(connection)
             except BaseException:
                 unfinished.unlink()
                 raise
@@ -109,6 +116,7 @@ class BackupJob:
             sha256=await asyncio.to_thread(checksum, unfinished),
             tables=tables,
             functions=functions,
+            locale=locale,
         )
         write_manifest(dump, manifest)
         unfinished.replace(dump)
@@ -117,23 +125,27 @@ class BackupJob:
     async def restore(self, dump: Path, database: str, *, keep_tokens: bool = False) -> None:
         """Restore a backup into a database that is new or empty.
 
-        Bearer tokens are revoked unless they are to be kept: some may have been revoked after the backup was made.
+        Bearer tokens are revoked unless they are to be kept: some may have been revoked after the backup was made. A
+        new database gets the locale of the one that was backed up.
 
         Raises:
-            ConfigurationError: The backup is damaged or of a newer PostgreSQL, the database holds something or is in
-                use, or what came out is not what the manifest says.
+            ConfigurationError: The backup is damaged or of a newer PostgreSQL, the database holds something, is in use
+                or does not fit, or what came out is not what the manifest says.
         """
         if not _DATABASE_NAME.fullmatch(database):
             raise ConfigurationError("A database name is lower case letters, digits and _, and begins with a letter.")
         manifest = read_manifest(dump)
         check_dump(dump, manifest)
         await self._check_version(dump, manifest)
-        created = await self._make_room(database)
+        created = await self._make_room(database, manifest)
         try:
             await self._fill(dump, manifest, database)
-            if not keep_tokens:
-                async with admin_connection(self.url_of(database)) as connection:
+            async with admin_connection(self.url_of(database)) as connection:
+                if not keep_tokens:
                     await connection.execute(_FORGET_TOKENS)
+                # As it was; the way out is the operator's to choose.
+                if fault := await fault_in(connection):
+                    logger.warning("%s, and restore this backup into it", fault)
         except BaseException:
             # What is half restored looks like a database; nobody is to start a server on it.
             if created:
@@ -149,7 +161,7 @@ class BackupJob:
         manifest = read_manifest(dump)
         check_dump(dump, manifest)
         await self._check_version(dump, manifest)
-        async with self._scratch_database() as database:
+        async with self._scratch_database(manifest) as database:
             await self._fill(dump, manifest, database)
         verified = manifest.model_copy(update={"verified_at": datetime.now(UTC)})
         write_manifest(dump, verified)
@@ -193,12 +205,12 @@ class BackupJob:
                 f"{f'; and {more} more' if (more := len(faults) - _MOST_TOLD) > 0 else ''}. Use another backup."
             )
 
-    async def _make_room(self, database: str) -> bool:
-        """Make sure of an empty database that nobody uses; true when it was made here."""
+    async def _make_room(self, database: str, manifest: Manifest) -> bool:
+        """Make sure of an empty database that nobody uses and that fits; true when it was made here."""
         async with admin_connection(self.admin_url) as connection:
             found = await connection.fetchrow(_IN_USE, database)
             if not found["is_there"]:
-                await connection.execute(f'create database "{database}" template template0')
+                await create_database(connection, database, manifest.locale)
                 return True
         if found["connections"]:
             raise ConfigurationError(
@@ -211,13 +223,16 @@ class BackupJob:
                     f"The database {database} holds tables already. Nothing was changed. Restore into a new name, or "
                     "drop that database first if nobody needs it."
                 )
+            await check_requirements(connection)
+            if fault := await fault_in(connection):
+                raise ConfigurationError(f"{fault}. Nothing was changed. Or restore into a new name.")
         return False
 
     @asynccontextmanager
-    async def _scratch_database(self) -> AsyncIterator[str]:
+    async def _scratch_database(self, manifest: Manifest) -> AsyncIterator[str]:
         name = f"retail_verify_{secrets.token_hex(6)}"
         async with admin_connection(self.admin_url) as connection:
-            await connection.execute(f'create database "{name}" template template0')
+            await create_database(connection, name, manifest.locale)
         try:
             yield name
         finally:

@@ -34,7 +34,9 @@ def find_program(name: Program, directory: Path | None, server_major: int) -> Pa
     for program, version in found.items():
         if version >= server_major:
             return program
-    have = ", ".join(f"{program} is of version {version}" for program, version in found.items()) or "none was found"
+    have = ", ".join(f"{program} is of version {version}" for program, version in found.items()) or (
+        "none was found" if directory is None else f"there is none in {directory}"
+    )
     raise ConfigurationError(
         f"{name} of PostgreSQL {server_major} or newer is needed; {have}. Install PostgreSQL's client programs, or "
         "name their directory in RETAIL_PG_BIN."

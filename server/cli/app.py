@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Annotated
 
-from cyclopts import App
+from cyclopts import App, Parameter
 
 from server import __version__
 from server.cli.numbers import whole
@@ -15,6 +15,8 @@ app = App(
     name="retail-mcp",
     help="A retailer's data for AI assistants over MCP, store by store.",
     version=__version__,
+    # No --no-... and no --empty-..., of which the latter would make a token that opens nothing.
+    default_parameter=Parameter(negative=()),
 )
 app.register_install_completion_command()
 

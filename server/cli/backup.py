@@ -13,13 +13,15 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from server.admin.connection import admin_connection, operator_errors
+from server.admin.connection import SETTING, admin_connection, operator_errors
 from server.admin.keys import install_key
 from server.backup.archive import TableState, manifest_of, outdated, read_manifest, remove
 from server.backup.job import BackupJob
 from server.cli.numbers import whole
 from server.config import Settings, load_settings
-from server.deployment import Deployment, open_deployment
+from server.db.embedded import DATABASE_NAME
+from server.db.urls import of_database
+from server.deployment import Deployment, open_deployment, prepare_embedded
 from server.errors import ConfigurationError, InvalidInputError
 
 Switch = Annotated[bool, Parameter(negative=())]
@@ -45,7 +47,9 @@ def backup(
     command = [] if upload is None else _words(upload)
     settings = load_settings()
     with open_deployment(settings) as deployment, operator_errors():
-        job = _job(settings, deployment)
+        if deployment.embedded:
+            asyncio.run(prepare_embedded(deployment))
+        job = BackupJob(deployment.require_admin_url(), settings.pg_bin)
         dump = asyncio.run(job.make(directory))
         print(f"{dump} ({dump.stat().st_size:,} bytes)")  # noqa: T201
         if verify:
@@ -62,6 +66,8 @@ def backup(
 def restore(file: Path, *, database: str, keep_tokens: Switch = False) -> None:
     """Restore a backup into a database that is new or empty, on the server of RETAIL_ADMIN_DATABASE_URL.
 
+    The embedded server serves its database `retail` alone: restore into that of a new RETAIL_DATA_DIR.
+
     A database that holds tables or is in use is refused. Bearer tokens are revoked: some may have been revoked after
     the backup was made. RETAIL_CONTEXT_KEY is installed if it is set.
 
@@ -74,10 +80,10 @@ def restore(file: Path, *, database: str, keep_tokens: Switch = False) -> None:
     with open_deployment(settings) as deployment, operator_errors():
         job = _job(settings, deployment)
         asyncio.run(_restore(job, deployment, file, database, keep_tokens=keep_tokens))
+        next_step = _next_step(deployment, database)
     print(  # noqa: T201
-        f"Restored into {database}, and every table is as it was. Next: point the server's URLs at it, set passwords "
-        "with retail-mcp migrate --set-password if the server is new, and erase customers again who were erased "
-        "after the backup: retail-mcp customer erase-again LIST."
+        f"Restored into {database}, and every table is as it was. Next: {next_step}, and erase customers again who "
+        "were erased after the backup: retail-mcp customer erase-again LIST."
     )
 
 
@@ -93,7 +99,19 @@ def verify_backup(file: Path) -> None:
 
 
 def _job(settings: Settings, deployment: Deployment) -> BackupJob:
-    return BackupJob(deployment.require_admin_url(), settings.pg_bin)
+    """Of what needs no database of ours: a new embedded server has none yet."""
+    url = deployment.require_admin_url()
+    return BackupJob(of_database(url, "postgres", SETTING) if deployment.embedded else url, settings.pg_bin)
+
+
+def _next_step(deployment: Deployment, database: str) -> str:
+    if not deployment.embedded:
+        return (
+            "point the server's URLs at it, set passwords with retail-mcp migrate --set-password if the server is new"
+        )
+    if database == DATABASE_NAME:
+        return "start the server on this RETAIL_DATA_DIR, issue tokens"
+    return f"to serve it, restore into the database {DATABASE_NAME} of a new RETAIL_DATA_DIR, issue tokens"
 
 
 async def _restore(job: BackupJob, deployment: Deployment, file: Path, database: str, *, keep_tokens: bool) -> None:

@@ -18,7 +18,7 @@ from server.audit.call_log import ADD_PARTITIONS
 from server.cli.numbers import seconds
 from server.cli.operator import as_operator
 from server.config import load_settings
-from server.db.letters import LETTERS, Letters, fault_of
+from server.db.letters import fault_in
 from server.db.migrate import DEFAULT_PATIENCE_SECONDS, when_free
 from server.db.migrate import migrate as apply_files
 from server.db.startup_check import HAS_LEDGER
@@ -95,9 +95,7 @@ async def _migrate(deployment: Deployment, *, set_password: bool, patience: floa
 
 async def _check_letters(connection: Any) -> None:
     """Refuse an empty database that does not know letters beyond ASCII; of one in use, say so."""
-    if await connection.fetchval("show server_encoding") != "UTF8":
-        return
-    fault = fault_of(Letters.model_validate(dict(await connection.fetchrow(LETTERS.sql))))
+    fault = await fault_in(connection)
     if fault is None:
         return
     if not await connection.fetchval(HAS_LEDGER.sql):

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from server.admin.vector_indexes import Built, build_index, drop_indexes, list_indexes
 from server.cli.numbers import whole
 from server.cli.operator import as_operator, as_watching_operator
 from server.cli.tables import print_table
+from server.progress import bar
 
 app = App(name="index", help="Vector indexes of large stores (docs/large-stores.md).")
 
@@ -33,13 +32,7 @@ def build(
         memory: Megabytes that the database may take for it; too few make it slow.
         at_any_size: Also for a store so small that the exact search is the better way.
     """
-    columns = (TextColumn("{task.description:<32}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("counting vectors", total=None)
-
-        def show(phase: str, done: int, total: int) -> None:
-            progress.update(task, description=phase, completed=done, total=total)
+    with bar("counting vectors", None) as show:
 
         async def work(connection: Any, watcher: Any) -> Built:
             return await build_index(

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from cyclopts import Parameter
-from rich.console import Console
 
 from server.admin.maintenance import IndexReport, Maintained, examine_indexes
 from server.admin.maintenance import maintain as run_maintenance
 from server.audit.call_log import ADD_PARTITIONS
 from server.cli.operator import as_operator
+from server.progress import status
 
 
 def maintain(*, rebuild_all: Annotated[bool, Parameter(negative=())] = False) -> None:
@@ -21,12 +21,11 @@ def maintain(*, rebuild_all: Annotated[bool, Parameter(negative=())] = False) ->
     Args:
         rebuild_all: Rebuild every index, for example after an upgrade of the operating system's collations.
     """
-    console = Console(stderr=True, highlight=False)
-    with console.status("") as shown:
+    with status() as show:
 
         async def work(connection: Any) -> tuple[Maintained, list[IndexReport]]:
             await connection.execute(ADD_PARTITIONS)
-            done = await run_maintenance(connection, rebuild_all=rebuild_all, progress=shown.update)
+            done = await run_maintenance(connection, rebuild_all=rebuild_all, progress=show)
             return done, await examine_indexes(connection)
 
         done, reports = as_operator(work)

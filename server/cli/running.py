@@ -7,7 +7,7 @@ import sys
 import traceback
 from pathlib import Path
 
-from cyclopts import App, CycloptsError, UnknownCommandError, UnusedCliTokensError
+from cyclopts import App, CycloptsError, MissingArgumentError, UnknownCommandError, UnusedCliTokensError
 from rich.console import Console
 
 from server.errors import RetailError
@@ -80,10 +80,18 @@ def _tell_unforeseen(error: BaseException) -> None:
 def _in_words(error: CycloptsError, program: str) -> str:
     """What is wrong with a command line, in one line, and where to look the right one up."""
     command = " ".join((program, *(error.command_chain or ())))
-    if not isinstance(error, UnusedCliTokensError) or not error.unused_tokens:
+    if isinstance(error, MissingArgumentError) and error.argument is not None and _is_left_out(error):
+        name, is_positional = error.argument.name, error.argument.field_info.is_positional
+        text = f"{command} needs {name.strip('-').upper() if is_positional else name}."
+    elif not isinstance(error, UnusedCliTokensError) or not error.unused_tokens:
         text = " ".join(str(error).split())
     elif error.command_chain:
         text = f"{command} takes no {error.unused_tokens[0]!r}."
     else:
         text = str(UnknownCommandError(unused_tokens=error.unused_tokens, app=error.app, verbose=False))
     return f"{text} See: {command} --help"
+
+
+def _is_left_out(error: MissingArgumentError) -> bool:
+    """Whether nothing on the command line was meant for it."""
+    return error.argument is not None and not (error.argument.tokens or error.tokens_so_far or error.unused_tokens)

@@ -49,6 +49,11 @@ def _print(found: DatabaseStatus) -> None:
             f"{store.receipts:,}",
             f"{store.last_receipt:%Y-%m-%d %H:%M %Z}" if store.last_receipt else "",
         )
-    print_table(table)
-    sealed = f"{found.sealed_at:%Y-%m-%d %H:%M %Z}" if found.sealed_at else "never"
-    stdout_console().print(f"Schema {found.newest_file}, {found.bytes / _MIB:,.0f} MiB, audit log sealed {sealed}.")
+    if found.stores:
+        print_table(table)
+    else:
+        stdout_console().print(
+            "There is no store yet. Open one with retail-mcp store add, or by retail-mcp-seed import --create-store"
+        )
+    sealed = f"sealed {found.sealed_at:%Y-%m-%d %H:%M %Z}" if found.sealed_at else "never sealed"
+    stdout_console().print(f"Schema {found.newest_file}, {found.bytes / _MIB:,.0f} MiB, audit log {sealed}.")

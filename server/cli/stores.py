@@ -8,7 +8,7 @@ from server.admin.stores import add_store, change_store, close_store
 from server.cli.operator import as_operator
 from server.errors import InvalidInputError
 
-app = App(name="store", help="Open, correct and close stores.")
+app = App(name="store", help="Open, correct and close stores; status lists them.")
 
 
 @app.command

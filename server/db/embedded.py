@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import pwd
 import shutil
@@ -20,6 +21,8 @@ from server.db.postmaster import Postmaster
 from server.errors import ConfigurationError
 from server.signals import exit_on_signals, signals_deferred
 
+logger = logging.getLogger(__name__)
+
 DATABASE_NAME = "retail"
 
 _PUBLIC_PATH = stat.S_IRGRP | stat.S_IROTH | stat.S_IXGRP | stat.S_IXOTH
@@ -27,7 +30,7 @@ _PUBLIC_PATH = stat.S_IRGRP | stat.S_IROTH | stat.S_IXGRP | stat.S_IXOTH
 _ACCOUNT = "pgserver"
 # The log and the part before it have so many bytes each, and a little that came between two looks.
 LOG_BYTES = 1 << 20
-_LOOK_SECONDS = 30.0
+_LOOK_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ def embedded_server(data_dir: Path) -> Iterator[EmbeddedServer]:
     """Start the embedded PostgreSQL below `data_dir`, or join one that another process started.
 
     The last process that uses it stops it, whichever signal it ends on. One that was killed leaves it running; the
-    next one takes it over.
+    next one takes it over. A server that somebody else ended meanwhile is started again within seconds.
 
     Raises:
         ConfigurationError: The directory cannot be used, or the server does not start.
@@ -69,7 +72,7 @@ def embedded_server(data_dir: Path) -> Iterator[EmbeddedServer]:
                 f"The embedded PostgreSQL cannot use {data_dir}: {error.strerror}. Check that this user may write "
                 "there and that the disk has room, or set RETAIL_DATA_DIR to another directory."
             ) from error
-        used.enter_context(_log_trimmed(server.log))
+        used.enter_context(_looked_after(data_dir, server, listening.socket_dir))
         yield EmbeddedServer(listening.socket_dir, listening.port)
 
 
@@ -124,23 +127,43 @@ def trim_log(log: Path) -> None:
 
 
 @contextmanager
-def _log_trimmed(log: Path) -> Iterator[None]:
-    """Keep the log short while the block runs."""
+def _looked_after(data_dir: Path, server: Postmaster, socket_dir: Path) -> Iterator[None]:
+    """While the block runs, keep the log short, and start the server again if somebody else ended it."""
     left = threading.Event()
 
     def look() -> None:
+        failure = None
         while not left.wait(_LOOK_SECONDS):
             with suppress(OSError):
-                trim_log(log)
+                trim_log(server.log)
+            try:
+                _start_again(data_dir, server, socket_dir)
+                failure = None
+            except (ConfigurationError, OSError) as error:
+                # It is tried again at every look, and told once.
+                if failure is None:
+                    logger.error("The embedded PostgreSQL ended and could not be started again. %s", error)  # noqa: TRY400
+                failure = error
 
     # A thread, as commands that have no event loop use the server too.
-    looking = threading.Thread(target=look, name="log of the embedded PostgreSQL", daemon=True)
+    looking = threading.Thread(target=look, name="look at the embedded PostgreSQL", daemon=True)
     looking.start()
     try:
         yield
     finally:
         left.set()
         looking.join()
+
+
+def _start_again(data_dir: Path, server: Postmaster, socket_dir: Path) -> None:
+    """Start a server that should be running, as this process uses it: it was killed, or could not go on."""
+    if server.is_running():
+        return
+    with _locked(data_dir):
+        if server.is_running():
+            return
+        server.start_again(socket_dir)
+    logger.warning("The embedded PostgreSQL ended without being asked to, and was started again. See %s", server.log)
 
 
 @contextmanager

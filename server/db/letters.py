@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import BaseModel
 
-from server.db.startup_check import QUERIES
+from server.db.queries import QueryFile
+
+QUERIES = QueryFile("server.db", "letters.sql")
 
 LOCALE = "locale_provider builtin builtin_locale 'C.UTF-8' locale 'C' lc_ctype 'C.UTF-8'"
 """Of a new database in SQL: the same order and case on every machine, and the system's word on what is a letter."""
+
+NEW_DATABASE = f"template template0 encoding 'UTF8' {LOCALE}"
+"""What stands behind the name in `create database`."""
 
 
 class Letters(BaseModel):
@@ -34,5 +41,12 @@ def fault_of(letters: Letters) -> str | None:
     )
     return (
         f"The locale of this database {fault}, so that searches miss names and products. A database keeps its locale: "
-        f"make another one with: create database NAME template template0 encoding 'UTF8' {LOCALE}"
+        f"make another one with: create database NAME {NEW_DATABASE}"
     )
+
+
+async def fault_in(connection: Any) -> str | None:
+    """What `fault_of` says of the database of an asyncpg connection; None for an encoding that is none of ours."""
+    if await connection.fetchval("show server_encoding") != "UTF8":
+        return None
+    return fault_of(Letters.model_validate(dict(await connection.fetchrow(LETTERS.sql))))

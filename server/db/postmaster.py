@@ -12,6 +12,7 @@ import re
 import shlex
 import shutil
 import socket
+import stat
 import subprocess
 import tempfile
 import time
@@ -61,6 +62,11 @@ class Listening:
     socket_dir: Path
     port: int
 
+    @property
+    def socket(self) -> Path:
+        """The socket itself."""
+        return self.socket_dir / f".s.PGSQL.{self.port}"
+
 
 class Postmaster:
     """The server on one data directory. Whoever calls a method holds the lock of the directory.
@@ -92,6 +98,28 @@ class Postmaster:
             self._initialize()
         self._check_version()
         return self._running() or self._start()
+
+    def is_running(self) -> bool:
+        """Whether there is a server, even one that is just starting. Needs no lock."""
+        state = self._state()
+        if state is not None:
+            return self._is_postmaster(state.pid)
+        # One whose file somebody removed ends itself within a minute; a second one beside it would spoil the data.
+        return self._has_process()
+
+    def start_again(self, socket_dir: Path) -> None:
+        """Start a server that ended although it is used; never make a new, empty one.
+
+        Args:
+            socket_dir: Where its users look for its socket.
+
+        Raises:
+            ConfigurationError: It does not start.
+            OSError: Its data directory is gone.
+        """
+        self._check_version()
+        if self._running() is None:
+            self._start(socket_dir)
 
     def stop(self) -> None:
         """End the server and all its sessions; nothing that was committed is lost."""
@@ -150,10 +178,9 @@ class Postmaster:
             time.sleep(_LOOK_SECONDS)
         return None
 
-    def _start(self) -> Listening:
-        self._clear_after_crash()
+    def _start(self, socket_dir: Path | None = None) -> Listening:
+        socket_dir = self._socket_dir(self._clear_after_crash() or socket_dir)
         self._restrict_logins()
-        socket_dir = self._socket_dir()
         options = {
             "listen_addresses": "",
             "unix_socket_directories": str(socket_dir),
@@ -182,21 +209,33 @@ class Postmaster:
         owner = _account_name(os.geteuid()).replace('"', '""')
         (self._data / "pg_ident.conf").write_text(_PG_IDENT.format(owner))
 
-    def _clear_after_crash(self) -> None:
-        """Remove what a server left that ended without a farewell."""
+    def _clear_after_crash(self) -> Path | None:
+        """Remove what a server left that ended without a farewell.
+
+        Returns:
+            Where its socket was; None when there was no such server.
+        """
         state = self._state()
         if state is None:
-            return
-        _remove_socket_dir(state.listening.socket_dir)
+            return None
         # PostgreSQL believes in a server as soon as any process has the old one's number, which after a restart of the
         # machine or of a container one often has.
-        if psutil.pid_exists(state.pid) and not any(map(self._is_postmaster, psutil.pids())):
-            (self._data / "postmaster.pid").unlink()
+        if psutil.pid_exists(state.pid) and not self._has_process():
+            for file in (self._data / "postmaster.pid", Path(f"{state.listening.socket}.lock")):
+                file.unlink(missing_ok=True)
+        return state.listening.socket_dir
 
-    def _socket_dir(self) -> Path:
-        """The data directory, so that everybody who shares it finds the socket; else one with a name that does."""
+    def _socket_dir(self, before: Path | None) -> Path:
+        """The data directory, so that everybody who shares it finds the socket; else one with a name that does.
+
+        The one of before where there still is one: somebody may have its name in a URL.
+        """
         if _is_usable(self._data):
             return self._data
+        if before is not None:
+            if self._is_own(before):
+                return before
+            _remove_socket_dir(before)
         for parent in (os.environ.get("XDG_RUNTIME_DIR", ""), tempfile.gettempdir(), "/tmp"):  # noqa: S108 - private
             place = Path(parent)
             # A name of eight characters more is made below.
@@ -214,6 +253,19 @@ class Postmaster:
             f"The embedded PostgreSQL finds no directory for its socket: {self._data} has too long a name, or one with "
             "special characters, and neither XDG_RUNTIME_DIR nor /tmp can be used. Set RETAIL_DATA_DIR to a short path."
         )
+
+    def _is_own(self, directory: Path) -> bool:
+        """Whether it is one that `_socket_dir` made, and not a stranger's of that name."""
+        try:
+            found = directory.lstat()
+        except OSError:
+            return False
+        owner = os.geteuid() if self._account is None else self._account.pw_uid
+        is_private = stat.S_ISDIR(found.st_mode) and not found.st_mode & 0o077
+        return directory.name.startswith(_SOCKET_DIR_PREFIX) and is_private and found.st_uid == owner
+
+    def _has_process(self) -> bool:
+        return any(map(self._is_postmaster, psutil.pids()))
 
     def _is_postmaster(self, pid: int) -> bool:
         """Whether a process works in this data directory, as PostgreSQL's do."""
@@ -276,7 +328,7 @@ def _answers(listening: Listening) -> bool:
     with socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(_STOP_SECONDS)
         try:
-            probe.connect(str(listening.socket_dir / f".s.PGSQL.{listening.port}"))
+            probe.connect(str(listening.socket))
         except OSError:
             return False
         return True

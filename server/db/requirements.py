@@ -43,7 +43,7 @@ async def check_requirements(connection: Any) -> None:
     if database["encoding"] != "UTF8":
         raise ConfigurationError(
             f"The database's encoding is {database['encoding']}, which cannot hold every name and text; nothing was "
-            "changed. Make one with: create database retail template template0 encoding 'UTF8'"
+            "changed. Make one with: create database NAME {NEW_DATABASE}"
         )
     _check_vector(database["vector_version"], database["vector_available"])
 

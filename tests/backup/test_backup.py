@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import stat
-from collections.abc import AsyncIterator
+import tempfile
+from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -23,7 +25,7 @@ from server.db.embedded import embedded_programs
 from server.errors import ConfigurationError
 from tests.cluster import Cluster
 from tests.support import CONTEXT_KEY, DEMO_AS_OF, Retailer, answer
-from tests.transport.processes import for_operator, run
+from tests.transport.processes import environment, for_operator, run
 
 CHANGES = {
     "insert into guard.principal (subject) values ('eve')": "guard.principal has another rows (1, not 0)",
@@ -288,3 +290,29 @@ async def test_the_commands_back_up_verify_upload_and_restore(shop: Retailer, ta
     failed = await run(tmp_path, env, "backup", "kept", "--upload", "false")
     assert failed.code == 2
     assert "upload command failed with exit code 1. The backup is in" in failed.err
+
+
+@pytest.fixture
+def directory() -> Iterator[Path]:
+    """For embedded servers, which have a user of their own where root runs the tests."""
+    directory = Path(tempfile.mkdtemp(prefix="retail-test-"))
+    directory.chmod(0o755)
+    yield directory
+    shutil.rmtree(directory)
+
+
+async def test_a_backup_goes_on_in_a_new_directory_of_the_embedded_server(directory: Path, tmp_path: Path) -> None:
+    old, new = ({"RETAIL_DATA_DIR": str(directory / name)} for name in ("old", "new"))
+    made = await run(tmp_path, environment(**old), "backup", "kept", "--verify")
+    assert (made.code, made.err) == (0, "")
+    added = await run(tmp_path, environment(**old), "store", "add", "tacoma", "--name", "Tacoma")
+    assert added.code == 0
+    made = await run(tmp_path, environment(**old), "backup", "kept")
+    dump = made.out.split(" (")[0]
+
+    elsewhere = await run(tmp_path, environment(**old), "restore", dump, "--database", "elsewhere")
+    assert "to serve it, restore into the database retail of a new RETAIL_DATA_DIR" in elsewhere.out
+    restored = await run(tmp_path, environment(**new), "restore", dump, "--database", "retail")
+    assert (restored.code, restored.err) == (0, "")
+    assert "Next: start the server on this RETAIL_DATA_DIR" in restored.out
+    assert " tacoma " in (await run(tmp_path, environment(**new), "status")).out

@@ -13,6 +13,7 @@ from server import __version__
 from server.config import ENV_PREFIX, Settings
 
 ROOT = Path(__file__).parents[2]
+TESTS = ROOT / "tests"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 VARIABLES = [ENV_PREFIX + name.upper() for name in Settings.model_fields]
 
@@ -45,6 +46,28 @@ def test_every_file_that_is_linked_exists() -> None:
     for page in [ROOT / "README.md", ROOT / "sql/README.md", *(ROOT / "docs").rglob("*.md")]:
         for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
             assert (page.parent / link).exists(), f"{page.name} links to {link}"
+
+
+def test_every_test_that_is_named_exists() -> None:
+    """What failed without a defence is proof only while it is there; `…` stands for the rest of a name."""
+    source = "\n".join(path.read_text(encoding="utf-8") for path in TESTS.rglob("*.py"))
+    functions = re.findall(r"def (test_\w+)\(", source)
+    files = [f"/{path.relative_to(ROOT).as_posix()}" for path in TESTS.rglob("*")]
+
+    def exists(name: str, case: str) -> bool:
+        if name.startswith("tests/") or name.endswith(".py"):
+            return any(file.endswith(f"/{name.rstrip('/')}") for file in files)
+        if name.endswith("…"):
+            return any(function.startswith(name[:-1]) for function in functions)
+        return name in ("", *functions) and case.strip("[]") in source
+
+    named = {
+        (page.name, name, case)
+        for page in (ROOT / "README.md", ROOT / "SECURITY.md", *(ROOT / "docs").rglob("*.md"))
+        for name, case in re.findall(r"`(?=test[s_]|\[)(test[^`\[]*|)(\[[^`]*\])?`", page.read_text(encoding="utf-8"))
+    }
+    assert len(named) > 150
+    assert {each for each in named if not exists(*each[1:])} == set()
 
 
 def test_the_version_is_the_same_everywhere() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,13 +15,18 @@ from pathlib import Path
 import asyncpg
 import psutil
 import pytest
+from fastmcp import Client
+from fastmcp.exceptions import ToolError
+from mcp import MCPError
 
-from server.db.embedded import embedded_server
+from server.db.embedded import embedded_server, postmaster
 from tests.embedded.processes import ended, postmasters_of, user_of
 from tests.transport.processes import SERVER, environment, running
 from tests.transport.shop import eventually
 from tests.transport.test_stopping import DEMO_SECONDS, HELLO, address, stop
 
+# The look at it comes every five seconds, and crash recovery is quick here.
+AGAIN_SECONDS = 60
 CATCHABLE = ("HUP", "INT", "QUIT", "TERM", "USR1", "USR2", "ALRM", "VTALRM", "PROF", "XCPU")
 
 
@@ -126,15 +132,107 @@ async def test_after_a_crash_of_postgres_it_starts_again(directory: Path) -> Non
         assert len(postmasters_of(directory)) == 1
 
 
-def test_a_number_that_another_process_has_now_is_no_server(directory: Path) -> None:
-    """As after a restart of the machine or of a container, where numbers begin anew."""
+@pytest.mark.parametrize("name", ["plain", "with a blank"])
+async def test_one_that_is_killed_under_its_users_is_started_again_where_they_look_for_it(
+    directory: Path, name: str
+) -> None:
+    data_dir = directory / name
+
+    async def is_another() -> bool:
+        return postmasters_of(data_dir) not in ([], before)
+
+    async def answers() -> bool:
+        try:
+            connection = await asyncpg.connect(url)
+        except (OSError, asyncpg.PostgresError):
+            return False
+        await connection.close()
+        return True
+
+    async with user_of(data_dir) as first, user_of(data_dir) as second:
+        with embedded_server(data_dir) as server:
+            url = server.dsn("postgres", "postgres")
+        before = postmasters_of(data_dir)
+        os.kill(before[0], signal.SIGKILL)
+        await eventually(is_another, AGAIN_SECONDS)
+        await eventually(answers, AGAIN_SECONDS)
+        assert len(postmasters_of(data_dir)) == 1
+        for process in (first, second):
+            process.send_signal(signal.SIGTERM)
+            await ended(process)
+    assert postmasters_of(data_dir) == []
+
+
+async def test_one_that_gave_up_is_started_again(directory: Path) -> None:
+    """As after a disk that was full: it leaves no file that names it."""
+
+    async def is_another() -> bool:
+        return postmasters_of(directory) not in ([], before)
+
+    async with user_of(directory) as process:
+        before = postmasters_of(directory)
+        os.kill(before[0], signal.SIGINT)
+        await eventually(is_another, AGAIN_SECONDS)
+        process.send_signal(signal.SIGTERM)
+        await ended(process)
+    assert postmasters_of(directory) == []
+
+
+async def test_callers_are_served_again_after_a_kill_of_postgres(directory: Path, tmp_path: Path) -> None:
+    env = environment(RETAIL_DATA_DIR=str(directory / "data"), RETAIL_PORT="0")
+    async with running(tmp_path, env) as process:
+        url = await address(process, DEMO_SECONDS)
+        tokens = json.loads((directory / "data/demo-tokens.json").read_text())
+        (killed,) = postmasters_of(directory / "data")
+        async with Client(f"{url}/mcp", auth=tokens[0]["token"]) as client:
+
+            async def answers() -> bool:
+                try:
+                    await client.call_tool("list_categories", {})
+                except (MCPError, ToolError) as error:
+                    assert "not reachable right now" in str(error)
+                    return False
+                return True
+
+            assert await answers()
+            os.kill(killed, signal.SIGKILL)
+            await eventually(answers, AGAIN_SECONDS)
+        assert postmasters_of(directory / "data") != [killed]
+        process.send_signal(signal.SIGTERM)
+        assert await ended(process) == 0
+    assert postmasters_of(directory / "data") == []
+
+
+def test_no_second_one_is_started_and_no_empty_one_is_made(directory: Path) -> None:
     with embedded_server(directory):
         file = directory / "postgres/postmaster.pid"
-        left = file.read_text()
+        aside = file.rename(file.with_name("aside"))
+        assert postmaster(directory).is_running()
+        aside.rename(file)
+    (directory / "postgres/PG_VERSION").unlink()
+    assert not postmaster(directory).is_running()
+    with pytest.raises(FileNotFoundError):
+        postmaster(directory).start_again(directory)
+
+
+@pytest.mark.parametrize("name", ["plain", "with a blank"])
+def test_a_number_that_another_process_has_now_is_no_server(directory: Path, name: str) -> None:
+    """As after a restart of the machine or of a container, where numbers begin anew."""
+    directory = directory / name
+    with embedded_server(directory) as server:
+        socket_dir = server.socket_dir
+        lock = socket_dir / ".s.PGSQL.5432.lock"
+        file = directory / "postgres/postmaster.pid"
+        left = {file: file.read_text(), lock: lock.read_text()}
     owner = (directory / "postgres").stat().st_uid
     stranger = subprocess.Popen(["sleep", "300"], user=owner if os.geteuid() == 0 else None)
     try:
-        file.write_text(left.replace(left.split()[0], str(stranger.pid), 1))
+        if not socket_dir.exists():
+            socket_dir.mkdir(mode=0o700)
+            shutil.chown(socket_dir, owner)
+        for path, text in left.items():
+            path.write_text(text.replace(text.split()[0], str(stranger.pid), 1))
+            shutil.chown(path, owner)
         with embedded_server(directory):
             assert len(postmasters_of(directory)) == 1
     finally:

@@ -264,7 +264,9 @@ async def test_a_store_whose_time_zone_python_does_not_know_is_named(retailer: R
     # PostgreSQL counts it west of Greenwich.
     await retailer.value("update retail.stores set time_zone = 'UTC+3' returning 1")
 
-    assert "counts its days in 'UTC+3'" in await tried(retailer, write_text(tmp_path, table(LINE)), "sales")
+    told = await tried(retailer, write_text(tmp_path, table(LINE)), "sales")
+    assert "counts its days in 'UTC+3'" in told
+    assert told.endswith("retail-mcp store change tacoma --time-zone Europe/Paris")
     assert await tried(retailer, write_text(tmp_path, table(CUSTOMER)), "customers") == ""
 
 

@@ -92,7 +92,9 @@ def test_command_maps_and_runs_dry(
     assert exit_code(file, *options, "--dry-run") == 2
     told = capsys.readouterr().err
     assert "Row 2 (line 3), price: '?' is not an amount." in told
-    assert "Dry run, nothing was changed: catalogue.csv into tacoma: opened store tacoma, 1 inserted" in told
+    assert (
+        "Dry run, nothing was changed. It would be: catalogue.csv into tacoma: opened store tacoma, 1 inserted" in told
+    )
     assert "Without --dry-run nothing would be loaded, because 1 rows were rejected" in told
     assert value(retailer, "select count(*) from retail.stores") == 0
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from seed.imports.errors import ImportFileError, RejectedRowsError, RejectFileError
+from seed.imports.faults import Fault
+from seed.imports.products.job import ProductImport
+from seed.imports.rejects import HEADER
 from tests.imports.catalogues import (
     CATALOGUE,
     HAMMER,
@@ -17,6 +21,7 @@ from tests.imports.catalogues import (
     STORE,
     counts,
     load,
+    load_kind,
     load_products,
     rejects_of,
     write_json,
@@ -235,3 +240,45 @@ async def test_store_of_that_name_is_not_left_behind(retailer: Retailer, tmp_pat
         await load_products(retailer, tmp_path, BAD_PRICE)
 
     assert await retailer.value("select count(*) from guard.tenant where store_id = $1", STORE) == 0
+
+
+async def test_a_pipe_or_device_is_written_to_and_stays(retailer: Retailer, tmp_path: Path) -> None:
+    """Nobody writes into the pipe, so that looking for an older list in it would wait for ever."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        await load_products(retailer, tmp_path, HAMMER, BAD_PRICE, skip_rejected=True, rejects=pipe)
+        assert os.read(reader, 10_000).decode("utf-8-sig").startswith(",".join(HEADER))
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
+
+
+async def test_a_link_to_an_older_list_stays(retailer: Retailer, tmp_path: Path) -> None:
+    place, link = tmp_path / "faults.csv", tmp_path / "link.csv"
+    link.symlink_to(place)
+    await load_products(retailer, tmp_path, HAMMER, BAD_PRICE, skip_rejected=True, rejects=link)
+    assert len(rejects_of(place)) == 1
+
+    await load_products(retailer, tmp_path, HAMMER, rejects=link)
+    assert link.is_symlink()
+    assert place.read_text() == ""
+
+
+async def test_rows_that_cannot_be_listed_undo_the_import(retailer: Retailer, tmp_path: Path) -> None:
+    """A list of a few lines is written at the end of the reading: on a full disk too late to be told by `add`."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+
+    class Leaving(ProductImport):
+        async def unfit(self, *args: Any) -> dict[int, list[Fault]]:
+            os.close(reader)
+            return await super().unfit(*args)
+
+    with pytest.raises(RejectFileError, match=r"cannot be written to .*Nothing was changed"):
+        await load_kind(
+            retailer, write_json(tmp_path, [HAMMER, BAD_PRICE]), Leaving(), skip_rejected=True, rejects=pipe
+        )
+    assert await retailer.value("select count(*) from retail.products") == 0

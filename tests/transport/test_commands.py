@@ -102,6 +102,13 @@ async def test_a_token_for_an_unknown_store_is_not_issued(two_empty_stores: Reta
     assert await two_empty_stores.value("select count(*) from guard.principal") == 0
 
 
+async def test_a_database_without_a_store_says_how_to_get_one(retailer: Retailer) -> None:
+    told = await run_here(for_operator(retailer), "status")
+    assert (told.code, told.err) == (0, "")
+    assert "There is no store yet. Open one with retail-mcp store add" in told.out
+    assert told.out.endswith("audit log never sealed.\n")
+
+
 async def test_a_role_changes_only_when_asked_for(two_empty_stores: Retailer) -> None:
     env = for_operator(two_empty_stores)
     await run_here(env, *ISSUE, "manager")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -233,3 +234,22 @@ def test_an_unknown_command_is_named_with_the_nearest() -> None:
         assert done.returncode == 2
         assert told in done.stderr
         assert "Unused Tokens" not in done.stderr
+
+
+@pytest.mark.parametrize("chain", [chain for chain, _ in commands(server_app)], ids=" ".join)
+async def test_no_option_has_a_double_that_says_the_opposite(chain: tuple[str, ...]) -> None:
+    """`--empty-store`, which the parser makes of a list, issued a token that opens nothing."""
+    help_page = await run_here({}, *chain, "--help")
+    assert help_page.code == 0
+    assert re.findall(r"--(?:no|empty)-[a-z-]+", help_page.out) == []
+
+
+async def test_what_is_left_out_is_named(shop: Retailer) -> None:
+    env = for_operator(shop)
+    for line, told in (
+        ("store add", "retail-mcp store add needs STORE-ID."),
+        ("store add tacoma", "retail-mcp store add needs --name."),
+        ("store add tacoma --name", 'Command "store add" parameter --name requires an argument.'),
+    ):
+        end = await run_here(env, *line.split())
+        assert (end.code, end.err) == (2, f"Error: {told} See: retail-mcp store add --help\n")
