@@ -136,7 +136,7 @@ def test_row_with_too_many_or_too_few_cells_is_a_fault_of_the_row(tmp_path: Path
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("name,price\nHammer,28\n", "Name one: sku or product_sku."),
+        ("name,price\nHammer,28\n", "Name one: sku or product_sku; or say which it is: --map"),
         ("a,b\n1,2\n", "name or product_name or title; sku or product_sku; price or unit_price"),
         ("name,sku,price,Name\nHammer,H-1,28,x\n", "The header names name twice"),
         (HEADER + '\nHammer,H-1,28,"open\nSaw,S-1,13,\n', "The row that begins in line 2 cannot be read"),
