@@ -42,7 +42,7 @@ _REASONS = {
     "54000": "it makes a value that is too large",
     "54001": "it is nested too deeply",
     "54011": "it has too many fields",
-    TOO_LARGE: "a text, an array or a list in it becomes larger than 10,000 bytes, or a series longer than 10,000 "
+    TOO_LARGE: "a text, an array or a list in it becomes larger than 2,000 bytes, or a series longer than 10,000 "
     "rows; shorten, filter or aggregate earlier",
 }
 _CLASSES = {

@@ -97,7 +97,7 @@ SETTINGS = {
         "standard_conforming_strings": "on",
         "statement_timeout": "3s",
         "transaction_timeout": "10s",
-        "work_mem": "128kB",
+        "work_mem": "64kB",
     },
 }
 LOGINS = tuple(SETTINGS)

@@ -133,7 +133,8 @@ async def test_values_come_without_surprises(analyst: Client[Any]) -> None:
         "run_query",
         sql="select 'NaN'::numeric as n, 'infinity'::timestamptz as t, interval '1 month 2 days' as i,"
         " array[1, 2] as a, array[0.5, 1.25]::float8[] as f, 1.50 as d, 9007199254740993 as big, null as nothing,"
-        " '{\"a\": [1.5, null]}'::jsonb as j, true as b, timestamptz '2026-07-01 12:00Z' as z, 'Infinity'::float8 as x,"
+        " jsonb_build_object('a', jsonb_build_array(1.5, null)) as j, true as b,"
+        " timestamptz '2026-07-01 12:00Z' as z, 'Infinity'::float8 as x,"
         " time '10:00' as c, '0198c0de-0000-7000-8000-000000000001'::uuid as u, 1 as same, 2 as same",
     )
 
@@ -164,7 +165,7 @@ async def test_an_answer_of_many_bytes_is_cut_with_a_mark(demo: Retailer) -> Non
     assert len(found["rows"]) + found["truncated"]["left_out"] == found["row_count"]
 
 
-LONG_TEXT = "string_agg(sku, ', ')"
+LONG_TEXT = "lpad(sku, 480, 'x') || lpad(sku, 480, 'x') || lpad(sku, 480, 'x') || lpad(sku, 480, 'x')"
 
 
 @pytest.mark.parametrize(
@@ -180,10 +181,10 @@ LONG_TEXT = "string_agg(sku, ', ')"
         ("select (select sku from products)", "more than one row"),
         ("select 1 + 'x'::text", "for these types"),
         ("select email from retail.customers", "not open here"),
-        ("select 'x' || string_agg(product_description, '') from products", "larger than 10,000 bytes"),
+        ("select 'x' || string_agg(product_description, '') from products", "larger than 2,000 bytes"),
         ("select count(*) from generate_series(1, 20000)", "10,000 rows"),
         (f"select {', '.join(['1'] * 61)}", "at most 60"),
-        (f"select {', '.join(12 * [LONG_TEXT])} from products", "longer than 50,000 characters"),
+        (f"select {', '.join(27 * [LONG_TEXT])} from products", "longer than 50,000 characters"),
         ("with recursive r as (select 1 n union all select n + 1 from r) select count(*) from r", "time limit"),
     ],
 )

@@ -12,8 +12,10 @@ from dataclasses import dataclass, replace
 
 from server.errors import InvalidInputError
 from server.tools.adhoc.lexer import Kind, Token
-from server.tools.adhoc.reader import Reader
+from server.tools.adhoc.limits import MAX_FORMAT
+from server.tools.adhoc.reader import Counted
 from server.tools.adhoc.scope import Reference, Result, Table, refusal
+from server.tools.adhoc.types import Types
 from server.tools.adhoc.vocabulary import (
     BEFORE_PARENTHESIS,
     FUNCTIONS,
@@ -61,7 +63,6 @@ _GATHERING = words("any exists in some")
 _ASKED_BY_IS = words("distinct false not null true unknown")
 _AS = words("as")
 _NOTHING = words("")
-_IN_ARRAY = TYPES | words("true false null")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +89,11 @@ class Place:
     joined: bool = False
 
 
-class Expressions(Reader):
+class Expressions(Types):
     """Reads expressions, and refuses what is not on the lists."""
+
+    # How many aggregates sort their values.
+    sorting_calls = 0
 
     @abstractmethod
     def query(self, known: ChainMap[str, Table]) -> Result:
@@ -159,7 +163,7 @@ class Expressions(Reader):
             self._parentheses(place)
         elif token.is_mark("::"):
             self.take()
-            self._type()
+            self.type()
         elif token.is_mark("."):
             raise refusal(token.at, "a dot stands behind something else than the name of a table")
         else:
@@ -173,7 +177,7 @@ class Expressions(Reader):
             self._qualified_operator()
             return False
         if word == "array":
-            self._array()
+            self.array()
             return True
         if after.is_mark("(") and word in FUNCTIONS:
             self.call(self.take(), place)
@@ -191,6 +195,7 @@ class Expressions(Reader):
         if word == "is":
             self._asked()
         elif word == "within":
+            self.sorting_calls += 1
             self.expect("group")
         elif word == "over" and operand and not after.is_mark("("):
             # The name of a window, which may be that of a table, too.
@@ -277,19 +282,31 @@ class Expressions(Reader):
             raise refusal(name.at, f"{name.text} stands inside of the query; build JSON in the outermost SELECT list")
         inner = replace(place, counted=False, groups=False)
         self.open()
-        commas = 0
+        commas, sorts = 0, self.counts[Counted.SORTS]
         if name.text == "cast":
             self.expression(inner, _AS)
             self.expect("as")
-            self._type()
+            self.type()
         elif name.text == "count" and self.now.is_operator("*"):
             self.take()
         elif name.text == "count":
             commas = self.expression(replace(inner, leaves=False, counted=True), several=True)
         else:
             commas = self.expression(inner, several=True)
+        if name.text == "to_char":
+            self._check_format()
+        if self.counts[Counted.SORTS] > sorts:
+            self.sorting_calls += 1
         self.close()
         return commas
+
+    def _check_format(self) -> None:
+        """Whether the argument that was read last is a short literal."""
+        written = self.at(-1)
+        if not (self.at(-2).is_mark(",") and written.kind is Kind.TEXT and len(written.text) <= MAX_FORMAT):
+            raise refusal(
+                written.at, f"to_char has a format that is no plain literal of at most {MAX_FORMAT} characters"
+            )
 
     def gathers(self) -> bool:
         """True where a subquery of IN, EXISTS, ANY or SOME comes next."""
@@ -339,52 +356,6 @@ class Expressions(Reader):
         ):
             raise refusal(at, "there is an operator that is not available")
         self.position += 6
-
-    def _array(self) -> None:
-        """An array of literals. One of values could hold others whole."""
-        at = self.take().at
-        if not self.now.is_mark("["):
-            raise refusal(at, "an array is made of a query; use array_agg")
-        depth = 0
-        while True:
-            token = self.take()
-            if token.is_mark("["):
-                depth += 1
-            elif token.is_mark("]"):
-                depth -= 1
-            elif not (
-                token.kind in (Kind.TEXT, Kind.NUMBER)
-                or token.is_mark(",")
-                or token.is_mark("::")
-                or (token.kind is Kind.WORD and token.text in _IN_ARRAY)
-                or (token.kind is Kind.OPERATOR and token.text in "+-")
-            ):
-                raise refusal(token.at, "an array is made of something else than literals; use array_agg")
-            if depth == 0:
-                return
-
-    def _type(self) -> None:
-        """A type behind :: or in CAST: unquoted, as a quoted name, or one with a schema, could be any."""
-        token = self.now
-        if not self.is_word(TYPES):
-            raise refusal(token.at, "a value is cast to a type that is not available, or to one in quotes")
-        self.take()
-        if token.text == "double":
-            self.accept("precision")
-        elif token.text in ("char", "character"):
-            self.accept("varying")
-        if self.now.is_mark("("):
-            self.open()
-            while self.now.kind is Kind.NUMBER or self.now.is_mark(",") or self.now.is_operator("-"):
-                self.take()
-            self.close()
-        if token.text in ("time", "timestamp") and self.accept("with", "without"):
-            self.expect("time")
-            self.expect("zone")
-        while self.accept("["):
-            if self.now.kind is Kind.NUMBER:
-                self.take()
-            self.expect("]")
 
 
 def gathers_too_much(token: Token) -> InvalidInputError:

@@ -13,31 +13,22 @@ from __future__ import annotations
 from collections import ChainMap
 from collections.abc import Sequence
 
-from server.tools.adhoc.conditions import Conditions
 from server.tools.adhoc.expressions import COMBINING, TAIL, Place
 from server.tools.adhoc.lexer import Kind, NotSqlError, Token, tokens
+from server.tools.adhoc.limits import MAX_SORTS
 from server.tools.adhoc.scope import (
     Fields,
     Reference,
     Result,
     Select,
     Table,
-    Tables,
-    add,
-    all_fields,
-    answered_by,
     refusal,
 )
-from server.tools.adhoc.vocabulary import FUNCTIONS, QUERY_STARTS, SCHEMA, VIEWS, words
+from server.tools.adhoc.tables import CLAUSES, Known, TablesOfFrom
+from server.tools.adhoc.vocabulary import GROUPINGS, QUERY_STARTS, SCHEMA, VIEWS, words
 
-Known = ChainMap[str, Table]
-
-_CLAUSES = words("from where group having window for") | COMBINING | TAIL
-_JOINS = words("join inner left right full cross natural")
-# What is no alias of a table, unless AS is before it.
-_AFTER_TABLE = _CLAUSES | _JOINS | words("on using with")
 # These name a field only behind AS; before the end of an expression they belong to it.
-_NO_LABELS = words("day end hour isnull minute month notnull precision second varying year zone")
+_NO_LABELS = words("day end hour isnull minute month notnull precision second varying within year zone")
 # Calls whose fields have other names than they, and words that are no fields.
 _NAMED_OTHERWISE = words("cast trim")
 _CONSTANTS = words("null true false")
@@ -62,8 +53,13 @@ def checked(sql: str) -> str:
     return sql
 
 
-class _Gate(Conditions):
+class _Gate(TablesOfFrom):
     """Reads queries."""
+
+    # How many tables of WITH RECURSIVE are around what is read.
+    _recursions = 0
+    # How many groups of one GROUP BY may be under way at once.
+    _levels = 1
 
     def check(self) -> None:
         """Read all of the text.
@@ -85,6 +81,12 @@ class _Gate(Conditions):
         for reference in result.outward:
             if reference.table is not None:
                 raise refusal(reference.token.at, "the name before the dot is no table of FROM there")
+        if self.sorting_calls * self._levels > MAX_SORTS:
+            raise refusal(
+                1,
+                f"each aggregate with DISTINCT, ORDER BY or WITHIN GROUP sorts for up to {self._levels} levels of "
+                f"CUBE, ROLLUP or GROUPING SETS at once; that is more than {MAX_SORTS} sorts. Ask in several queries",
+            )
 
     def query(self, known: Known, *, outermost: bool = False, recursive: Table | None = None) -> Result:
         """Read a query up to the end of its parentheses.
@@ -120,7 +122,9 @@ class _Gate(Conditions):
             self.accept("not")
             self.accept("materialized")
             self.open()
+            self._recursions += recursive
             result = self.query(known, recursive=table if listed is None else None)
+            self._recursions -= recursive
             self.close()
             outward += result.outward
             if listed is None:
@@ -152,8 +156,7 @@ class _Gate(Conditions):
             first = _result(query)
             if recursive is not None:
                 recursive.fields, recursive = first.fields, None
-            self.take()
-            self.accept("all", "distinct")
+            self._combine()
             other = _result(self._operand(known, outermost))
             query = Result(first.fields, [*first.outward, *other.outward])
         references: list[Reference] = []
@@ -170,6 +173,23 @@ class _Gate(Conditions):
                     reference.token.at, "queries that are combined or in parentheses are ordered by fields alone"
                 )
         return _result(query)
+
+    def _combine(self) -> None:
+        """Take UNION, with ALL or without."""
+        token = self.take()
+        if token.is_word("except", "intersect"):
+            raise refusal(
+                token.at,
+                f"{token.text.upper()} would keep all rows in memory; write it as WHERE NOT EXISTS (SELECT ...) or "
+                "WHERE EXISTS (SELECT ...)",
+            )
+        every = self.accept("all")
+        if not every:
+            self.accept("distinct")
+        if self._recursions and not every:
+            raise refusal(
+                token.at, "UNION in WITH RECURSIVE would keep all rows in memory; write UNION ALL, and end it in WHERE"
+            )
 
     def _values(self, known: Known) -> Result:
         references: list[Reference] = []
@@ -190,18 +210,25 @@ class _Gate(Conditions):
         self._list(select, Place(known, select.references, leaves=True, builds=outermost))
         while not self.at_end:
             if self.accept("from"):
-                self._from(select, known)
+                self.tables_of_from(select, known)
             elif self.accept("where"):
-                self.where(place, select.tables, _CLAUSES)
+                self.where(place, select.tables, CLAUSES)
             elif self.accept("having"):
-                self.expression(place, _CLAUSES)
+                self.expression(place, CLAUSES)
             elif self.accept("group"):
-                self.expression(Place(known, select.references, groups=True), _CLAUSES, several=True)
+                self._group(Place(known, select.references, groups=True))
             elif self.accept("window"):
                 self._windows(place)
             else:
                 break
         return select
+
+    def _group(self, place: Place) -> None:
+        start = self.position
+        self.expression(place, CLAUSES, several=True)
+        clause = self.tokens[start : self.position]
+        if any(token.is_word(*GROUPINGS) for token in clause):
+            self._levels = max(self._levels, 2 + sum(token.is_mark(",") for token in clause))
 
     def _windows(self, place: Place) -> None:
         while True:
@@ -215,7 +242,7 @@ class _Gate(Conditions):
 
     def _list(self, select: Select, place: Place) -> None:
         """The select list, and the names that its fields are sure to have."""
-        while not self.ends(_CLAUSES):
+        while not self.ends(CLAUSES):
             star = self._star()
             if star is not None:
                 select.stars.append(star)
@@ -239,7 +266,7 @@ class _Gate(Conditions):
     def _field(self, place: Place) -> str:
         """A field, and its name; "" if that is not certain."""
         name, operand, start = "", False, self.position
-        while not self.ends(_CLAUSES):
+        while not self.ends(CLAUSES):
             token, before, at = self.now, self.at(-1), self.position
             if self.accept("as"):
                 return self.identifier().text
@@ -254,117 +281,7 @@ class _Gate(Conditions):
 
     def _is_label(self, token: Token) -> bool:
         is_name = token.kind is Kind.NAME or (token.kind is Kind.WORD and token.text not in _NO_LABELS)
-        return is_name and self.ends(_CLAUSES, ahead=1)
-
-    # FROM
-
-    def _from(self, select: Select, known: Known) -> None:
-        while True:
-            for name, table in self._joined(select, known, ChainMap(select.tables)).items():
-                add(select.tables, name, table)
-            if not self.accept(","):
-                return
-
-    def _joined(self, select: Select, known: Known, left: Known) -> Tables:
-        """A table and those that are joined to it. LATERAL and functions see what is left of them."""
-        return self._joins(self._table(select, known, left), select, known, left)
-
-    def _joins(self, tables: Tables, select: Select, known: Known, left: Known) -> Tables:
-        while self.is_word(_JOINS):
-            unconditional = self.accept("cross", "natural")
-            if self.accept("left", "right", "full"):
-                self.accept("outer")
-            else:
-                self.accept("inner")
-            self.expect("join")
-            for name, table in self._table(select, known, left.new_child(tables)).items():
-                add(tables, name, table)
-            if unconditional:
-                continue
-            if self.accept("using"):
-                shared = self.identifiers()
-                if self.accept("as"):
-                    add(tables, self.identifier().text, Table(shared))
-            else:
-                self.expect("on")
-                references: list[Reference] = []
-                self.expression(Place(known, references), _CLAUSES | _JOINS)
-                # A condition sees what it joins, and nothing else of this FROM.
-                select.outward += answered_by(tables, references)
-        return tables
-
-    def _table(self, select: Select, known: Known, left: Known) -> Tables:
-        lateral = self.accept("lateral")
-        if self.now.is_mark("("):
-            found = self._in_parentheses(select, known, left)
-            if lateral and isinstance(found, Result):
-                found = Result(found.fields, answered_by(left, found.outward))
-            return self._named(found, select)
-        name = self.identifier()
-        if self.now.is_mark("("):
-            return self._function(name, select, known, left)
-        table = known.get(name.text)
-        if self.now.is_mark("."):
-            schema, table = name, None
-            self.take()
-            name = self.identifier()
-            if schema.text != SCHEMA:
-                raise refusal(name.at, "a schema is named that is not open here; get_schema lists the tables that are")
-        if table is None and name.text in VIEWS:
-            table = Table(VIEWS[name.text])
-        if table is None:
-            raise refusal(name.at, "a table is named that is not there; get_schema lists those that are")
-        alias, listed = self._alias()
-        return {alias or name.text: Table(listed or table.fields)}
-
-    def _function(self, name: Token, select: Select, known: Known, left: Known) -> Tables:
-        if name.kind is Kind.NAME or name.text not in FUNCTIONS:
-            raise refusal(name.at, "there is a function that is not available; get_schema lists those that are")
-        references: list[Reference] = []
-        commas = self.call(name, Place(known, references, leaves=True))
-        select.outward += answered_by(left, references)
-        if self.accept("with"):
-            self.expect("ordinality")
-        alias, listed = self._alias()
-        own = alias or name.text
-        # Its one field has the name of the table; those of UNNEST of several arrays have not.
-        fields = Fields() if name.text == "unnest" and commas else Fields({own})
-        return {own: Table(listed or fields)}
-
-    def _in_parentheses(self, select: Select, known: Known, left: Known) -> Tables | Result:
-        """A query, or tables that are joined."""
-        self.open()
-        found: Tables | Result
-        if self.is_word(QUERY_STARTS):
-            found = self.query(known)
-        elif self.now.is_mark("("):
-            found = self._in_parentheses(select, known, left)
-            if isinstance(found, Result) and (self.now.is_mark(")") or self.is_word(COMBINING | TAIL)):
-                found = self.combined(found, known)
-            else:
-                found = self._joins(self._named(found, select), select, known, left)
-        else:
-            found = self._joined(select, known, left)
-        self.close()
-        return found
-
-    def _named(self, found: Tables | Result, select: Select) -> Tables:
-        """What stands in parentheses, under its alias: behind that, the names of joined tables are seen no more."""
-        alias, listed = self._alias()
-        if isinstance(found, Result):
-            select.outward += found.outward
-            return {alias: Table(listed or found.fields)}
-        if not alias:
-            return found
-        return {alias: Table(listed or all_fields(found))}
-
-    def _alias(self) -> tuple[str, Fields | None]:
-        """The alias of a table and those of its fields, if it has them; "" without one."""
-        explicit = self.accept("as")
-        if not explicit and (self.is_word(_AFTER_TABLE) or self.now.kind not in (Kind.WORD, Kind.NAME)):
-            return "", None
-        name = self.identifier().text
-        return name, self.identifiers() if self.now.is_mark("(") else None
+        return is_name and self.ends(CLAUSES, ahead=1)
 
 
 def _result(query: Select | Result) -> Result:

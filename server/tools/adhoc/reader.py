@@ -4,19 +4,35 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from enum import Enum
 
 from server.errors import InvalidInputError
 from server.tools.adhoc.lexer import Kind, Token
-from server.tools.adhoc.limits import MOST_OF
+from server.tools.adhoc.limits import MAX_DIGITS, MAX_EXPONENT, MAX_SORTS, MAX_TABLES, MAX_WINDOWS
 from server.tools.adhoc.scope import refusal
 from server.tools.adhoc.vocabulary import words
 
 _MAX_DEPTH = 50
-_MAX_DIGITS = 100
 # PostgreSQL cuts longer names (NAMEDATALEN - 1), and so takes two that differ behind it for one.
 _MAX_NAME_BYTES = 63
 # Writing, regular expressions, samples, and what calls a function without its name and parentheses.
 _REFUSED_WORDS = words("collation into similar system_user tablesample variadic")
+
+
+class Counted(Enum):
+    """What keeps rows in memory, as a refusal names it."""
+
+    SORTS = "sorts (ORDER BY, DISTINCT, WITHIN GROUP)"
+    WINDOWS = "windows (OVER)"
+    TABLES = "tables in FROM and JOIN"
+
+
+_MOST = {Counted.SORTS: MAX_SORTS, Counted.WINDOWS: MAX_WINDOWS, Counted.TABLES: MAX_TABLES}
+_COUNTED_WORDS = {
+    "distinct": Counted.SORTS,
+    "order": Counted.SORTS,
+    "over": Counted.WINDOWS,
+}
 _END = Token(Kind.MARK, "", 0)
 
 
@@ -31,7 +47,7 @@ class Reader:
         self.tokens = found
         self.position = 0
         self._depth = 0
-        self._counts: Counter[str] = Counter()
+        self.counts: Counter[Counted] = Counter()
 
     @property
     def now(self) -> Token:
@@ -65,24 +81,29 @@ class Reader:
                 raise refusal(token.at, "the database's own catalogue is named, which is not open here; see get_schema")
             if token.kind is Kind.WORD and name in _REFUSED_WORDS:
                 raise refusal(token.at, f"{name.upper()} is not available")
-            if token.kind is Kind.WORD and name in MOST_OF:
-                self._count(token)
-        elif token.kind is Kind.NUMBER and len(token.text) > _MAX_DIGITS:
-            raise refusal(token.at, "there is a number too long to be meant")
+            if token.kind is Kind.WORD and name in _COUNTED_WORDS and not self._compares():
+                self.count(_COUNTED_WORDS[name])
+        elif token.kind is Kind.NUMBER and _is_too_large(token.text):
+            raise refusal(token.at, f"there is a number of more than {MAX_DIGITS} digits, or above 1e{MAX_EXPONENT}")
         self.position += 1
         return token
 
-    def _count(self, token: Token) -> None:
-        """Count what keeps rows in memory. IS DISTINCT FROM compares, and does not."""
-        if token.text == "distinct" and self.at(-1).is_word("is", "not"):
-            return
-        self._counts[token.text] += 1
-        if self._counts[token.text] > (most := MOST_OF[token.text]):
+    def count(self, what: Counted) -> None:
+        """Count what keeps rows in memory, and stands where the token is that comes next.
+
+        Raises:
+            InvalidInputError: It is one too many.
+        """
+        self.counts[what] += 1
+        if self.counts[what] > (most := _MOST[what]):
             raise refusal(
-                token.at,
-                f"{token.text.upper()} stands in it for the {most + 1}th time; at most {most} are available, as each "
-                "keeps rows in memory. Ask in several queries",
+                self.now.at,
+                f"it has more than {most} {what.value}, each of which keeps rows in memory. Ask in several queries",
             )
+
+    def _compares(self) -> bool:
+        """True for the DISTINCT of IS DISTINCT FROM."""
+        return self.now.text == "distinct" and self.at(-1).is_word("is", "not")
 
     def is_word(self, among: frozenset[str]) -> bool:
         """True if an unquoted word of these comes next."""
@@ -153,3 +174,8 @@ class Reader:
         if self.at_end:
             return refusal(self.tokens[-1].at if self.tokens else 1, "the query ends where something must follow")
         return refusal(self.now.at, "the query cannot be read; write it more plainly")
+
+
+def _is_too_large(number: str) -> bool:
+    mantissa, _, exponent = number.lower().partition("e")
+    return len(mantissa) > MAX_DIGITS or len(exponent) > 6 or abs(int(exponent or 0)) > MAX_EXPONENT

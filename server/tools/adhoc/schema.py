@@ -71,7 +71,7 @@ async def get_schema(store_id: StoreId = None, scopes: StoreScopes = Depends(sql
         functions=" ".join(sorted(FUNCTIONS)),
         limits=(
             f"One SELECT (WITH allowed) of at most {MAX_LENGTH:,} characters and 3 seconds; at most {MAX_ROWS} rows of "
-            f"{MAX_COLUMNS} columns come back. Texts, arrays and lists that a query builds: 10,000 bytes; "
+            f"{MAX_COLUMNS} columns come back. Texts, arrays and lists that a query builds: 2,000 bytes; "
             "generate_series: 10,000 rows. Use || to join texts."
         ),
     )

@@ -43,10 +43,11 @@ JSON_BUILDERS = words(
     """
 )
 
+# No JSON: its numbers may have an exponent, and PostgreSQL writes all of their digits.
 TYPES = words(
     """
     bigint bool boolean bpchar char character date decimal double float float4 float8 int int2 int4 int8 integer
-    interval json jsonb numeric real smallint text time timestamp timestamptz uuid varchar
+    interval numeric real smallint text time timestamp timestamptz uuid varchar
     """
 )
 OPERATORS = words(
