@@ -14,7 +14,7 @@ from server.store_scope import StoreScopes
 from server.toolkit.annotations import READ_ONLY, needs
 from server.toolkit.params import StoreId
 from server.toolkit.results import Result
-from server.tools.adhoc.limits import MAX_COLUMNS, MAX_LENGTH, MAX_ROWS
+from server.tools.adhoc.limits import MAX_COLUMNS, MAX_LENGTH, MAX_ROWS, MAX_SORTS, MAX_TABLES, MAX_WINDOWS
 from server.tools.adhoc.models import Schema, SchemaColumn, SchemaTable
 from server.tools.adhoc.vocabulary import FUNCTIONS
 
@@ -72,7 +72,8 @@ async def get_schema(store_id: StoreId = None, scopes: StoreScopes = Depends(sql
         limits=(
             f"One SELECT (WITH allowed) of at most {MAX_LENGTH:,} characters and 3 seconds; at most {MAX_ROWS} rows of "
             f"{MAX_COLUMNS} columns come back. Texts, arrays and lists that a query builds: 2,000 bytes; "
-            "generate_series: 10,000 rows. Use || to join texts."
+            f"generate_series: 10,000 rows; {MAX_SORTS} sorts, {MAX_WINDOWS} windows and {MAX_TABLES} tables in FROM. "
+            "Use || to join texts, NOT EXISTS for EXCEPT and NOT IN."
         ),
     )
 
