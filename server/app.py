@@ -43,7 +43,6 @@ from server.toolkit.answering import tool_of
 SERVER_NAME = "zava-retail"
 """Without blanks, as some clients make the names of tools of it."""
 SERVER_TITLE = "Zava Retail"
-_HEADER_ANNOTATION = "x-mcp-header"
 
 INSTRUCTIONS = """\
 Answers questions about a retailer's customers, sales, products and stock, for the stores that you may see; it changes
@@ -161,7 +160,6 @@ async def build(
             server.add_prompt(recipe_of(prompt))
         server.add_completion_handler(partial(complete, server))
         _add_health_routes(server, database, signing_key, monitoring.activity)
-        await _share_tool_schemas(server)
         word_protocol_errors(server)
         let_discover_settle_nothing(server)
         yield server
@@ -189,19 +187,3 @@ def _add_health_routes(server: FastMCP[Any], database: Database, signing_key: Si
         if not known:
             return JSONResponse({"status": "unavailable"}, status_code=503)
         return JSONResponse({"status": "ready"})
-
-
-async def _share_tool_schemas(server: FastMCP[Any]) -> None:
-    """Give the SDK the tools' input schemas.
-
-    It checks mirrored headers of every call against them, and would otherwise run the whole
-    tools/list for it: twice the work per call at 30 tools. FastMCP 4.1 has no public way; a test
-    fails when this stops working.
-    """
-    any_object: dict[str, Any] = {"type": "object"}
-    schemas = {
-        # It walks the whole schema for parameters that are mirrored in headers: spare it where there is none.
-        tool.name: tool.parameters if _HEADER_ANNOTATION in str(tool.parameters) else any_object
-        for tool in await server.local_provider.list_tools()
-    }
-    server._mcp_server.get_tool_input_schema = schemas.get
