@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse
 from server import __version__, tools
 from server.audit.entries import EntryWriter
 from server.audit.upkeep import kept_up
+from server.compat.fastmcp import set_title
 from server.completions import complete
 from server.config import Settings
 from server.databases import Connections
@@ -150,8 +151,7 @@ async def build(
             cache_ttl=60,
             cache_scope="private",
         )
-        # FastMCP 4.1 takes none itself.
-        server._mcp_server.title = SERVER_TITLE
+        set_title(server, SERVER_TITLE)
         for resource in served(RESOURCES):
             server.add_resource(resource)
         for picture in PICTURES:

@@ -7,6 +7,8 @@ import pkgutil
 from collections.abc import Callable
 from typing import Any
 
+from fastmcp.decorators import get_fastmcp_meta
+
 from server.errors import ConfigurationError
 from server.principal import SCOPE_META
 
@@ -30,4 +32,5 @@ def discover() -> list[Tool]:
 
 def scope_of(tool: Tool) -> str | None:
     """The scope that a tool demands of its caller; None for one that declares none."""
-    return (tool.__fastmcp__.meta or {}).get(SCOPE_META)  # type: ignore[attr-defined]
+    declared = get_fastmcp_meta(tool)
+    return (declared.meta or {}).get(SCOPE_META) if declared is not None else None
