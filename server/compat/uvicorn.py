@@ -21,7 +21,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 class UvicornConnection(HttpToolsProtocol):
     """One HTTP/1.1 connection, whose state can be asked for and changed by name.
 
-    Fails in: tests/transport/test_http_connection.py
+    Fails in: tests/transport/test_http_connection.py, tests/unit/test_compat_uvicorn.py
     """
 
     @property
