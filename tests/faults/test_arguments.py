@@ -249,6 +249,8 @@ async def test_no_rejected_value_comes_back_or_is_logged(
         ("get_transaction", {"transaction": NUL}),
         ("list_transactions", {"sku": NUL}),
         ("list_top_products", {"category": NUL}),
+        ("search_products", {"attributes": {"color": NUL}}),
+        ("search_products", {"attributes": {NUL: "navy"}}),
         ("search_customers", {"name": NUL}),
         ("search_customers", {"email": NUL}),
         ("search_customers", {"phone": f"5555{NUL}"}),
