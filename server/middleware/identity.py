@@ -32,6 +32,8 @@ class _Offered(Protocol):
 Component = TypeVar("Component", bound=_Offered)
 _SCOPES = frozenset(get_args(Scope))
 _UNKNOWN_PROMPT = "Unknown prompt. prompts/list names the prompts there are."
+# With a store's name of 40 characters, each of them escaped, no resource's has more than 160.
+_LONGEST_ADDRESS = 1_000
 
 
 class CallIdentity(Middleware):
@@ -101,6 +103,7 @@ class CallIdentity(Middleware):
     ) -> ResourceResult:
         """Read what the caller may read."""
         server, uri = _server(context), str(context.message.uri)
+        _check_address(uri)
         found = await server.get_resource(uri) or await server.get_resource_template(uri)
         # The specification wants the address back, outside of the message.
         await _require(
@@ -146,6 +149,16 @@ def _needed_by(component: _Offered | None) -> Scope:
     return cast(Scope, declared)
 
 
+def _check_address(uri: str) -> None:
+    """Refuse an address that no resource can have, before it is compared with every template.
+
+    Raises:
+        ProtocolError: It is too long; it is not repeated either.
+    """
+    if len(uri) > _LONGEST_ADDRESS:
+        raise ProtocolError(f"Resource not found: no address has more than {_LONGEST_ADDRESS} characters.")
+
+
 def is_within(scopes: frozenset[Scope], component: _Offered) -> bool:
     """Whether a caller with these scopes is offered this component."""
     return (component.meta or {}).get(SCOPE_META) in scopes
@@ -173,6 +186,7 @@ async def _require_reference(
     if isinstance(reference, mcp_types.PromptReference):
         await _require(context, await server.get_prompt(reference.name), _UNKNOWN_PROMPT)
         return
+    _check_address(reference.uri)
     # A template as it is listed is an address that it matches itself.
     template = await server.get_resource_template(reference.uri)
     listed = template if template is not None and template.uri_template == reference.uri else None
