@@ -36,7 +36,7 @@ def multiply(left: int, right: int) -> Product:
     return Product(left=left, right=right, product=left * right, text=f"{left} x {right}")
 
 
-async def build() -> FastMCP[Any]:
+def build() -> FastMCP[Any]:
     server: FastMCP[Any] = FastMCP("Bare", cache_ttl=60, cache_scope="private")
     server.tool(multiply)
 
@@ -45,14 +45,11 @@ async def build() -> FastMCP[Any]:
         """Answers as soon as there is a server."""
         return JSONResponse({"status": "ready"})
 
-    # As server.app does: without it the SDK lists all tools for every call.
-    schemas = {tool.name: tool.parameters for tool in await server.local_provider.list_tools()}
-    server._mcp_server.get_tool_input_schema = schemas.get
     return server
 
 
 async def serve(port: int | None) -> None:
-    server = await build()
+    server = build()
     if port is None:
         await server.run_async("stdio", show_banner=False)
         return

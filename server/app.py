@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse
 from server import __version__, tools
 from server.audit.entries import EntryWriter
 from server.audit.upkeep import kept_up
+from server.compat.fastmcp import set_title
 from server.completions import complete
 from server.config import Settings
 from server.databases import Connections
@@ -43,7 +44,6 @@ from server.toolkit.answering import tool_of
 SERVER_NAME = "zava-retail"
 """Without blanks, as some clients make the names of tools of it."""
 SERVER_TITLE = "Zava Retail"
-_HEADER_ANNOTATION = "x-mcp-header"
 
 INSTRUCTIONS = """\
 Answers questions about a retailer's customers, sales, products and stock, for the stores that you may see; it changes
@@ -151,8 +151,7 @@ async def build(
             cache_ttl=60,
             cache_scope="private",
         )
-        # FastMCP 4.1 takes none itself.
-        server._mcp_server.title = SERVER_TITLE
+        set_title(server, SERVER_TITLE)
         for resource in served(RESOURCES):
             server.add_resource(resource)
         for picture in PICTURES:
@@ -161,7 +160,6 @@ async def build(
             server.add_prompt(recipe_of(prompt))
         server.add_completion_handler(partial(complete, server))
         _add_health_routes(server, database, signing_key, monitoring.activity)
-        await _share_tool_schemas(server)
         word_protocol_errors(server)
         let_discover_settle_nothing(server)
         yield server
@@ -189,19 +187,3 @@ def _add_health_routes(server: FastMCP[Any], database: Database, signing_key: Si
         if not known:
             return JSONResponse({"status": "unavailable"}, status_code=503)
         return JSONResponse({"status": "ready"})
-
-
-async def _share_tool_schemas(server: FastMCP[Any]) -> None:
-    """Give the SDK the tools' input schemas.
-
-    It checks mirrored headers of every call against them, and would otherwise run the whole
-    tools/list for it: twice the work per call at 30 tools. FastMCP 4.1 has no public way; a test
-    fails when this stops working.
-    """
-    any_object: dict[str, Any] = {"type": "object"}
-    schemas = {
-        # It walks the whole schema for parameters that are mirrored in headers: spare it where there is none.
-        tool.name: tool.parameters if _HEADER_ANNOTATION in str(tool.parameters) else any_object
-        for tool in await server.local_provider.list_tools()
-    }
-    server._mcp_server.get_tool_input_schema = schemas.get

@@ -14,7 +14,6 @@ import anyio
 import httpx2
 from anyio.abc import TaskGroup
 from mcp.server.stdio import stdio_server
-from mcp.shared._stream_protocols import ReadStream, WriteStream
 from mcp.shared.inbound import (
     MCP_METHOD_HEADER,
     MCP_NAME_HEADER,
@@ -38,6 +37,7 @@ from mcp_types import (
 from pydantic import ValidationError
 
 from server.address import checked_server_url
+from server.compat.mcp import ReadStream, WriteStream
 from server.errors import ConfigurationError
 from server.middleware.messages import refusal_of, refusal_of_message
 

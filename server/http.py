@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-import threading
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -15,7 +14,6 @@ from urllib.parse import urlsplit
 import uvicorn
 from fastmcp import FastMCP
 from fastmcp.server.http import StarletteWithLifespan
-from sse_starlette.sse import AppStatus
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -26,6 +24,8 @@ from server.address import MCP_PATH, SSE_PATH
 from server.audit.refusals import HttpRefusals
 from server.auth.bearer import UNKNOWN_BEARER
 from server.auth.identity_provider import check_identity_provider
+from server.compat.sse_starlette import end_streams, streams_are_ending, streams_kept_open
+from server.compat.uvicorn import UvicornServer
 from server.config import Settings
 from server.errors import UnavailableError, UnknownIdentityError
 from server.http_connection import CROWDED, HttpConnection, IdleConnections
@@ -155,7 +155,7 @@ class Edge:
         # Starlette raises again what `answer_failure` has answered.
         with suppress(UnavailableError, UnknownIdentityError):
             await app(scope, receive, watched)
-        if unfinished and AppStatus.should_exit:
+        if unfinished and streams_are_ending():
             # sse-starlette ends a stream without its last chunk, which clients and uvicorn take for a failure.
             await send({"type": "http.response.body", "body": b""})
 
@@ -222,7 +222,7 @@ def http_app(server: FastMCP[Any], settings: Settings, observer: Observer = NOBO
     return Edge(streamable, legacy, observer, None if check_identity_provider(settings) else UNKNOWN_BEARER)
 
 
-class HttpServer(uvicorn.Server):
+class HttpServer(UvicornServer):
     """uvicorn on the fastest parts that are correct.
 
     Args:
@@ -259,7 +259,8 @@ class HttpServer(uvicorn.Server):
                 forwarded_allow_ips=list(settings.trusted_proxies),
                 timeout_keep_alive=settings.keep_alive_seconds,
                 timeout_graceful_shutdown=_SHUTDOWN_SECONDS + _HANGING_UP_SECONDS,
-            )
+            ),
+            stops_on={signal.SIGHUP} & {*stop_signals()},
         )
         self._on_ready = on_ready
         self._drain_seconds = settings.drain_seconds
@@ -267,26 +268,8 @@ class HttpServer(uvicorn.Server):
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         """Serve until a signal comes."""
-        # By itself sse-starlette ends every stream at the signal, also those in which a call is to be answered.
-        AppStatus.enable_automatic_graceful_drain = False
-        try:
+        with streams_kept_open():
             await super().serve(sockets)
-        finally:
-            AppStatus.should_exit = False
-            AppStatus.enable_automatic_graceful_drain = True
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Finish on SIGHUP too, which comes when the terminal or the session is gone; uvicorn would die of it."""
-        with super().capture_signals():
-            if signal.SIGHUP not in stop_signals() or threading.current_thread() is not threading.main_thread():
-                yield
-                return
-            before = signal.signal(signal.SIGHUP, self.handle_exit)
-            try:
-                yield
-            finally:
-                signal.signal(signal.SIGHUP, before)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then tell."""
@@ -311,9 +294,7 @@ class HttpServer(uvicorn.Server):
             if self.force_exit:
                 # uvicorn leaves both to be cancelled wherever they are, each with a traceback.
                 await patience
-                if self.server_state.tasks:
-                    await asyncio.wait(list(self.server_state.tasks), timeout=_HANGING_UP_SECONDS)
-                await self.lifespan.shutdown()
+                await self.end_tasks(_HANGING_UP_SECONDS)
         finally:
             streams.cancel()
             patience.cancel()
@@ -324,12 +305,11 @@ class HttpServer(uvicorn.Server):
             async with asyncio.timeout(_SHUTDOWN_SECONDS):
                 while not self.force_exit:  # noqa: ASYNC110 - as above
                     await asyncio.sleep(_LOOK_SECONDS)
-        for connection in list(self.server_state.connections):
-            connection.transport.abort()
+        self.hang_up()
 
     async def _end_streams(self) -> None:
         """End the streams that only their clients would, once no call is left that may answer in one."""
         while self._activity.calls:  # noqa: ASYNC110 - no call is to pay for an event that is awaited once
             await asyncio.sleep(_LOOK_SECONDS)
         await asyncio.sleep(_LAST_ANSWER_SECONDS)
-        AppStatus.should_exit = True
+        end_streams()

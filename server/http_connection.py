@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import httptools
 from mcp_types.jsonrpc import INVALID_REQUEST
 from uvicorn import Config
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
+
+from server.compat.uvicorn import UvicornConnection
 
 MAX_HEAD_BYTES = 65_536
 """Of a request line with its headers, or of trailers. By default nginx takes 32 KiB, Node.js 16."""
@@ -67,7 +68,7 @@ class IdleConnections:
             oldest.transport.close()
 
 
-class HttpConnection(HttpToolsProtocol):
+class HttpConnection(UvicornConnection):
     """Reads requests with httptools, as uvicorn does, and adds what neither of the two has.
 
     - Bytes that are no body are counted: httptools joins a header's pieces by copying all of it each time.
@@ -137,9 +138,7 @@ class HttpConnection(HttpToolsProtocol):
                     self._refuse(501, "This server is no proxy.")
                     return
                 # The request once more, without the offer.
-                data = self._head_without_offer() + data[offer.args[0] :]
-                self.parser = httptools.HttpRequestParser(self)
-                self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+                data = self.read_again_without(b"upgrade") + data[offer.args[0] :]
             except httptools.HttpParserError as error:
                 if isinstance(error.__context__, _TooManyHeadersError):
                     self._refuse(431, _HEAD_TOO_LARGE)
@@ -148,12 +147,6 @@ class HttpConnection(HttpToolsProtocol):
                 return
             else:
                 return
-
-    def _head_without_offer(self) -> bytes:
-        version = self.parser.get_http_version().encode()
-        lines = [b"%s %s HTTP/%s" % (self.parser.get_method(), self.url, version)]
-        lines += [b"%s: %s" % header for header in self.headers if header[0] != b"upgrade"]
-        return b"\r\n".join([*lines, b"", b""])
 
     def on_message_begin(self) -> None:
         """Part of httptools."""
@@ -171,11 +164,10 @@ class HttpConnection(HttpToolsProtocol):
         self._reading, self._head_bytes = "body", 0
         self._disarm()
         self._wake()
-        if max(len(self.connections), len(self.tasks)) > self._idle.limit:
-            cast("dict[str, Any]", self.scope)["extensions"] = {CROWDED: {}}
+        if self.load > self._idle.limit:
+            self.set_extension(CROWDED)
         super().on_headers_complete()
-        # For trailers; the request keeps its own.
-        self.headers = []
+        self.begin_trailers()
 
     def on_body(self, body: bytes) -> None:
         """Part of httptools."""
@@ -189,13 +181,13 @@ class HttpConnection(HttpToolsProtocol):
         self._reading = None
         self._disarm()
         super().on_message_complete()
-        if self.cycle.response_complete:
+        if not self.is_answering:
             self._rest()
 
     def on_response_complete(self) -> None:
         """Called by uvicorn with the last byte of an answer."""
         super().on_response_complete()
-        if self._reading is None and self.cycle.response_complete and not self.transport.is_closing():
+        if self._reading is None and not self.is_answering and not self.transport.is_closing():
             self._idle.add(self)
 
     def _rest(self) -> None:
@@ -203,13 +195,11 @@ class HttpConnection(HttpToolsProtocol):
         self._wake()
         if not self.transport.is_closing():
             self._idle.add(self)
-            self.timeout_keep_alive_task = self.loop.call_later(
-                self.timeout_keep_alive, self.timeout_keep_alive_handler
-            )
+            self.start_idle_timer()
 
     def _wake(self) -> None:
         self._idle.discard(self)
-        self._unset_keepalive_if_required()
+        self.stop_idle_timer()
 
     def _arm(self) -> None:
         self._deadline = self.loop.call_later(HEAD_SECONDS if self._reading == "head" else BODY_SECONDS, self._late)
@@ -228,8 +218,8 @@ class HttpConnection(HttpToolsProtocol):
 
     def _answers_an_earlier_request(self) -> bool:
         if self._reading == "body":
-            return bool(self.pipeline)
-        return self.cycle is not None and not self.cycle.response_complete
+            return self.has_waiting_requests
+        return self.is_answering
 
     def _refuse(self, status: int, message: str) -> None:
         """Answer a request that cannot be read to its end, and read no further one."""
@@ -240,26 +230,17 @@ class HttpConnection(HttpToolsProtocol):
             return
         self._on_refusal(status)
         if self._answers_an_earlier_request():
-            self.cycle.keep_alive = False
+            self.close_after_answer()
             return
-        if self._reading == "body":
-            answered = self.cycle.response_started
-            # What it still says is for nobody.
-            self.cycle.disconnected = True
-            self.cycle.message_event.set()
-            if answered:
-                self.transport.close()
-                return
+        # What the body still says is for nobody.
+        if self._reading == "body" and self.give_up_body():
+            self.transport.close()
+            return
         body = json.dumps({"jsonrpc": "2.0", "id": None, "error": {"code": INVALID_REQUEST, "message": message}})
         headers = [
-            *self.server_state.default_headers,
             (b"content-type", b"application/json"),
             (b"content-length", b"%d" % len(body)),
             (b"connection", b"close"),
         ]
-        self.flow.resume_reading()
-        self.transport.write(
-            b"".join([STATUS_LINE[status], *(b"%s: %s\r\n" % header for header in headers), b"\r\n", body.encode()])
-        )
-        self.transport.write_eof()
+        self.answer_last(status, headers, body.encode())
         self._deadline = self.loop.call_later(_LINGER_SECONDS, self.transport.close)

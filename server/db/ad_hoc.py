@@ -74,7 +74,10 @@ class Table:
 
 
 class _Connection(asyncpg.Connection):  # type: ignore[misc]
-    """Asks the catalogue for no type: it is closed to this login, and every value comes as text anyway."""
+    """Asks the catalogue for no type: it is closed to this login, and every value comes as text anyway.
+
+    Overrides a private method of asyncpg, seen in 0.32; `tests/tools/test_ad_hoc_sql.py` fails when it is not called.
+    """
 
     async def _introspect_types(self, typeoids: Iterable[int], timeout: float | None) -> tuple[list[Any], Any]:  # noqa: ASYNC109
         unknown = dict.fromkeys(("elemtype", "range_subtype", "attrtypoids", "basetype"))

@@ -15,10 +15,11 @@ import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from fastmcp import FastMCP
 from mcp.server.models import InitializationOptions
-from mcp.shared._stream_protocols import ReadStream, WriteStream
 from mcp.shared.message import SessionMessage
 from mcp_types import PROTOCOL_VERSION_META_KEY, JSONRPCNotification, JSONRPCRequest
 
+from server.compat.fastmcp import Serve, serve_connections_by
+from server.compat.mcp import ReadStream, WriteStream, context_of
 from server.middleware.messages import refusal_of, refusal_of_message
 
 _Item = SessionMessage | Exception
@@ -30,16 +31,17 @@ def let_discover_settle_nothing(server: FastMCP[Any]) -> None:
     The SDK settles the version of a connection by its first request. A client that asks server/discover first, and
     gives up before a starting server has answered, could then not fall back to `initialize` on the same connection.
     So server/discover is answered on a connection of its own, and the first other request settles the version of
-    this one. FastMCP 4.1 has no public way to its low-level server; tests fail when this stops working.
+    this one.
     """
-    low_level = server._mcp_server
-    serve = low_level.run
+    serve_connections_by(server, _with_discoveries_apart)
 
+
+def _with_discoveries_apart(serve: Serve) -> Serve:
     async def run(
         read_stream: ReadStream[_Item],
         write_stream: WriteStream[SessionMessage],
         initialization_options: InitializationOptions,
-        raise_exceptions: bool = False,
+        raise_exceptions: bool,
     ) -> None:
         to_discover, discover = anyio.create_memory_object_stream[tuple[Context | None, _Item]](math.inf)
         async with write_stream, discover, anyio.create_task_group() as group:
@@ -54,7 +56,7 @@ def let_discover_settle_nothing(server: FastMCP[Any]) -> None:
                     raise_exceptions,
                 )
 
-    low_level.run = run  # type: ignore[method-assign]
+    return run
 
 
 class _Reading(ABC):
@@ -112,7 +114,7 @@ class _WithoutDiscoveries(_Reading):
     async def receive(self) -> _Item:
         while True:
             item = await self._inner.receive()
-            self.last_context = getattr(self._inner, "last_context", None)
+            self.last_context = context_of(self._inner)
             refusal = refusal_of(item) if isinstance(item, Exception) else refusal_of_message(item.message)
             if refusal is not None:
                 # The SDK would leave it unanswered, and its client waiting.

@@ -191,7 +191,7 @@ class CountLists(Middleware):
 
 
 async def test_a_call_does_not_list_all_tools(two_stores: Retailer, seattle: str) -> None:
-    """The SDK asks for the schema of the called tool; without app._share_tool_schemas it lists them all for it."""
+    """The SDK asks FastMCP for the schema of the called tool; where it gets none, it lists all tools for it."""
     async with serving(two_stores) as served:
         counter = CountLists()
         served.app.add_middleware(counter)
