@@ -92,6 +92,15 @@ insert into guard.pseudonym_key (secret)
 select uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())
 on conflict do nothing;
 
+-- The one place that computes a signature. Granted to nobody: the functions that sign and verify run as its owner. It
+-- sets no search_path, so that the planner puts its body in the place of the call; a body of this form has its names
+-- resolved when it is made.
+create or replace function guard.hmac(inner_pad bytea, outer_pad bytea, message text) returns text
+language sql stable parallel safe
+return encode(sha256(outer_pad || sha256(inner_pad || convert_to(message, 'UTF8'))), 'hex');
+comment on function guard.hmac(bytea, bytea, text) is
+  'HMAC-SHA256 of a text in hex, with the padded keys of guard.context_key.';
+
 -- Read the verified context, or raise. Split fields:
 -- 1 'C', 2 kid, 3 transaction start, 4 backend pid, 5 principal, 6 role, 7 store, 8 'masked' or absent.
 create or replace function guard.context() returns text[]
@@ -107,7 +116,7 @@ begin
   select * into key from guard.context_key k where k.kid = field[2] and k.not_after > now();
   if key.kid is not null
     and field[1] = 'C'
-    and encode(sha256(key.outer_pad || sha256(key.inner_pad || convert_to(payload, 'UTF8'))), 'hex') = left(signed, 64)
+    and guard.hmac(key.inner_pad, key.outer_pad, payload) = left(signed, 64)
     and field[3] = date_part('epoch', transaction_timestamp())::text
     and field[4] = pg_backend_pid()::text
   then
@@ -173,7 +182,7 @@ begin
   if key.kid is not null
     and field[1] = 'T'
     and (array_length(field, 1) = 6 or array_length(field, 1) = 7 and field[7] = 'masked')
-    and encode(sha256(key.outer_pad || sha256(key.inner_pad || convert_to(payload, 'UTF8'))), 'hex') = left(token, 64)
+    and guard.hmac(key.inner_pad, key.outer_pad, payload) = left(token, 64)
   then
     select p.principal_id, a.role, t.store_id, t.store_name, t.currency, t.time_zone,
       (now() at time zone t.time_zone)::date
@@ -205,7 +214,7 @@ begin
     pg_backend_pid()::text, granted_to::text, role, store_id, field[7]);
   perform set_config(
     'retail.context',
-    encode(sha256(key.outer_pad || sha256(key.inner_pad || convert_to(context, 'UTF8'))), 'hex') || context,
+    guard.hmac(key.inner_pad, key.outer_pad, context) || context,
     true
   );
 end

@@ -37,7 +37,7 @@ begin
     pg_backend_pid()::text, '0', 'embedder', store, 'masked');
   perform set_config(
     'retail.context',
-    encode(sha256(key.outer_pad || sha256(key.inner_pad || convert_to(context, 'UTF8'))), 'hex') || context,
+    guard.hmac(key.inner_pad, key.outer_pad, context) || context,
     true
   );
 end
