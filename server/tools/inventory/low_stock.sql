@@ -42,8 +42,8 @@ stock as (
     where m.store_id = p.store_id
       and m.product_id = p.product_id
       and m.reason in ('sale', 'return')
-      and m.moved_at >= ($1::date::timestamp at time zone $3::text)
-      and m.moved_at < (($2::date + 1)::timestamp at time zone $3)
+      and m.moved_at >= retail.day_start($1::date, $3::text)
+      and m.moved_at < retail.day_end($2::date, $3)
   ) sold
   where p.is_active
     and ($4 is null or p.category_id in (select w.category_id from wanted_category w))
@@ -102,7 +102,7 @@ from ranked r
 join retail.products p on p.store_id = r.store_id and p.product_id = r.product_id
 left join retail.category_tree category on category.category_id = p.category_id
 left join lateral (
-  select (m.moved_at at time zone $3)::date as sold_date
+  select retail.local_date(m.moved_at, $3) as sold_date
   from retail.stock_movements m
   where m.store_id = r.store_id and m.product_id = r.product_id and m.reason = 'sale'
   order by m.moved_at desc
