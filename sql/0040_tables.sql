@@ -64,6 +64,24 @@ select t.category_id, t.category_name, t.top_category_name, t.level, t.names fro
 comment on view retail.category_tree is
   'Each category with the top-level one it belongs to; names: its own and all above it, in lower case.';
 
+-- Not strict and without search_path, so that the planner puts the body in the place of the call.
+create or replace function retail.categories_within(category_name text) returns table (category_id integer)
+language sql stable parallel safe
+begin atomic
+  with recursive within as (
+    select c.category_id
+    from retail.product_categories c
+    where lower(c.category_name) = lower(categories_within.category_name)
+    union
+    select c.category_id
+    from retail.product_categories c
+    join within above on c.parent_category_id = above.category_id
+  )
+  select w.category_id from within w;
+end;
+comment on function retail.categories_within(text) is
+  'Categories of this name in any case, with all below them; none without a name.';
+
 create table if not exists retail.customers (
   store_id text not null references retail.stores on delete restrict,
   customer_id uuid not null default retail.new_id(),

@@ -130,6 +130,7 @@ FUNCTION_GRANTS = {
     "guard.role",
     "guard.store",
     "guard.viewer",
+    "retail.categories_within",
     "retail.code_key",
     "retail.day_end",
     "retail.day_start",

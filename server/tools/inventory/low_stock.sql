@@ -8,14 +8,7 @@
 -- An order fills up to the maximum, or to what keeps the minimum while it is under way, where that is more. Without a
 -- maximum nobody knows how far to fill up, so no order is suggested.
 -- The stock ledger holds every sold and returned line at the time of its receipt.
-with recursive wanted_category as (
-  select c.category_id from retail.product_categories c where lower(c.category_name) = lower($4::text)
-  union
-  select c.category_id
-  from retail.product_categories c
-  join wanted_category above on c.parent_category_id = above.category_id
-),
-stock as (
+with stock as (
   select
     p.store_id,
     p.product_id,
@@ -46,7 +39,7 @@ stock as (
       and m.moved_at < retail.day_end($2::date, $3)
   ) sold
   where p.is_active
-    and ($4 is null or p.category_id in (select w.category_id from wanted_category w))
+    and ($4::text is null or p.category_id in (select c.category_id from retail.categories_within($4) c))
     and ($5::text is null or lower(p.brand) = lower($5))
     and ($6::numeric is not null or p.current_stock <= p.reorder_point)
 ),
@@ -113,17 +106,10 @@ order by r.place;
 
 -- name: stock_counts
 -- $1 category (with those below it), $2 brand (each null: all). One row.
-with recursive wanted_category as (
-  select c.category_id from retail.product_categories c where lower(c.category_name) = lower($1::text)
-  union
-  select c.category_id
-  from retail.product_categories c
-  join wanted_category above on c.parent_category_id = above.category_id
-)
 select
   count(*) filter (where p.current_stock <= p.reorder_point) as low_products,
   count(*) filter (where p.current_stock <= 0) as out_of_stock_products
 from retail.products p
 where p.is_active
-  and ($1 is null or p.category_id in (select w.category_id from wanted_category w))
+  and ($1::text is null or p.category_id in (select c.category_id from retail.categories_within($1) c))
   and ($2::text is null or lower(p.brand) = lower($2));
