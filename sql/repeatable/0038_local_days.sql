@@ -1,6 +1,6 @@
 -- Days as a store counts them: between moments and dates of its time zone.
 --
--- Assumes: 0020. Before the tables, because triggers and views count in these days.
+-- Before the triggers and views that count in these days.
 -- None of these sets search_path or is strict, so that the planner puts their bodies in the place of the call: an index
 -- on a moment serves a condition that names a day, as if the expression stood there.
 
