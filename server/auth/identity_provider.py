@@ -104,7 +104,7 @@ class IdentityProvider:
     async def _verify(self, token: str) -> Authenticated | None:
         try:
             header: object = decode_jwt_header(token)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
         if not isinstance(header, dict):
             return None

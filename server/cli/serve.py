@@ -30,6 +30,7 @@ from server.http import HttpServer, http_app
 from server.monitoring.logs import configure_logging
 from server.monitoring.monitoring import monitored
 from server.signals import stop_signals
+from server.standard_input import limit_line_length
 from server.startup import connections_of
 from server.workers import DRAIN_SECONDS, Workers, at_parents_end
 
@@ -58,6 +59,7 @@ def stdio() -> None:
     """Serve one client on standard input and output, acting for RETAIL_TOKEN."""
     settings = load_settings(env_file=None)
     configure_logging(settings, _QUIET)
+    limit_line_length(settings.max_request_bytes)
     with ExitStack() as opened:
         deployment = opened.enter_context(open_deployment(settings))
         _leave_on_signals(opened)
@@ -76,6 +78,7 @@ def bridge(url: str) -> None:
     configure_logging(settings, _QUIET)
     if settings.token is None:
         raise ConfigurationError("RETAIL_TOKEN is not set. The bridge acts for the token of one user.")
+    limit_line_length(settings.max_request_bytes)
     _leave_on_signals(ExitStack())
     _run(serve_bridge(url, settings.token.get_secret_value()))
 

@@ -11,7 +11,7 @@ from fastmcp.server.completions import MAX_COMPLETION_VALUES, CompletionReferenc
 from server.auth.current import current_principal
 from server.db.queries import Query, QueryFile
 from server.errors import UserError
-from server.middleware.identity import is_within
+from server.middleware.identity import check_address, is_within
 from server.middleware.protocol_errors import ProtocolError, protocol_error
 from server.principal import Scope
 from server.store_scope import StoreScopes, scopes_of
@@ -79,6 +79,7 @@ async def _check_asked(
             raise ProtocolError("Unknown prompt. prompts/list names the prompts there are.")
         name, has = prompt.name, [each.name for each in prompt.arguments or ()]
     else:
+        check_address(reference.uri)
         # A template as it is listed is an address that it matches itself.
         template = await server.get_resource_template(reference.uri)
         if template is None or template.uri_template != reference.uri or not is_within(scopes, template):

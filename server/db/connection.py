@@ -34,7 +34,8 @@ _CONTENTION = ("55P03", "40P01", "40001")
 ROLE_MAY_NOT = "RT001"
 ROLE_MAY_NOT_RUN_SQL = "RT002"
 NO_CONTEXT = "42501"
-UNSTORABLE_TEXT = "22021"
+# NUL as such, and as an escape in JSON.
+_UNSTORABLE_TEXT = ("22021", "22P05")
 
 
 @contextmanager
@@ -54,7 +55,7 @@ def translated_errors(query_name: str) -> Iterator[None]:
             raise ContentionError from None
         if sqlstate.startswith(_CONNECTION_FAULTS):
             raise DatabaseUnavailableError from None
-        if sqlstate == UNSTORABLE_TEXT:
+        if sqlstate in _UNSTORABLE_TEXT:
             raise InvalidInputError(
                 "A text argument holds a character that no stored text can have, such as NUL. Remove it and try again."
             ) from None

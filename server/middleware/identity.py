@@ -30,6 +30,8 @@ class _Offered(Protocol):
 
 Component = TypeVar("Component", bound=_Offered)
 _SCOPES = frozenset(get_args(Scope))
+# With a store's name of 40 characters, each of them escaped, no resource's has more than 160.
+_LONGEST_ADDRESS = 1_000
 
 
 class CallIdentity(Middleware):
@@ -99,6 +101,7 @@ class CallIdentity(Middleware):
     ) -> ResourceResult:
         """Read what the caller may read."""
         server, uri = _server(context), str(context.message.uri)
+        check_address(uri)
         found = await server.get_resource(uri) or await server.get_resource_template(uri)
         # The specification wants the address back, outside of the message.
         await _require(
@@ -131,6 +134,16 @@ def _needed_by(component: _Offered | None) -> Scope:
     if declared not in _SCOPES:
         raise NotFoundError
     return cast(Scope, declared)
+
+
+def check_address(uri: str) -> None:
+    """Refuse an address that no resource can have, before it is compared with every template.
+
+    Raises:
+        ProtocolError: It is too long; it is not repeated either.
+    """
+    if len(uri) > _LONGEST_ADDRESS:
+        raise ProtocolError(f"Resource not found: no address has more than {_LONGEST_ADDRESS} characters.")
 
 
 def is_within(scopes: frozenset[Scope], component: _Offered) -> bool:

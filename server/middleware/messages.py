@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from contextlib import suppress
+from typing import Any, TypeGuard
 
 from mcp_types import (
     INVALID_REQUEST,
@@ -21,10 +22,17 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from server.middleware.protocol_errors import ProtocolError, log_refusal
+from server.standard_input import TRUNCATED
 
 _NOT_JSON = "The message is not JSON."
 _NO_MESSAGE = "This is no message of JSON-RPC 2.0: neither a request, nor a notification, nor an answer."
 
+_TOO_LONG = "This message has more bytes than RETAIL_MAX_REQUEST_BYTES allows. Nothing was run."
+MAX_PARTS = 10_000
+_TOO_MANY_PARTS = (
+    f"This message has too many parts: at most {MAX_PARTS} commas and opening brackets are read. No request needs a "
+    "tenth of them."
+)
 _NO_ID = "id must be a string or a whole number. A notification, which is not answered, has none."
 
 
@@ -60,7 +68,14 @@ class OnlyMessages:
 
 
 def refusal_of_text(text: bytes) -> JSONRPCError | None:
-    """The answer to a text that is no message; None if it is one."""
+    """The answer to a text that is no message or has too many parts; None to any other.
+
+    Parts are counted before the text is parsed. To refuse each of 350,000 wrong items, as many as a mebibyte holds,
+    takes more than a second, for which everybody else waits. Commas within texts are counted too: SQL of a caller, of
+    8,000 characters at most, cannot have too many.
+    """
+    if sum(map(text.count, (b",", b"[", b"{"))) > MAX_PARTS:
+        return _refusal(INVALID_REQUEST, _TOO_MANY_PARTS)
     try:
         message = from_json(text)
     except ValueError:
@@ -70,8 +85,7 @@ def refusal_of_text(text: bytes) -> JSONRPCError | None:
     if not isinstance(message, dict):
         return _refusal(INVALID_REQUEST, _NO_MESSAGE)
     known = message.get("id")
-    # JSON's true is Python's 1.
-    has_id = isinstance(known, str | int) and not isinstance(known, bool)
+    has_id = is_id(known)
     # Some serializers write every member: a notification with a null is one all the same.
     notifies = known is None and str(message.get("method")).startswith("notifications/")
     if "method" in message and "id" in message and not has_id and not notifies:
@@ -103,7 +117,21 @@ def refusal_of(error: Exception) -> JSONRPCError | None:
     fault = error.errors(include_url=False)[0]
     if fault["type"] != "json_invalid":
         return _refusal(INVALID_REQUEST, _NO_MESSAGE)
-    return _refusal(PARSE_ERROR, _NOT_JSON) if str(fault["input"]).strip() else None
+    line = str(fault["input"]).rstrip()
+    if line.endswith(TRUNCATED):
+        known = first_members(line.removesuffix(TRUNCATED)).get("id")
+        return _refusal(INVALID_REQUEST, _TOO_LONG, known if is_id(known) else None)
+    return _refusal(PARSE_ERROR, _NOT_JSON) if line else None
+
+
+def first_members(text: str | bytes) -> dict[str, Any]:
+    """The members of a JSON object that was cut somewhere, without the last one, which may be incomplete."""
+    with suppress(ValueError):
+        message = from_json(text, allow_partial="trailing-strings")
+        if isinstance(message, dict) and message:
+            message.popitem()
+            return message
+    return {}
 
 
 def _fault(message: dict[str, Any]) -> str:
@@ -114,6 +142,11 @@ def _fault(message: dict[str, Any]) -> str:
             return "method must be a string."
         return "params must be an object."
     return _NO_MESSAGE
+
+
+def is_id(value: object) -> TypeGuard[str | int]:
+    """Whether a request may have this id. JSON's true is Python's 1."""
+    return isinstance(value, str | int) and not isinstance(value, bool)
 
 
 def _refusal(code: int, text: str, request_id: str | int | None = None) -> JSONRPCError:

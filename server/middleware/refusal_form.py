@@ -18,6 +18,8 @@ from mcp_types.jsonrpc import INTERNAL_ERROR, INVALID_REQUEST
 from pydantic_core import from_json
 from starlette.types import Message, Receive, Scope, Send
 
+from server.middleware.messages import first_members, is_id
+
 # As much of a body as uvicorn has read before anybody asks for it. An id further behind stays unknown.
 _BODY_BYTES = 65_536
 _BODY_SECONDS = 1.0
@@ -115,13 +117,11 @@ class RefusalForm:
     def _request(self) -> dict[str, Any]:
         """What is known of the JSON-RPC message: all of it, or its first members."""
         body = b"".join(self._body)
-        whole = self._complete and len(body) <= _BODY_BYTES
+        if not self._complete or len(body) > _BODY_BYTES:
+            return first_members(body[:_BODY_BYTES])
         with suppress(ValueError):
-            message = from_json(body[:_BODY_BYTES], allow_partial="off" if whole else "trailing-strings")
+            message = from_json(body)
             if isinstance(message, dict):
-                if not whole and message:
-                    # May have been cut.
-                    message.popitem()
                 return message
         return {}
 
@@ -134,12 +134,12 @@ class RefusalForm:
             # Some clients write an id of null into those.
             and not method.startswith("notifications/")
             and "id" in message
-            and not _is_id(message["id"])
+            and not is_id(message["id"])
         )
 
     def _refusal(self, start: Message, said: bytes) -> dict[str, Any]:
         request_id = self._request().get("id")
-        if not _is_id(request_id):
+        if not is_id(request_id):
             request_id = None
         parsed = None
         with suppress(ValueError):
@@ -163,10 +163,6 @@ class RefusalForm:
 
 def _described(challenge: bytes, text: str) -> bytes:
     return re.sub(rb'(error_description=)"[^"]*"', rb'\1"%s"' % text.encode(), challenge)
-
-
-def _is_id(value: object) -> bool:
-    return isinstance(value, str | int) and not isinstance(value, bool)
 
 
 def _error(request_id: object, code: int, message: str, kind: object = None) -> dict[str, Any]:

@@ -11,7 +11,9 @@ from server.toolkit.annotations import needs
 
 @prompt(title="Win-back campaign", meta=needs("retail:pii"), tags={"customers"})
 def win_back_campaign(
-    segment: Annotated[str, Field(description="RFM segment to win back, for example at_risk.")] = "at_risk",
+    segment: Annotated[
+        str, Field(description="RFM segment to win back, for example at_risk.", max_length=40)
+    ] = "at_risk",
     store_id: StoreName = None,
 ) -> str:
     """Whom to write to who used to buy and no longer does, and what to say."""

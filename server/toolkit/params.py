@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import date
+from decimal import Decimal
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from server.audit.arguments import Identifier
 from server.toolkit.periods import Preset
@@ -36,6 +37,15 @@ Period = Annotated[
         )
     ),
 ]
+
+
+def _rounded(value: Decimal | None) -> Decimal | None:
+    return None if value is None else round(value, 10)
+
+
+ROUNDED = AfterValidator(_rounded)
+"""For a Decimal: more places than any price has, and no more than PostgreSQL's numeric takes (0e999999, 1e-999999)."""
+
 # Beyond these no shop has sales, and date arithmetic would leave the calendar.
 FIRST_DATE, LAST_DATE = date(1900, 1, 1), date(2200, 12, 31)
 

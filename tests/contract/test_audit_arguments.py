@@ -1,4 +1,4 @@
-"""What the audit log keeps of each tool's arguments. A new parameter has to be entered here, after some thought."""
+"""What the audit log keeps of each tool's arguments. A new one is entered in the tool's record, after some thought."""
 
 from __future__ import annotations
 
@@ -13,159 +13,10 @@ from server import tools
 from server.audit.arguments import Identifier, KeptArguments
 from server.audit.entries import EntryWriter
 from server.toolkit.answering import tool_of
+from tests.tools.calls import RECORDS
 
 # Text that could be in any argument, and must never be in the log.
 PERSON = "Zeldamaria Quackenbush <zq@example.net> +44 20 7946 0958"
-# number: number, date, id, truth value or choice, kept if valid. identifier: kept if it looks like one.
-# text: its length only. outline: its length and the words that the server knows.
-KEPT: dict[str, dict[str, str]] = {
-    "compare_stores": {
-        "period": "number",
-        "start_date": "number",
-        "end_date": "number",
-        "metrics": "list of numbers",
-        "compare_to": "number",
-        "compare_start_date": "number",
-        "compare_end_date": "number",
-        "stores": "list of identifiers",
-    },
-    "get_customer": {"customer_id": "number", "store_id": "identifier"},
-    "get_products": {"products": "list of identifiers", "store_id": "identifier"},
-    "get_schema": {"store_id": "identifier"},
-    "get_store_context": {"store_id": "identifier"},
-    "get_transaction": {"transaction": "identifier", "store_id": "identifier"},
-    "list_audit_events": {
-        "start_date": "number",
-        "end_date": "number",
-        "kind": "number",
-        "tool_name": "identifier",
-        "who": "text",
-        "outcome": "number",
-        "about_id": "number",
-        "limit": "number",
-        "cursor": "text",
-        "store_id": "identifier",
-    },
-    "list_bought_together": {
-        "sku": "identifier",
-        "period": "number",
-        "start_date": "number",
-        "end_date": "number",
-        "min_baskets": "number",
-        "sort": "number",
-        "limit": "number",
-        "cursor": "text",
-        "store_id": "identifier",
-    },
-    "list_categories": {"store_id": "identifier"},
-    "list_low_stock": {
-        "category": "text",
-        "brand": "text",
-        "max_days_of_supply": "number",
-        "include_without_sales": "number",
-        "limit": "number",
-        "cursor": "text",
-        "store_id": "identifier",
-    },
-    "list_similar_products": {
-        "product": "identifier",
-        "in_stock": "number",
-        "limit": "number",
-        "store_id": "identifier",
-    },
-    "list_top_products": {
-        "period": "number",
-        "start_date": "number",
-        "end_date": "number",
-        "rank_by": "number",
-        "order": "number",
-        "category": "text",
-        "limit": "number",
-        "cursor": "text",
-        "store_id": "identifier",
-    },
-    "list_transactions": {
-        "period": "number",
-        "start_date": "number",
-        "end_date": "number",
-        "transaction_type": "number",
-        "payment_method": "number",
-        "customer_id": "number",
-        "sku": "identifier",
-        "minimum_total": "number",
-        "limit": "number",
-        "cursor": "text",
-        "store_id": "identifier",
-    },
-    "run_query": {"sql": "outline", "limit": "number", "store_id": "identifier"},
-    "search_customers": {
-        "name": "text",
-        "email": "text",
-        "phone": "text",
-        "loyalty_tier": "number",
-        "segment": "number",
-        "limit": "number",
-        "cursor": "text",
-        "store_id": "identifier",
-    },
-    "search_products": {
-        "query": "text",
-        "mode": "number",
-        "category": "text",
-        "brand": "text",
-        "min_price": "number",
-        "max_price": "number",
-        "in_stock": "number",
-        "min_rating": "number",
-        "tags": "list of texts",
-        "attributes": "text",
-        "sort": "number",
-        "facets": "number",
-        "limit": "number",
-        "cursor": "text",
-        "store_id": "identifier",
-    },
-    "summarize_customers": {
-        "view": "number",
-        "period": "number",
-        "start_date": "number",
-        "end_date": "number",
-        "lapse_days": "number",
-        "store_id": "identifier",
-    },
-    "summarize_inventory": {
-        "group_by": "number",
-        "dead_after_days": "number",
-        "limit": "number",
-        "store_id": "identifier",
-    },
-    "summarize_returns": {
-        "period": "number",
-        "start_date": "number",
-        "end_date": "number",
-        "group_by": "number",
-        "limit": "number",
-        "cursor": "text",
-        "store_id": "identifier",
-    },
-    "summarize_sales": {
-        "period": "number",
-        "start_date": "number",
-        "end_date": "number",
-        "group_by": "list of numbers",
-        "metrics": "list of numbers",
-        "compare_to": "number",
-        "compare_start_date": "number",
-        "compare_end_date": "number",
-        "category": "text",
-        "brand": "text",
-        "payment_method": "number",
-        "transaction_type": "number",
-        "limit": "number",
-        "cursor": "text",
-        "store_id": "identifier",
-    },
-}
 FUNCTIONS = {tool_of(function).name: function for function in tools.discover()}
 
 
@@ -203,7 +54,7 @@ def treatment(function: Any, name: str) -> str:
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_each_argument_is_kept_as_decided(name: str) -> None:
-    assert {one: treatment(FUNCTIONS[name], one) for one in keeper(FUNCTIONS[name]).keep} == KEPT.get(name)
+    assert {one: treatment(FUNCTIONS[name], one) for one in keeper(FUNCTIONS[name]).keep} == RECORDS[name].kept
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

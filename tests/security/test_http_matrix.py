@@ -6,6 +6,7 @@ tests/transport/test_identity.py, hosts and origins in more spellings in tests/t
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import shlex
@@ -129,6 +130,7 @@ BAD: dict[str, Callable[[Provider], str]] = {
     "no JSON in it": lambda p: "aGk.aGk.aGk",
     "a list for a header": lambda p: "W10.e30.e30",
     "headers of the wrong kind": lambda p: "eyJhbGciOlsxXSwia2lkIjp7fX0.e30.e30",
+    "a header of lists in lists": lambda p: base64.urlsafe_b64encode(b"[" * 3_000).decode().rstrip("=") + ".e30.e30",
     "far too long": lambda p: p.token(filler="x" * 20_000),
     "a server's own token, made up": lambda p: "rmcp_" + "A" * 43,
 }

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support import Retailer
 from tests.tools.asking import Callers, walk, whole_text
-from tests.tools.calls import calls_about, tool_names
+from tests.tools.calls import RECORDS, calls_about, tool_names
 from tests.tools.neighbours import PERIOD, Neighbours, open_neighbours
 
 # What a busy neighbour does: hundreds of rows, alike to seattle's in every word, dated into the same days.
@@ -52,16 +52,8 @@ delete from retail.products where store_id = 'redmond';
 delete from retail.customers where store_id = 'redmond';
 analyze
 """
-PAGES = {
-    "summarize_sales": {**PERIOD, "group_by": "product"},
-    "list_top_products": PERIOD,
-    "list_transactions": PERIOD,
-    "search_products": {"query": "hammer", "facets": True},
-    "search_customers": {"loyalty_tier": "platinum"},
-    "list_low_stock": {},
-}
-# Of what happened in the store; calls are left out, because asking is one.
-AUDIT_PAGES = {"kind": "row_change"}
+# Of the audit log what happened in the store; calls are left out, because asking is one.
+PAGES = {tool: record.unchanged or record.pages or {} for tool, record in RECORDS.items() if record.pages is not None}
 
 
 @pytest.fixture
@@ -79,9 +71,10 @@ async def everything_told(near: Neighbours) -> dict[str, str]:
         for side in (near.seattle, near.redmond)
         for tool, asked in calls_about(side)
     }
-    auditor = await near.acting("seattle", role="auditor")
-    told["list_audit_events, all pages"] = str(await walk(auditor, "list_audit_events", limit=20, **AUDIT_PAGES))
-    told |= {f"{tool}, all pages": str(await walk(client, tool, limit=1, **asked)) for tool, asked in PAGES.items()}
+    for tool, asked in PAGES.items():
+        acting = await near.acting("seattle", role=RECORDS[tool].role)
+        limit = 20 if tool == "list_audit_events" else 1
+        told[f"{tool}, all pages"] = str(await walk(acting, tool, limit=limit, **asked))
     return told
 
 

@@ -273,6 +273,7 @@ def test_our_own_tools_take_these_scopes() -> None:
 
 
 def test_a_tool_that_declares_no_scope_stops_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("server.tools.stores.TOOLS", (tool(enter),))
+    monkeypatch.setattr(enter, "__module__", "server.tools.stores.tools")
+    monkeypatch.setattr("server.tools.stores.tools.enter", tool(enter), raising=False)
     with pytest.raises(ConfigurationError, match="The tool enter does not say who may call it"):
         tools.discover()

@@ -2,85 +2,38 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from typing import Any
 
-from tests.tools.neighbours import PERIOD, Neighbours, Side
+from tests.tools import records
+from tests.tools.neighbours import Neighbours, Side
+from tests.tools.record import ToolRecord
 
 Call = tuple[str, dict[str, Any]]
 
 
+def _read() -> dict[str, ToolRecord]:
+    names = sorted(module.name for module in pkgutil.iter_modules(records.__path__))
+    return {name: importlib.import_module(f"{records.__name__}.{name}").RECORD for name in names}
+
+
+RECORDS = _read()
+"""What is known of each tool, in the order of their names."""
+
+
 def calls_about(side: Side, *, query: str = "hammer") -> list[Call]:
-    """Calls that together touch every tool and name this side's ids, numbers and words."""
-    return [
-        ("get_store_context", {}),
-        ("summarize_sales", PERIOD),
-        *(
-            ("summarize_sales", {**PERIOD, "group_by": group_by, "compare_to": "previous_period"})
-            for group_by in ("day", "category", "subcategory", "brand", "product", "payment_method")
-        ),
-        ("summarize_sales", {**PERIOD, "group_by": ["new_or_returning", "product"], "brand": side.brand}),
-        ("compare_stores", {**PERIOD, "compare_to": "previous_period"}),
-        ("list_top_products", PERIOD),
-        ("list_top_products", {**PERIOD, "order": "slowest", "rank_by": "margin"}),
-        ("list_transactions", PERIOD),
-        ("list_transactions", {**PERIOD, "customer_id": str(side.customer_id)}),
-        ("list_transactions", {**PERIOD, "sku": side.sku}),
-        ("get_transaction", {"transaction": side.sale}),
-        ("get_transaction", {"transaction": side.refund}),
-        ("get_transaction", {"transaction": str(side.sale_id)}),
-        ("get_customer", {"customer_id": str(side.customer_id)}),
-        *(("search_customers", asked) for asked in searches_for(side)),
-        ("get_products", {"products": [side.sku, str(side.product_id)]}),
-        ("list_categories", {}),
-        ("search_products", {}),
-        ("search_products", {"brand": side.brand}),
-        ("get_schema", {}),
-        *(("run_query", {"sql": sql}) for sql in queries_about(side)),
-        *(("search_products", {"query": query, "mode": mode}) for mode in ("hybrid", "semantic", "keyword", "rrf")),
-        ("search_products", {"query": "hamer", "facets": True}),
-        ("list_similar_products", {"product": side.sku}),
-        ("list_low_stock", {}),
-        ("list_low_stock", {"brand": side.brand}),
-        *(("summarize_inventory", {"group_by": group_by}) for group_by in ("category", "brand", "supplier")),
-        *(
-            ("summarize_returns", {**PERIOD, "group_by": group_by})
-            for group_by in ("reason", "product", "category", "customer", "day")
-        ),
-        ("list_bought_together", {**PERIOD, "min_baskets": 2}),
-        ("list_bought_together", {**PERIOD, "min_baskets": 2, "sku": side.sku}),
-        ("summarize_customers", PERIOD),
-        *(("summarize_customers", {"view": view}) for view in ("segments", "cohorts", "value")),
-    ]
-
-
-def queries_about(side: Side) -> list[str]:
-    """SQL that asks for everything, and for this side's things by name."""
-    return [
-        *(f"select * from {table} order by 2" for table in ("stores", "customers", "products", "sales", "sale_items")),
-        f"select count(*), max(product_name) from products where sku = '{side.sku}' or brand = '{side.brand}'",
-        f"select * from sales where customer_id = '{side.customer_id}' or receipt_number = '{side.sale}' order by 2",
-        "select store_id, count(*), sum(net_revenue), min(margin) from sale_items group by rollup (1) order by 1",
-    ]
+    """Calls that together touch every tool of a manager and name this side's ids, numbers and words."""
+    return [(tool, asked) for tool, record in RECORDS.items() for asked in record.calls(side, query)]
 
 
 def naming(tool: str, store_id: str) -> dict[str, Any]:
     """How a call of a tool names the store that it is about."""
-    return {"stores": [store_id]} if tool == "compare_stores" else {"store_id": store_id}
-
-
-def searches_for(side: Side) -> list[dict[str, str]]:
-    """Ways to look for this side's customer."""
-    return [
-        {"name": side.first_name},
-        {"name": f"{side.last_name}, {side.first_name}"},
-        {"email": side.email},
-        {"phone": side.phone},
-        {"loyalty_tier": "gold"},
-        {"segment": "new"},
-    ]
+    parameter = RECORDS[tool].naming
+    return {parameter: [store_id] if parameter == "stores" else store_id}
 
 
 async def tool_names(sides: Neighbours) -> set[str]:
-    """Every tool that the server has."""
+    """Every tool that a manager has."""
     client = await sides.acting("seattle")
     return {tool.name for tool in await client.list_tools()}

@@ -11,36 +11,19 @@ from fastmcp import Client
 from server.admin.connection import admin_connection
 from tests.cluster import Cluster
 from tests.support import Retailer, answer, refusal
+from tests.tools.calls import RECORDS
+from tests.tools.periods import EMPTY_PERIOD
 from tests.tools.shop import Shop
 
-PERIOD = {"start_date": "2026-10-30", "end_date": "2026-11-02"}
 ZEROS = {"net_revenue": "0.00", "units_sold": 0, "transactions": 0}
 NO_ROWS = {"rows": [], "has_more": False, "next_cursor": None}
-ABSENT: dict[str, dict[str, Any]] = {
-    "get_customer": {"customer_id": "00000000-0000-4000-8000-000000000000"},
-    "get_transaction": {"transaction": "SEA-20261119-0042"},
-    "list_similar_products": {"product": "HG-HOSE-0001"},
-}
-LISTS: list[tuple[str, dict[str, Any]]] = [
-    *(
-        ("summarize_sales", {**PERIOD, "group_by": group_by})
-        for group_by in ("category", "subcategory", "brand", "product", "payment_method")
-    ),
-    ("list_top_products", PERIOD),
-    ("list_top_products", {**PERIOD, "order": "slowest", "rank_by": "margin"}),
-    ("list_transactions", PERIOD),
-    ("search_customers", {"name": "ann"}),
-    ("search_customers", {"email": "ann@example.com"}),
-    ("search_customers", {"phone": "206 555 0123"}),
-    ("search_customers", {"loyalty_tier": "gold"}),
-    ("search_products", {}),
-    *(("search_products", {"query": "hammer", "mode": mode}) for mode in ("hybrid", "semantic", "keyword", "rrf")),
-    ("list_low_stock", {}),
-    ("list_low_stock", {"max_days_of_supply": 7}),
-    *(("summarize_returns", {**PERIOD, "group_by": group_by}) for group_by in ("reason", "product", "customer")),
-    ("list_bought_together", PERIOD),
-    *(("search_customers", {"segment": segment}) for segment in ("champions", "at_risk", "lost")),
-]
+ABSENT = [tool for tool, record in RECORDS.items() if record.absent is not None]
+LISTS = [(tool, asked) for tool, record in RECORDS.items() for asked in record.empty]
+# Neither a list nor one thing: each has a test here.
+FIGURES = {
+    "compare_stores", "get_products", "get_schema", "get_store_context", "list_categories", "run_query",
+    "summarize_customers", "summarize_inventory",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -55,15 +38,7 @@ async def client(cluster: Cluster, template: str) -> AsyncIterator[Client[Any]]:
 
 
 async def test_every_tool_is_asked_here(client: Client[Any]) -> None:
-    asked = {*ABSENT, *(tool for tool, _ in LISTS), "get_store_context", "compare_stores"}
-    asked |= {
-        "list_categories",
-        "get_products",
-        "summarize_customers",
-        "summarize_inventory",
-        "get_schema",
-        "run_query",
-    }
+    asked = {*ABSENT, *(tool for tool, _ in LISTS), *FIGURES}
 
     assert asked == {tool.name for tool in await client.list_tools()}
 
@@ -86,7 +61,7 @@ async def test_a_list_is_empty_and_ends(client: Client[Any], tool: str, asked: d
 
 @pytest.mark.parametrize("compare_to", ["previous_period", "same_period_last_year"])
 async def test_totals_are_zero_and_changes_have_no_percentage(client: Client[Any], compare_to: str) -> None:
-    found = await answer(client, "summarize_sales", **PERIOD, compare_to=compare_to)
+    found = await answer(client, "summarize_sales", **EMPTY_PERIOD, compare_to=compare_to)
 
     assert found["totals"] == {
         "figures": ZEROS,
@@ -106,7 +81,7 @@ async def test_totals_are_zero_and_changes_have_no_percentage(client: Client[Any
     ],
 )
 async def test_time_buckets_are_there_with_zeros(client: Client[Any], group_by: str, keys: list[str]) -> None:
-    found = await answer(client, "summarize_sales", **PERIOD, group_by=group_by)
+    found = await answer(client, "summarize_sales", **EMPTY_PERIOD, group_by=group_by)
 
     assert [row["key"] for row in found["rows"]] == keys
     assert [row["figures"] for row in found["rows"]] == [ZEROS] * len(keys)
@@ -114,14 +89,14 @@ async def test_time_buckets_are_there_with_zeros(client: Client[Any], group_by: 
 
 
 async def test_a_comparison_of_stores_has_a_row_of_zeros(client: Client[Any]) -> None:
-    found = await answer(client, "compare_stores", **PERIOD)
+    found = await answer(client, "compare_stores", **EMPTY_PERIOD)
 
     assert [(row["store_id"], row["figures"], row["rank"]) for row in found["rows"]] == [("seattle", ZEROS, 1)]
 
 
 @pytest.mark.parametrize("tool", ABSENT)
 async def test_one_thing_is_refused_as_not_there(client: Client[Any], tool: str) -> None:
-    assert "in seattle." in await refusal(client, tool, **ABSENT[tool])
+    assert "in seattle." in await refusal(client, tool, **(RECORDS[tool].absent or {}))
 
 
 async def test_products_by_number_are_all_not_found(client: Client[Any]) -> None:
@@ -151,7 +126,7 @@ async def test_the_context_has_no_sale_dates_and_counts_nothing(client: Client[A
 
 
 async def test_returns_are_zero_and_have_no_rate(client: Client[Any]) -> None:
-    found = await answer(client, "summarize_returns", **PERIOD)
+    found = await answer(client, "summarize_returns", **EMPTY_PERIOD)
 
     none = {"units_returned": 0, "units_sold": 0, "return_rate_percent": None, "returns_value": "0.00", "receipts": 0}
     assert found["totals"] == found["earlier_totals"] == none | {"is_few": True}
@@ -160,7 +135,7 @@ async def test_returns_are_zero_and_have_no_rate(client: Client[Any]) -> None:
 
 
 async def test_nobody_bought_lapsed_or_stayed(client: Client[Any]) -> None:
-    activity = (await answer(client, "summarize_customers", **PERIOD))["activity"]
+    activity = (await answer(client, "summarize_customers", **EMPTY_PERIOD))["activity"]
     segments = await answer(client, "summarize_customers", view="segments")
     cohorts = await answer(client, "summarize_customers", view="cohorts")
     value = await answer(client, "summarize_customers", view="value")

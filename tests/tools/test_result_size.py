@@ -18,33 +18,12 @@ from server.errors import ResultTooLargeError
 from server.middleware import result_size
 from server.principal import Role
 from server.toolkit.truncation import shortened
-from tests.support import DEMO_AS_OF, Retailer, answer, refusal
+from tests.support import Retailer, answer, refusal
+from tests.tools.calls import RECORDS
+from tests.tools.periods import YEAR
 
 SMALLEST = 4_096
-YEAR = {"start_date": str(DEMO_AS_OF.replace(year=DEMO_AS_OF.year - 1)), "end_date": str(DEMO_AS_OF)}
-# The widest question of every tool; what stands in angle brackets is looked up.
-WIDE: dict[str, dict[str, Any]] = {
-    "get_customer": {"customer_id": "<customer>"},
-    "get_products": {"products": "<50 skus>"},
-    "get_schema": {},
-    "get_store_context": {},
-    "get_transaction": {"transaction": "<receipt>"},
-    "list_audit_events": {"who": "filler", "limit": 100},
-    "list_categories": {},
-    "list_low_stock": {"limit": 100},
-    "list_similar_products": {"product": "<sku>", "limit": 100},
-    "compare_stores": YEAR,
-    "list_top_products": {**YEAR, "limit": 100},
-    "list_transactions": {**YEAR, "limit": 100},
-    "run_query": {"sql": "select * from products order by sku", "limit": 500},
-    "search_customers": {"loyalty_tier": "gold", "limit": 100},
-    "search_products": {"limit": 100},
-    "list_bought_together": {**YEAR, "min_baskets": 2, "limit": 100},
-    "summarize_customers": {**YEAR, "view": "cohorts"},
-    "summarize_inventory": {"group_by": "brand", "limit": 50},
-    "summarize_returns": {**YEAR, "group_by": "product", "limit": 100},
-    "summarize_sales": {**YEAR, "group_by": "product", "compare_to": "previous_period", "limit": 400},
-}
+WIDE = {tool: record.widest for tool, record in RECORDS.items()}
 ROLES: tuple[Role, ...] = ("manager", "auditor")
 TOOLS = [FunctionTool.from_function(function) for function in tools.discover()]
 PAGED = sorted(tool.name for tool in TOOLS if "cursor" in tool.parameters["properties"])
@@ -93,20 +72,22 @@ async def cramped(demo: Retailer) -> AsyncIterator[Clients]:
 
 async def wide(clients: Clients, tool: str) -> dict[str, Any]:
     """Arguments of the widest question."""
-    arguments = dict(WIDE[tool])
-    if tool == "get_customer":
+    return {name: await _looked_up(clients, value) for name, value in WIDE[tool].items()}
+
+
+async def _looked_up(clients: Clients, value: Any) -> Any:
+    """What a value in angle brackets stands for."""
+    if value == "<customer>":
         found = await answer(clients["search_customers"], "search_customers", loyalty_tier="gold", limit=1)
-        arguments["customer_id"] = found["rows"][0]["customer_id"]
-    if tool == "get_products":
+        return found["rows"][0]["customer_id"]
+    if value in ("<sku>", "<50 skus>"):
         found = await answer(clients["search_products"], "search_products", limit=50)
-        arguments["products"] = [row["sku"] for row in found["rows"]]
-    if tool == "list_similar_products":
-        found = await answer(clients["search_products"], "search_products", limit=1)
-        arguments["product"] = found["rows"][0]["sku"]
-    if tool == "get_transaction":
+        skus = [row["sku"] for row in found["rows"]]
+        return skus if value == "<50 skus>" else skus[0]
+    if value == "<receipt>":
         found = await answer(clients["list_transactions"], "list_transactions", limit=1, **YEAR)
-        arguments["transaction"] = found["rows"][0]["receipt_number"]
-    return arguments
+        return found["rows"][0]["receipt_number"]
+    return value
 
 
 @pytest.mark.parametrize("tool", WIDE)
@@ -168,7 +149,7 @@ async def test_pages_that_were_cut_make_the_whole_list(tool: str, whole: Clients
         if page["next_cursor"] is None or len(rows) >= 150:
             break
         cursor = {"cursor": page["next_cursor"]}
-    assert cuts > 0
+    assert cuts > 0 or RECORDS[tool].few_in_demo
     expected: list[Any] = []
     cursor = {}
     while len(expected) < len(rows):

@@ -11,51 +11,11 @@ from fastmcp import Client
 from tests.sql.acting import ROLES
 from tests.support import answer, refusal
 from tests.tools.asking import whole_text
-from tests.tools.calls import calls_about, naming, tool_names
+from tests.tools.calls import RECORDS, calls_about, naming, tool_names
 from tests.tools.neighbours import MARK, PERIOD, Neighbours, Side
 
-BEFORE = {"start_date": "2026-10-01", "end_date": "2026-10-31"}
 NO_ID = "00000000-0000-4000-8000-000000000000"
 NOTHING = "no-such-thing"
-BY_ID: dict[str, list[dict[str, Any]]] = {
-    "get_customer": [{"customer_id": "customer_id"}],
-    "get_transaction": [{"transaction": "sale"}, {"transaction": "refund"}, {"transaction": "sale_id"}],
-    "list_transactions": [{**PERIOD, "customer_id": "customer_id"}, {**PERIOD, "sku": "sku"}],
-    "search_customers": [{"name": "last_name"}, {"email": "email"}, {"phone": "phone"}],
-    "search_products": [{"query": "sku", "mode": "keyword"}, {"brand": "brand"}],
-    "list_low_stock": [{"brand": "brand"}],
-    "list_similar_products": [{"product": "sku"}, {"product": "product_id"}],
-    "list_bought_together": [{**PERIOD, "min_baskets": 2, "sku": "sku"}],
-    "list_audit_events": [{"kind": "row_change", "about_id": "customer_id"}],
-}
-PAGED: dict[str, dict[str, Any]] = {
-    "summarize_sales": {**PERIOD, "group_by": "day"},
-    "list_top_products": {**PERIOD, "order": "slowest"},
-    "list_transactions": PERIOD,
-    "search_products": {},
-    "list_low_stock": {},
-    "search_customers": {"loyalty_tier": "platinum"},
-    "list_audit_events": {"kind": "row_change"},
-}
-# They page like those, and the neighbours have too little for two pages of them.
-PAGED_ALIKE = {"list_bought_together", "summarize_returns"}
-# They tell figures, and pairs of which the neighbours have too few: no word of a store.
-TELLS_NO_WORD = {"list_bought_together", "summarize_customers"}
-# Words that only Redmond has, in parameters that choose among products.
-ONLY_THERE: list[tuple[str, dict[str, Any]]] = [
-    ("list_top_products", {"category": f"Category {MARK}", **PERIOD, "order": "slowest"}),
-    ("summarize_sales", {"category": f"Category {MARK}", **BEFORE, "group_by": "product"}),
-    ("summarize_sales", {"brand": f"{MARK} forge", **PERIOD, "group_by": "product"}),
-    ("list_low_stock", {"category": f"Category {MARK}"}),
-    ("search_products", {"category": f"Category {MARK}"}),
-    ("search_products", {"tags": [f"tag {MARK}"]}),
-    ("search_products", {"attributes": {"secret": MARK}}),
-]
-# Asked in tests of their own.
-LISTED = {"get_products": "products"}
-PEOPLE = {"list_audit_events": "who"}
-# Tools that a manager does not have.
-AUDITORS_TOOLS = {"list_audit_events"}
 # Parameters that name nothing that a store has: figures, days, switches, and words of the tools' own.
 NAME_NOTHING = {
     "compare_end_date",
@@ -93,12 +53,14 @@ NAME_NOTHING = {
     "transaction_type",
     "view",
 }
-QUESTIONS = [(tool, asked) for tool, questions in BY_ID.items() for asked in questions]
+QUESTIONS = [(tool, asked) for tool, record in RECORDS.items() for asked in record.foreign]
+ONLY_THERE = [(tool, asked) for tool, record in RECORDS.items() for asked in record.only_there]
+PAGED = [tool for tool, record in RECORDS.items() if record.pages is not None]
 
 
 async def asking(neighbours: Neighbours, tool: str, store_id: str = "seattle") -> Client[Any]:
     """A client of that store that has the tool."""
-    return await neighbours.acting(store_id, role="auditor" if tool in AUDITORS_TOOLS else "manager")
+    return await neighbours.acting(store_id, role=RECORDS[tool].role)
 
 
 def filled(asked: dict[str, Any], side: Side) -> dict[str, Any]:
@@ -134,7 +96,7 @@ async def test_a_question_that_names_the_other_stores_things_gets_nothing_else_o
         text = await whole_text(client, tool, **asked)
 
         # What was asked for is repeated as not found; that tells the caller nothing.
-        for repeated in asked.get("products", ()):
+        for repeated in asked.get(RECORDS[tool].repeats or "", ()):
             text = text.replace(repeated, "")
         assert MARK not in text.lower(), (tool, asked)
 
@@ -148,7 +110,7 @@ async def test_the_other_stores_manager_does_see_the_mark_in_every_tool(neighbou
         if MARK in (await whole_text(client, tool, **asked)).lower()
     }
 
-    assert marked == await tool_names(neighbours) - TELLS_NO_WORD
+    assert marked == await tool_names(neighbours) - {tool for tool, record in RECORDS.items() if record.names_nothing}
 
 
 @pytest.mark.parametrize(("tool", "asked"), QUESTIONS, ids=str)
@@ -178,7 +140,7 @@ async def test_the_same_question_about_the_own_store_finds_something(
 async def test_products_of_another_store_are_not_found_like_any_unknown_one(neighbours: Neighbours) -> None:
     client = await neighbours.acting("seattle")
     foreign = [neighbours.redmond.sku, str(neighbours.redmond.product_id)]
-    ((tool, parameter),) = LISTED.items()
+    ((tool, parameter),) = ((tool, record.repeats) for tool, record in RECORDS.items() if record.repeats)
 
     found = await answer(client, tool, **{parameter: [*foreign, NOTHING, NO_ID]})
 
@@ -188,7 +150,7 @@ async def test_products_of_another_store_are_not_found_like_any_unknown_one(neig
 async def test_entries_about_people_of_another_store_are_not_found_like_those_of_nobody(
     neighbours: Neighbours,
 ) -> None:
-    ((tool, parameter),) = PEOPLE.items()
+    ((tool, parameter),) = ((tool, record.about_people) for tool, record in RECORDS.items() if record.about_people)
     await answer(await neighbours.acting("redmond"), "summarize_sales")
     stranger = {parameter: "manager of redmond"}
     for _ in range(100):
@@ -225,12 +187,11 @@ async def test_a_word_that_only_another_store_has_finds_nothing_like_an_unknown_
 
 async def test_every_parameter_that_names_a_stores_things_is_asked_with_another_stores(neighbours: Neighbours) -> None:
     """A new parameter fails here until a question above puts another store's id or word into it."""
-    asked_about = {
-        (tool, name)
-        for tool, asked in [*QUESTIONS, *ONLY_THERE, *LISTED.items(), *PEOPLE.items()]
-        for name in ([asked] if isinstance(asked, str) else asked)
-    }
-    asked_about |= {(tool, "cursor") for tool in PAGED.keys() | PAGED_ALIKE}
+    asked_about = {(tool, name) for tool, asked in [*QUESTIONS, *ONLY_THERE] for name in asked}
+    for tool, record in RECORDS.items():
+        asked_about |= {(tool, record.repeats), (tool, record.about_people)}
+        if record.pages is not None or record.pages_alike:
+            asked_about.add((tool, "cursor"))
     parameters = {
         (tool.name, name)
         for role in ROLES
@@ -257,12 +218,12 @@ async def test_another_store_is_refused_like_one_that_does_not_exist(neighbours:
 async def test_a_cursor_of_another_store_is_refused_like_a_made_up_one(neighbours: Neighbours, tool: str) -> None:
     redmond = await asking(neighbours, tool, "redmond")
     seattle = await asking(neighbours, tool)
-    cursor = (await answer(redmond, tool, **PAGED[tool], limit=1))["next_cursor"]
+    cursor = (await answer(redmond, tool, **(RECORDS[tool].pages or {}), limit=1))["next_cursor"]
     assert cursor
 
-    foreign = await refusal(seattle, tool, **PAGED[tool], limit=1, cursor=cursor)
+    foreign = await refusal(seattle, tool, **(RECORDS[tool].pages or {}), limit=1, cursor=cursor)
 
-    assert foreign == await refusal(seattle, tool, **PAGED[tool], limit=1, cursor="bWFkZSB1cA")
+    assert foreign == await refusal(seattle, tool, **(RECORDS[tool].pages or {}), limit=1, cursor="bWFkZSB1cA")
 
 
 async def test_both_stores_keep_their_own_figures(neighbours: Neighbours) -> None:
@@ -282,7 +243,7 @@ async def test_both_stores_keep_their_own_figures(neighbours: Neighbours) -> Non
 async def test_who_has_several_stores_must_choose_one(neighbours: Neighbours) -> None:
     client = await neighbours.acting("seattle", "redmond")
     for tool, asked in calls_about(neighbours.seattle):
-        if tool not in ("get_store_context", "compare_stores"):
+        if not RECORDS[tool].needs_no_store:
             message = await refusal(client, tool, **asked)
 
             assert message == (

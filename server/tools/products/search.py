@@ -17,7 +17,7 @@ from server.store_embedder import StoreEmbedders, store_embedders
 from server.store_scope import StoreScopes
 from server.toolkit.annotations import READ_ONLY, needs
 from server.toolkit.cursors import RankedPages
-from server.toolkit.params import Category, Cursor, Limit, StoreId
+from server.toolkit.params import ROUNDED, Category, Cursor, Limit, StoreId
 from server.tools.products.models import ProductSearch, ProductSort, SearchMode
 from server.tools.products.query_text import QueryText
 from server.tools.products.ranking import FoundRow, Search, search_scopes
@@ -42,9 +42,14 @@ NO_SUCH_PHRASE = (
 )
 
 
-Price = Annotated[Decimal | None, Field(ge=0, le=10_000_000, description="In the store's currency, before tax.")]
+Price = Annotated[
+    Decimal | None, Field(ge=0, le=10_000_000, description="In the store's currency, before tax."), ROUNDED
+]
 # Compared as text. Several clients lose a choice of types inside of an object, so that text is what they are told of.
-AttributeValue = Annotated[str | bool | int | float, WithJsonSchema({"type": "string"})]
+AttributeValue = Annotated[
+    Annotated[str, Field(max_length=500)] | bool | int | Annotated[float, Field(allow_inf_nan=False)],
+    WithJsonSchema({"type": "string"}),
+]
 
 
 @tool(title="Search products", annotations=READ_ONLY, meta=needs("retail:read"), tags={"products"})
@@ -74,7 +79,9 @@ async def search_products(
     max_price: Price = None,
     in_stock: Annotated[bool, Field(description="True: only products with stock.")] = False,
     min_rating: Annotated[
-        Decimal | None, Field(ge=0, le=5, description="Lowest average rating, 0 to 5; unrated products count as 0.")
+        Decimal | None,
+        Field(ge=0, le=5, description="Lowest average rating, 0 to 5; unrated products count as 0."),
+        ROUNDED,
     ] = None,
     tags: Annotated[
         list[Annotated[str, Field(min_length=1, max_length=50)]] | None,
@@ -119,7 +126,9 @@ async def search_products(
     Example: search_products(query="waterproof box for outdoor wiring", max_price=30, in_stock=true)
     """
     if min_price is not None and max_price is not None and min_price > max_price:
-        raise InvalidInputError(f"min_price ({min_price}) is above max_price ({max_price}). Swap them.")
+        raise InvalidInputError(
+            f"min_price ({min_price.normalize():f}) is above max_price ({max_price.normalize():f}). Swap them."
+        )
     wanted_tags = sorted({tag.lower() for tag in tags}) if tags else None
     filters = (
         category, brand, min_price, max_price, min_rating, wanted_tags,

@@ -18,7 +18,7 @@ from server.store_scope import StoreScopes, store_scopes
 from server.toolkit.annotations import READ_ONLY, needs
 from server.toolkit.cursors import PagedTime, Pager
 from server.toolkit.identifiers import as_uuid
-from server.toolkit.params import Cursor, EndDate, Limit, Period, StartDate, StoreId
+from server.toolkit.params import ROUNDED, Cursor, EndDate, Limit, Period, StartDate, StoreId
 from server.toolkit.periods import resolve_period
 from server.toolkit.results import Result
 from server.toolkit.terms import TransactionType
@@ -90,6 +90,7 @@ async def list_transactions(
     minimum_total: Annotated[
         Decimal | None,
         Field(ge=0, le=10_000_000, description="Only receipts of at least this total, refunds counted by size."),
+        ROUNDED,
     ] = None,
     limit: Limit = 20,
     cursor: Cursor = None,

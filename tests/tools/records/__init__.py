@@ -1,0 +1,1 @@
+"""A module per tool, of the tool's name, with its RECORD."""

@@ -1,0 +1,11 @@
+"""get_schema."""
+
+from __future__ import annotations
+
+from tests.tools.record import ToolRecord
+
+RECORD = ToolRecord(
+    kept={"store_id": "identifier"},
+    calls=lambda _side, _query: [{}],
+    widest={},
+)

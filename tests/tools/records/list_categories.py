@@ -1,0 +1,12 @@
+"""list_categories."""
+
+from __future__ import annotations
+
+from tests.tools.record import ToolRecord
+
+RECORD = ToolRecord(
+    kept={"store_id": "identifier"},
+    calls=lambda _side, _query: [{}],
+    widest={},
+    same_for_all=True,
+)
