@@ -107,22 +107,21 @@ def between_markers(text: str, name: str, content: str) -> str:
 
 def main() -> None:
     """Write the files, or with --check fail when one is not up to date."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    readme = between_markers(readme, "tools", tool_table())
-    readme = between_markers(readme, "questions", question_table())
-    readme = between_markers(readme, "settings", settings_table())
-    sales = between_markers((ROOT / "docs/sales.md").read_text(encoding="utf-8"), "metrics", metric_table())
-    monitoring = (ROOT / "docs/monitoring.md").read_text(encoding="utf-8")
-    generated = {
-        ROOT / "README.md": readme,
-        ROOT / "docs/sales.md": sales,
-        ROOT / "docs/monitoring.md": between_markers(monitoring, "metrics", exported_table()),
-        ROOT / ".env.example": env_example(),
+    pages = {
+        "README.md": ("questions", question_table()),
+        "docs/tools.md": ("tools", tool_table()),
+        "docs/settings.md": ("settings", settings_table()),
+        "docs/sales.md": ("metrics", metric_table()),
+        "docs/monitoring.md": ("metrics", exported_table()),
     }
-    for path, text in generated.items():
+    generated = {".env.example": env_example()}
+    for name, (marker, table) in pages.items():
+        generated[name] = between_markers((ROOT / name).read_text(encoding="utf-8"), marker, table)
+    for name, text in generated.items():
+        path = ROOT / name
         if "--check" in sys.argv:
             if not path.exists() or path.read_text(encoding="utf-8") != text:
-                sys.exit(f"{path.name} is not what the code says. Run: make format")
+                sys.exit(f"{name} is not what the code says. Run: make format")
         else:
             path.write_text(text, encoding="utf-8")
     print(f"{len(tools.discover())} tools, defined in {definition_size():,} characters")  # noqa: T201

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Any
@@ -159,6 +161,35 @@ def test_what_is_written_about_the_file_is_true_of_it() -> None:
     }
     for name, words in written.items():
         assert words in (ROOT / name).read_text(encoding="utf-8"), name
+
+
+async def test_the_answer_that_the_readme_shows_is_the_tools(desk: Desk) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    block = re.search(r"<!-- answer -->\n```json\n(.*?)```\n<!-- /answer -->", readme, re.DOTALL)
+    assert block is not None
+    shown = json.loads(block[1])
+    days = {"start_date": "2026-10-01", "end_date": "2026-10-31"}
+    compared = {"compare_start_date": "2026-09-01", "compare_end_date": "2026-09-30"}
+    question = Question(
+        ask="Which category sold most in October, and how does that compare with September?",
+        who="store manager",
+        tool="summarize_sales",
+        arguments={**days, **compared, "group_by": ["category"]},
+    )
+
+    answer = await desk.answer(question, question.stores)
+
+    assert question.ask in readme
+    assert contains(answer, shown)
+
+
+def contains(answer: Any, part: Any) -> bool:
+    """Whether the answer has every key, and the first items of every list, that a shortened answer shows."""
+    if isinstance(part, dict):
+        return all(key in answer and contains(answer[key], value) for key, value in part.items())
+    if isinstance(part, list):
+        return len(answer) >= len(part) and all(contains(*pair) for pair in zip(answer, part, strict=False))
+    return bool(answer == part)
 
 
 @pytest.mark.parametrize(

@@ -159,7 +159,7 @@ def test_every_block_is_run_or_says_that_it_is_not() -> None:
     assert languages <= {"sh", "ini"} | STAYS_BY_HAND
     followed = {
         *("The database", "Two files of settings", OPERATOR, "Schema, key, passwords", "The first store"),
-        *("The first token", "The server as a service", "2. Daily life", "3. Upgrade", "4. Going back"),
+        *("The first token", "The server as a service", "2. Daily operation", "3. Upgrade", "4. Going back"),
         *("5. When the machine is lost", "Without a superuser"),
     }
     assert {section for section in SECTIONS if blocks(section)} == followed
@@ -173,10 +173,10 @@ async def test_installation(machine: Machine) -> None:
     assert "LAMP-1" in await machine.follow(OPERATOR, "The first token")
 
 
-async def test_daily_life(machine: Machine) -> None:
+async def test_daily_operation(machine: Machine) -> None:
     async with machine.service():
         assert '"status":"ready"' in await machine.follow(OPERATOR, "The server as a service")
-        assert "tables vacuumed and analysed" in await machine.follow(OPERATOR, "2. Daily life")
+        assert "tables vacuumed and analysed" in await machine.follow(OPERATOR, "2. Daily operation")
 
 
 async def test_upgrade(machine: Machine, tmp_path: Path) -> None:
