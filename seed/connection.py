@@ -4,26 +4,20 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any
 
 import asyncpg
 
 from seed.errors import DatabaseError, RoleError
 from server.admin.connection import SETTING
+from server.db.queries import QueryFile
 from server.db.urls import connect
 from server.errors import ConfigurationError
 
 _FAILURES = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
-_ROLE: Final = """
-select
-  rolname,
-  rolsuper or rolbypassrls as bypasses_row_level_security,
-  has_parameter_privilege('session_replication_role', 'set') as may_skip_triggers,
-  to_regclass('retail.stock_movements') is not null as has_schema
-from pg_catalog.pg_roles
-where rolname = current_user
-"""
+QUERIES = QueryFile("seed", "connection.sql")
+_ROLE = QUERIES.statement("loading_role")
 
 
 @asynccontextmanager

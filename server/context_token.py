@@ -1,4 +1,4 @@
-"""The signed request token that opens a store context in the database (sql/0030_guard.sql)."""
+"""The signed request token that opens a store context in the database (sql/repeatable/0030_guard.sql)."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 select r.rolsuper from pg_catalog.pg_roles r where r.rolname = current_user;
 
 -- name: statements_that_give_back
--- SQL that undoes sql/0095_builtin_functions.sql, to be run in this order: what retail_builtins has of PostgreSQL's own
+-- SQL that undoes sql/repeatable/0095_builtin_functions.sql, to be run in this order: what retail_builtins has of PostgreSQL's own
 -- objects is PUBLIC's again. pg_upgrade and pg_dump write down every right on a system object that differs from what
 -- initdb gave, and another major version does not have the same functions: GRANT fails there on the first one that it
 -- lacks.

@@ -33,5 +33,5 @@ order by s.store_id;
 -- The database as a whole: its size in bytes, its newest schema file, when the audit log was last sealed.
 select
   pg_database_size(current_database()) as bytes,
-  (select max(a.file_name) from migrations.applied a) as newest_file,
+  (select max(a.file_name) from migrations.applied a where a.file_name like 'versioned/%') as newest_file,
   (select max(s.sealed_at) from audit.seal s) as sealed_at;

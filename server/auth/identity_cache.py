@@ -16,7 +16,7 @@ from server.errors import ConfigurationError
 
 logger = logging.getLogger(__name__)
 
-CHANNEL = "retail_identity"  # guard.announce_change() in sql/0030_guard.sql
+CHANNEL = "retail_identity"  # guard.announce_change() in sql/repeatable/0030_guard.sql
 # Bounds what a network that swallows announcements can do. Rows are safe regardless: the database checks
 # token, principal and access again for every store that is entered.
 _SECONDS = 5.0

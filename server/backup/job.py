@@ -47,8 +47,8 @@ _FORGET_TOKENS = QUERIES.statement("forget_tokens")
 _LEFT_OUT = "guard.context_key"
 # Roles and their membership in each other belong to the cluster, and grants on a database to no object in it: a dump
 # has neither.
-_FILE_BEFORE_A_DUMP = "0010_roles.sql"
-_FILES_AFTER_A_DUMP = ("0020_schemas.sql", *FILES_OF_THE_SERVERS_VERSION)
+_FILES_BEFORE_A_DUMP = ("versioned/0010_roles.sql", "repeatable/0010_role_settings.sql")
+_FILES_AFTER_A_DUMP = ("versioned/0020_schemas.sql", *FILES_OF_THE_SERVERS_VERSION)
 _COLUMN_VERSION = "(pg_attver="
 # Rights on PostgreSQL's own functions: another major version has others. The last of the files sets them.
 _SYSTEM_SCHEMAS = ("pg_catalog", "information_schema")
@@ -192,7 +192,8 @@ class BackupJob:
         files = {file.name: file.sql for file in schema_files()}
         async with admin_connection(url) as connection:
             program = find_program("pg_restore", self.programs, _version(connection) // 10_000)
-            await connection.execute(files[_FILE_BEFORE_A_DUMP])
+            for name in _FILES_BEFORE_A_DUMP:
+                await connection.execute(files[name])
         await asyncio.to_thread(run_on_database, program, ["--exit-on-error", "--single-transaction", str(dump)], url)
         async with admin_connection(url) as connection:
             for name in _FILES_AFTER_A_DUMP:

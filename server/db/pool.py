@@ -62,7 +62,8 @@ class Database:
         setting: Variable that the URL came from, for the error that names it.
         pool_size: Largest number of connections.
         pool_timeout_seconds: How long a borrower waits for a free one.
-        query_timeout_seconds: Time limit of one statement; left out, the login's own in sql/0010_roles.sql.
+        query_timeout_seconds: Time limit of one statement; left out, the login's own
+            (sql/repeatable/0010_role_settings.sql).
         statement_cache_size: Prepared statements that a connection keeps; 0 for a pooler in transaction mode.
         connected: Whether it must be there when the server starts.
         name: What the monitoring calls the pool.

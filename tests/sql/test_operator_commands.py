@@ -356,7 +356,7 @@ def test_what_is_entered_without_a_store_concerns_none() -> None:
     }
     without = {name for name, text in texts.items() if re.search(r"record_operation\([^()]*?,\s*null\b", text)}
     # The signing key, upkeep of the whole database, retention of the log; the demo's sums, beside an entry per store.
-    assert without == {"keys.sql", "maintenance.sql", "0062_call_audit.sql", "0085_operations.sql", "load.py"}
+    assert without == {"keys.sql", "maintenance.sql", "0062_call_audit.sql", "0085_operations.sql", "load.sql"}
 
 
 async def test_new_store_can_be_entered(shop: Any, database: Database, identities: Database) -> None:

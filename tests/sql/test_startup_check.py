@@ -111,7 +111,7 @@ async def test_table_with_a_gap_in_its_guard_is_named(retailer: Retailer, change
     message = await refusal(retailer.app_url)
 
     assert "Row level security is not complete on: retail.products." in message
-    assert "sql/0050_policies.sql" in message
+    assert "sql/repeatable/0050_policies.sql" in message
 
 
 @pytest.mark.parametrize("change", ADDITIONS.values(), ids=ADDITIONS)

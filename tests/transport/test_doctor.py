@@ -106,7 +106,10 @@ async def test_a_wrong_role_is_named(retailer: Retailer, login: str) -> None:
     ("sql", "told"),
     [
         ("delete from migrations.applied where file_name = (select max(file_name) from migrations.applied)", "migrate"),
-        ("insert into migrations.applied values ('9999_later.sql', repeat('0', 64))", "newer than this server"),
+        (
+            "insert into migrations.applied values ('versioned/9999_later.sql', repeat('0', 64))",
+            "newer than this server",
+        ),
         ("alter table retail.customers no force row level security", "Row level security is not complete"),
         ("drop extension vector cascade", "create extension vector"),
         (

@@ -126,7 +126,9 @@ CASES = {
         "not current",
         sql="delete from migrations.applied where file_name = (select max(file_name) from migrations.applied)",
     ),
-    "schema ahead": Case("newer than", sql="insert into migrations.applied values ('9999_x.sql', repeat('0', 64))"),
+    "schema ahead": Case(
+        "newer than", sql="insert into migrations.applied values ('versioned/9999_x.sql', repeat('0', 64))"
+    ),
     "schema gone": Case("not current", sql="drop schema migrations cascade"),
     "row level security off": Case("not complete", sql="alter table retail.customers no force row level security"),
     "tools own a table": Case("owns what", sql="alter table retail.product_words owner to mcp_user"),

@@ -18,7 +18,7 @@ from server.tools.adhoc.limits import MAX_COLUMNS, MAX_LENGTH, MAX_ROWS, MAX_SOR
 from server.tools.adhoc.models import Schema, SchemaColumn, SchemaTable
 from server.tools.adhoc.vocabulary import FUNCTIONS
 
-# How a comment in sql/0088_analytics.sql says what a column refers to.
+# How a comment in sql/repeatable/0088_analytics.sql says what a column refers to.
 _JOINS = re.compile(r"\s*-> (\w+\.\w+)$")
 
 

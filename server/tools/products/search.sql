@@ -88,13 +88,6 @@ words as materialized (
   where q.query::text <> ''
 ),
 -- if filtered
-wanted_category as (
-  select c.category_id from retail.product_categories c where lower(c.category_name) = lower($11::text)
-  union
-  select c.category_id
-  from retail.product_categories c
-  join wanted_category above on c.parent_category_id = above.category_id
-),
 sold as materialized (
   select i.product_id, sum(i.direction * i.quantity) as units
   from retail.sales_transactions t
@@ -175,7 +168,7 @@ passing as (
     -- As one case, of which the planner expects half to be true; of the conditions one by one it
     -- expects that no product is left, and plans for that.
     and case
-      when ($11 is null or p.category_id in (select w.category_id from wanted_category w))
+      when ($11::text is null or p.category_id in (select c.category_id from retail.categories_within($11) c))
         and ($12::text is null or lower(p.brand) = lower($12))
         and ($13::numeric is null or p.price >= $13)
         and ($14::numeric is null or p.price <= $14)

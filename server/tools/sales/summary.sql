@@ -57,7 +57,7 @@ with calendar as (
   from unnest($1::boolean[], $2::date[], $3::text[], $4::text[]) c (is_now, sold_on, key_1, key_2)
 ),
 first_purchase as (
-  select t.customer_id, (min(t.transaction_date) at time zone $9)::date as day
+  select t.customer_id, retail.local_date(min(t.transaction_date), $9) as day
   from retail.sales_transactions t
   where 'new_or_returning' in ($5::text, $6::text) and t.transaction_type = 'sale' and t.customer_id is not null
   group by t.customer_id
@@ -97,8 +97,8 @@ line as (
   from retail.sold_lines l
   join calendar c on c.sold_on = l.sold_on
   left join first_purchase f on f.customer_id = l.customer_id
-  where l.transaction_date >= ($7::date::timestamp at time zone $9)
-    and l.transaction_date < (($8::date + 1)::timestamp at time zone $9)
+  where l.transaction_date >= retail.day_start($7::date, $9)
+    and l.transaction_date < retail.day_end($8::date, $9)
     and ($10::text is null or lower($10) = any(l.category_names))
     and ($11::text is null or lower($11) = lower(l.brand))
     and ($12::text is null or $12 = l.payment_method)

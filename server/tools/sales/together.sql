@@ -16,8 +16,8 @@ basket as materialized (
   join retail.sales_transaction_items i on i.store_id = t.store_id and i.transaction_id = t.transaction_id
   join article a on a.product_id = i.product_id
   where t.transaction_type = 'sale'
-    and t.transaction_date >= ($1::date::timestamp at time zone $3::text)
-    and t.transaction_date < (($2::date + 1)::timestamp at time zone $3)
+    and t.transaction_date >= retail.day_start($1::date, $3::text)
+    and t.transaction_date < retail.day_end($2::date, $3)
     and ($4::uuid is null or t.transaction_id in (
       select n.transaction_id from retail.sales_transaction_items n where n.product_id = $4
     ))
@@ -71,8 +71,8 @@ pair as (
       join retail.sales_transactions t on t.store_id = i.store_id and t.transaction_id = i.transaction_id
       where i.product_id = other.product_id
         and t.transaction_type = 'sale'
-        and t.transaction_date >= ($1::timestamp at time zone $3)
-        and t.transaction_date < (($2 + 1)::timestamp at time zone $3)
+        and t.transaction_date >= retail.day_start($1, $3)
+        and t.transaction_date < retail.day_end($2, $3)
     )
   from both_in b
   join article other on other.number = b.other
@@ -129,8 +129,8 @@ select
     select count(*)
     from retail.sales_transactions t
     where t.transaction_type = 'sale'
-      and t.transaction_date >= ($1::date::timestamp at time zone $3::text)
-      and t.transaction_date < (($2::date + 1)::timestamp at time zone $3)
+      and t.transaction_date >= retail.day_start($1::date, $3::text)
+      and t.transaction_date < retail.day_end($2::date, $3)
   ) as baskets,
   (
     select p.product_id from retail.products p where p.sku in ($4::text, upper($4)) order by p.sku = $4 desc limit 1

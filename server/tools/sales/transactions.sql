@@ -29,8 +29,8 @@ left join lateral (
   from retail.sales_transaction_items i
   where i.store_id = t.store_id and i.transaction_id = t.transaction_id
 ) line on true
-where t.transaction_date >= ($1::date::timestamp at time zone $3)
-  and t.transaction_date < (($2::date + 1)::timestamp at time zone $3)
+where t.transaction_date >= retail.day_start($1::date, $3)
+  and t.transaction_date < retail.day_end($2::date, $3)
   and ($4::text is null or t.transaction_type = $4)
   and ($5::text is null or t.payment_method = $5)
   and ($6::uuid is null or t.customer_id = $6)

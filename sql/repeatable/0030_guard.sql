@@ -1,6 +1,6 @@
 -- Identity and the verified store context: the one door to every tenant row.
 --
--- Assumes: 0020. Before the tables, because their policies call guard.store().
+-- Before the triggers and policies of the tables, because these call guard.register_tenant() and guard.store().
 --
 -- How a request reaches a store:
 --   1. The server signs a request token 'T|kid|expires|principal|store|credential' with HMAC-SHA256; a seventh field
@@ -18,79 +18,14 @@ grant create on schema retail to retail_guard;
 
 set role retail_guard;
 
-create table if not exists guard.context_key (
-  kid text primary key check (kid ~ '^[0-9a-f]{16}$'),
-  -- The two padded keys of RFC 2104, kept ready because the core has sha256() but no hmac().
-  inner_pad bytea not null check (octet_length(inner_pad) = 64),
-  outer_pad bytea not null check (octet_length(outer_pad) = 64),
-  created_at timestamptz not null default now(),
-  not_after timestamptz not null default 'infinity'
-);
-comment on table guard.context_key is 'Keys that sign the store context, by key id.';
-
--- A copy of what the identity layer must know of a store. retail.stores is itself under row level
--- security, which only a context opens; a trigger there keeps this table in step.
-create table if not exists guard.tenant (
-  store_id text primary key,
-  store_name text not null,
-  currency text not null,
-  time_zone text not null,
-  is_active boolean not null
-);
-comment on table guard.tenant is 'Stores as the identity layer sees them, kept in step by a trigger.';
-
-create table if not exists guard.principal (
-  principal_id integer generated always as identity primary key,
-  subject text not null unique check (length(subject) between 1 and 200),
-  is_active boolean not null default true,
-  created_at timestamptz not null default now()
-);
-comment on table guard.principal is 'People and programs that may ask; a subject is their stable name.';
-
-create table if not exists guard.store_access (
-  principal_id integer not null references guard.principal on delete cascade,
-  store_id text not null references guard.tenant on delete cascade,
-  role text not null check (role in ('manager', 'analyst', 'support', 'auditor')),
-  granted_at timestamptz not null default now(),
-  valid_until timestamptz not null default 'infinity',
-  primary key (principal_id, store_id)
-);
-create index if not exists store_access_store_id_idx on guard.store_access (store_id);
-comment on table guard.store_access is 'One role per principal and store.';
-
-create table if not exists guard.api_token (
-  token_id integer generated always as identity primary key,
-  -- The token itself is shown once and kept nowhere.
-  token_sha256 bytea not null unique check (octet_length(token_sha256) = 32),
-  principal_id integer not null references guard.principal on delete cascade,
-  note text,
-  created_at timestamptz not null default now(),
-  expires_at timestamptz not null,
-  revoked_at timestamptz
-);
-create index if not exists api_token_principal_id_idx on guard.api_token (principal_id);
-comment on table guard.api_token is 'Opaque bearer tokens by hash, with expiry and revocation.';
-
-create table if not exists guard.external_identity (
-  issuer text not null check (length(issuer) between 1 and 500),
-  external_subject text not null check (length(external_subject) between 1 and 500),
-  principal_id integer not null references guard.principal on delete cascade,
-  created_at timestamptz not null default now(),
-  -- Compared byte by byte, as OpenID Connect compares them.
-  primary key (issuer, external_subject)
-);
-create index if not exists external_identity_principal_id_idx on guard.external_identity (principal_id);
-comment on table guard.external_identity is 'Who a subject of an identity provider is here; a subject without a row is nobody.';
-
--- Keys of the pseudonyms that stand for personal data in the audit log.
-create table if not exists guard.pseudonym_key (
-  only_row boolean primary key default true check (only_row),
-  secret bytea not null check (octet_length(secret) >= 32)
-);
-comment on table guard.pseudonym_key is 'Secret of the keyed hashes that replace personal data in the audit log.';
-insert into guard.pseudonym_key (secret)
-select uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())
-on conflict do nothing;
+-- The one place that computes a signature. Granted to nobody: the functions that sign and verify run as its owner. It
+-- sets no search_path, so that the planner puts its body in the place of the call; a body of this form has its names
+-- resolved when it is made.
+create or replace function guard.hmac(inner_pad bytea, outer_pad bytea, message text) returns text
+language sql stable parallel safe
+return encode(sha256(outer_pad || sha256(inner_pad || convert_to(message, 'UTF8'))), 'hex');
+comment on function guard.hmac(bytea, bytea, text) is
+  'HMAC-SHA256 of a text in hex, with the padded keys of guard.context_key.';
 
 -- Read the verified context, or raise. Split fields:
 -- 1 'C', 2 kid, 3 transaction start, 4 backend pid, 5 principal, 6 role, 7 store, 8 'masked' or absent.
@@ -107,7 +42,7 @@ begin
   select * into key from guard.context_key k where k.kid = field[2] and k.not_after > now();
   if key.kid is not null
     and field[1] = 'C'
-    and encode(sha256(key.outer_pad || sha256(key.inner_pad || convert_to(payload, 'UTF8'))), 'hex') = left(signed, 64)
+    and guard.hmac(key.inner_pad, key.outer_pad, payload) = left(signed, 64)
     and field[3] = date_part('epoch', transaction_timestamp())::text
     and field[4] = pg_backend_pid()::text
   then
@@ -173,7 +108,7 @@ begin
   if key.kid is not null
     and field[1] = 'T'
     and (array_length(field, 1) = 6 or array_length(field, 1) = 7 and field[7] = 'masked')
-    and encode(sha256(key.outer_pad || sha256(key.inner_pad || convert_to(payload, 'UTF8'))), 'hex') = left(token, 64)
+    and guard.hmac(key.inner_pad, key.outer_pad, payload) = left(token, 64)
   then
     select p.principal_id, a.role, t.store_id, t.store_name, t.currency, t.time_zone,
       (now() at time zone t.time_zone)::date
@@ -205,7 +140,7 @@ begin
     pg_backend_pid()::text, granted_to::text, role, store_id, field[7]);
   perform set_config(
     'retail.context',
-    encode(sha256(key.outer_pad || sha256(key.inner_pad || convert_to(context, 'UTF8'))), 'hex') || context,
+    guard.hmac(key.inner_pad, key.outer_pad, context) || context,
     true
   );
 end

@@ -1,6 +1,7 @@
 -- Schemas, extensions and what PUBLIC loses.
 --
--- Assumes: 0010. Before any table, so that no object is ever born with a default grant.
+-- Assumes: 0010. Before any table, so that no object is ever born with a default grant. What the logins may use of the
+-- schemas is in repeatable/0020.
 
 create extension if not exists vector with schema public;
 
@@ -28,11 +29,6 @@ comment on schema retail is 'What a store sells, to whom, and when: every table 
 comment on schema guard is 'Identities, access to stores, signing keys and the verified store context.';
 comment on schema audit is 'Append-only record of every change.';
 comment on schema analytics is 'What SQL of a caller may see of its store: no personal data.';
-
-grant usage on schema retail to mcp_user, mcp_embed, retail_guard, retail_audit, retail_auditor;
-grant usage on schema guard to mcp_user, mcp_auth, mcp_embed, retail_owner, retail_audit;
-grant usage on schema audit to mcp_audit, retail_owner, retail_auditor;
-grant usage on schema analytics to mcp_sql;
 
 -- PostgreSQL lets everybody execute a new function; here each one is granted by name.
 alter default privileges for role retail_owner revoke execute on functions from public;

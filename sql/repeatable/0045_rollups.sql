@@ -26,7 +26,7 @@ set role retail_owner;
 create or replace view retail.receipt_lines with (security_invoker = true) as
 select
   i.store_id, i.item_id, i.transaction_id, t.transaction_date, t.customer_id,
-  (t.transaction_date at time zone s.time_zone)::date as sold_on,
+  retail.local_date(t.transaction_date, s.time_zone) as sold_on,
   to_char(t.transaction_date at time zone s.time_zone, 'HH24') as hour,
   t.transaction_type,
   coalesce(t.payment_method, '(none)') as payment_method,
@@ -71,41 +71,6 @@ from retail.receipt_lines l
 left join retail.category_tree k on k.category_id = l.category_id;
 comment on view retail.sold_lines is
   'Lines of receipts with every dimension that sales are counted by; amounts in hundredths of the currency.';
-
-create table if not exists retail.daily_sales (
-  store_id text not null references retail.stores on delete cascade,
-  dimension text not null,
-  sold_on date not null,
-  member text not null,
-  lines bigint not null,
-  transactions bigint not null,
-  returns bigint not null,
-  units_sold bigint not null,
-  units_returned bigint not null,
-  gross_cents bigint not null,
-  returned_cents bigint not null,
-  discount_cents bigint not null,
-  tax_cents bigint not null,
-  cost_cents bigint not null,
-  lines_without_cost bigint not null,
-  basket_cents bigint not null,
-  basket_units bigint not null,
-  primary key (store_id, dimension, sold_on, member)
-);
-comment on table retail.daily_sales is
-  'Sums per day and member of a dimension, kept by triggers. Amounts in hundredths of the currency.';
-comment on column retail.daily_sales.dimension is
-  'total, or a dimension column of retail.sold_lines; product for product_id, product_month for it by month.';
-comment on column retail.daily_sales.sold_on is 'Day in the store''s time zone.';
-comment on column retail.daily_sales.transactions is 'Sale receipts that have a line of this member.';
-comment on column retail.daily_sales.returns is 'Return and exchange receipts that have one.';
-comment on column retail.daily_sales.gross_cents is 'Goods to customers, after discount, before tax.';
-comment on column retail.daily_sales.returned_cents is 'Goods back from customers, a positive amount.';
-comment on column retail.daily_sales.discount_cents is 'Discounts on goods to customers.';
-comment on column retail.daily_sales.tax_cents is 'Tax charged less tax refunded.';
-comment on column retail.daily_sales.cost_cents is 'Cost of goods sold less of goods returned, where it is known.';
-comment on column retail.daily_sales.basket_cents is 'Goods on sale receipts.';
-comment on column retail.daily_sales.basket_units is 'Units on sale receipts.';
 
 -- What a line is counted under, once per dimension that there are sums for.
 create or replace function retail.members(
@@ -171,8 +136,8 @@ begin
     and (of_members is null or d.member = any(of_members));
 
   select
-    coalesce(first_day, (min(t.transaction_date) at time zone zone)::date),
-    coalesce(last_day, (max(t.transaction_date) at time zone zone)::date)
+    coalesce(first_day, retail.local_date(min(t.transaction_date), zone)),
+    coalesce(last_day, retail.local_date(max(t.transaction_date), zone))
   into day, until
   from retail.sales_transactions t where t.store_id = (select of_store);
 
@@ -206,8 +171,8 @@ begin
         l.price_band = any(array_agg(l.price_band) over before) is not true as first_in_price_band
       from retail.sold_lines l
       where l.store_id = (select of_store)
-        and l.transaction_date >= day::timestamp at time zone zone
-        and l.transaction_date < (least(day + 6, until) + 1)::timestamp at time zone zone
+        and l.transaction_date >= retail.day_start(day, zone)
+        and l.transaction_date < retail.day_end(least(day + 6, until), zone)
         and (of_members is null or exists (
           select from retail.members(
             l.hour, l.category, l.subcategory, l.brand, l.product_id, l.price_band, l.payment_method,
@@ -402,7 +367,7 @@ begin
         end if;
         perform retail.sum_daily_sales(d.store_id, d.sold_on, d.sold_on)
         from (
-          select distinct t.store_id, (t.transaction_date at time zone s.time_zone)::date as sold_on
+          select distinct t.store_id, retail.local_date(t.transaction_date, s.time_zone) as sold_on
           from unnest(stores, receipts) c (store_id, transaction_id)
           join retail.sales_transactions t on t.store_id = c.store_id and t.transaction_id = c.transaction_id
           join retail.stores s on s.store_id = t.store_id
@@ -433,7 +398,7 @@ begin
         end if;
         perform retail.sum_daily_sales(d.store_id, d.sold_on, d.sold_on)
         from (
-          select distinct c.store_id, (c.transaction_date at time zone s.time_zone)::date as sold_on
+          select distinct c.store_id, retail.local_date(c.transaction_date, s.time_zone) as sold_on
           from unnest(stores, moments) c (store_id, transaction_date)
           join retail.stores s on s.store_id = c.store_id
           order by 1, 2
@@ -461,7 +426,7 @@ begin
       begin
         perform retail.sum_daily_sales(d.store_id, d.sold_on, d.sold_on, array['customer_tier'])
         from (
-          select distinct t.store_id, (t.transaction_date at time zone s.time_zone)::date as sold_on
+          select distinct t.store_id, retail.local_date(t.transaction_date, s.time_zone) as sold_on
           from old_rows o
           join new_rows n on n.store_id = o.store_id and n.customer_id = o.customer_id
           join retail.sales_transactions t on t.store_id = n.store_id and t.customer_id = n.customer_id

@@ -64,6 +64,10 @@ grant insert on retail.product_words to mcp_user;
 
 grant execute on function
   retail.new_id(),
+  retail.day_start(date, text),
+  retail.day_end(date, text),
+  retail.local_date(timestamptz, text),
+  retail.categories_within(text),
   retail.learn_words(text, uuid[]),
   retail.match_customers(text, text, text, text),
   retail.rfm_segment(integer, integer, integer),

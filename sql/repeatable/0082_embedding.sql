@@ -37,7 +37,7 @@ begin
     pg_backend_pid()::text, '0', 'embedder', store, 'masked');
   perform set_config(
     'retail.context',
-    encode(sha256(key.outer_pad || sha256(key.inner_pad || convert_to(context, 'UTF8'))), 'hex') || context,
+    guard.hmac(key.inner_pad, key.outer_pad, context) || context,
     true
   );
 end
@@ -45,17 +45,7 @@ $$;
 comment on function guard.enter_to_embed(text) is
   'Enter one store for the rest of this transaction, to embed its products; raises 42501 when there is none.';
 
-reset role;
 set role retail_owner;
-
--- Search asks with this model. It changes when every product has a vector of the next one, so that a store stays
--- searchable by meaning while one model replaces another. Null until the first is complete: then the server's own
--- setting decides.
-alter table retail.stores
-  add column if not exists embedding_model text check (length(embedding_model) between 1 and 100),
-  add column if not exists embedding_dimensions integer check (embedding_dimensions > 0);
-comment on column retail.stores.embedding_model is 'Model that products are searched with by meaning; null before the first.';
-comment on column retail.stores.embedding_dimensions is 'Numbers per vector of that model.';
 
 -- The one place that says what is embedded of a product: name, category, brand, 300 characters of the description,
 -- which rank as well as all of it and cost a third, and the tags.

@@ -15,19 +15,6 @@ do $$ begin perform '[1]'::public.vector; end $$;
 
 set role retail_owner;
 
--- While this is another model than the one that the store is searched with, the search is exact. No constraint ties
--- the two together on purpose.
-alter table retail.stores
-  add column if not exists indexed_model text check (length(indexed_model) between 1 and 100),
-  add column if not exists indexed_dimensions integer check (indexed_dimensions > 0),
-  add column if not exists indexed_products integer check (indexed_products >= 0),
-  add column if not exists index_key text not null default left(replace(gen_random_uuid()::text, '-', ''), 12)
-    check (index_key ~ '^[0-9a-f]{12}$');
-comment on column retail.stores.indexed_model is 'Model whose vectors of this store are in a vector index; null without one.';
-comment on column retail.stores.indexed_dimensions is 'Numbers per vector of that model.';
-comment on column retail.stores.indexed_products is 'Vectors that the index held when it was built.';
-comment on column retail.stores.index_key is 'Stands for the store in the names of its vector indexes; random.';
-
 create or replace function retail.vector_index_name(index_key text, model text, dimensions integer) returns text
 language sql immutable parallel safe
 set search_path = pg_catalog, pg_temp

@@ -18,16 +18,17 @@ begin
   ] loop
     execute format('alter table retail.%I enable row level security', tenant_table);
     execute format('alter table retail.%I force row level security', tenant_table);
-    if not exists (
-      select from pg_catalog.pg_policies
-      where schemaname = 'retail' and tablename = tenant_table and policyname = 'own_store'
-    ) then
-      execute format(
-        'create policy own_store on retail.%I for all to mcp_user, retail_owner '
-        'using (store_id = (select guard.store())) with check (store_id = (select guard.store()))',
-        tenant_table
-      );
-    end if;
+    execute format(
+      case
+        when exists (
+          select from pg_catalog.pg_policies
+          where schemaname = 'retail' and tablename = tenant_table and policyname = 'own_store'
+        ) then 'alter policy own_store on retail.%I to mcp_user, retail_owner '
+        else 'create policy own_store on retail.%I for all to mcp_user, retail_owner '
+      end
+      || 'using (store_id = (select guard.store())) with check (store_id = (select guard.store()))',
+      tenant_table
+    );
   end loop;
 end
 $$;
