@@ -155,4 +155,4 @@ async def test_a_database_without_a_limit_is_refused(limit: str, seattle: Retail
     with pytest.raises(ConfigurationError) as error:
         async with seattle.client("seattle"):
             pass
-    assert str(error.value).startswith(f"The database sets no {limit} for the server's login. Apply sql/0010")
+    assert str(error.value).startswith(f"The database sets no {limit} for the server's login. Apply sql/repeatable/0010_role_settings.sql")
