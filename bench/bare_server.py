@@ -15,9 +15,9 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from server.address import listening_socket
 from server.config import Settings
-from server.http import HttpServer, http_app
+from server.process.sockets import listening_socket
+from server.transport.http import HttpServer, http_app
 
 TOOL = "multiply"
 
@@ -54,7 +54,7 @@ async def serve(port: int | None) -> None:
         await server.run_async("stdio", show_banner=False)
         return
     settings = Settings(host="127.0.0.1", port=port)
-    with listening_socket(settings) as listener:
+    with listening_socket(settings.host, settings.port) as listener:
         await HttpServer(http_app(server, settings), settings, lambda: None).serve(sockets=[listener])
 
 

@@ -18,14 +18,12 @@ from server.audit.upkeep import kept_up
 from server.compat.fastmcp import set_title
 from server.completions import complete
 from server.config import Settings
-from server.databases import Connections
 from server.db.pool import Database
 from server.db.startup_check import check_schema_is_current, knows_key
+from server.embeddings.sync import kept_fresh
 from server.errors import RetailError
-from server.freshness.upkeep import kept_fresh
 from server.middleware.call_rate import CallRate
 from server.middleware.call_record import CallRecord
-from server.middleware.connections import let_discover_settle_nothing
 from server.middleware.error_boundary import ErrorBoundary
 from server.middleware.identity import CallIdentity
 from server.middleware.primary_instead import PrimaryInstead
@@ -33,13 +31,15 @@ from server.middleware.protocol_errors import word_protocol_errors
 from server.middleware.result_size import ResultSize
 from server.monitoring.activity import Activity
 from server.monitoring.monitoring import Monitoring
-from server.pictures import PICTURES
+from server.operations.databases import Connections
+from server.operations.startup import Transport, keeps_embeddings, opened_parts
 from server.prompts import PROMPTS
 from server.prompts.steps import recipe_of
 from server.resources import RESOURCES
-from server.signing_key import SigningKey
-from server.startup import Transport, keeps_embeddings, opened_parts
+from server.tenancy.signing_key import SigningKey
 from server.toolkit.answering import tool_of
+from server.transport.connections import let_discover_settle_nothing
+from server.widgets import PICTURES
 
 SERVER_NAME = "zava-retail"
 """Without blanks, as some clients make the names of tools of it."""

@@ -19,12 +19,12 @@ for name in [name for name in os.environ if name.startswith("RETAIL_") and not n
     del os.environ[name]
 
 from seed.demo import DemoOptions, load_demo
-from seed.embed import embed_products
-from server.admin.connection import admin_connection
-from server.admin.keys import install_key
 from server.config import Settings
 from server.db.migrate import migrate
+from server.db.operator import admin_connection
 from server.embeddings import build_embedder
+from server.embeddings.all_stores import embed_products
+from server.operations.admin.keys import install_key
 from tests import pgbouncer
 from tests.cluster import DATABASE_URL, Cluster, running_cluster
 from tests.support import CONTEXT_KEY, DEMO_AS_OF, Retailer

@@ -12,8 +12,8 @@ from pydantic import AnyHttpUrl, TypeAdapter
 from server.auth.authenticator import TOKEN_PREFIX, Authenticated, Authenticator
 from server.auth.identity_provider import IdentityProvider, check_identity_provider
 from server.auth.key_set import KeySetClient
+from server.calls.principal import Scope
 from server.config import Settings
-from server.principal import Scope
 
 PRINCIPAL_CLAIM = "principal"
 UNKNOWN_BEARER = (

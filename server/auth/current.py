@@ -9,8 +9,8 @@ from fastmcp.server.dependencies import get_access_token
 
 from server.auth.authenticator import Authenticator
 from server.auth.bearer import PRINCIPAL_CLAIM
+from server.calls.principal import Principal
 from server.errors import NotAllowedError
-from server.principal import Principal
 
 
 async def current_principal(context: Context | None) -> Principal:

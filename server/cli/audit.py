@@ -11,11 +11,11 @@ from uuid import UUID
 
 from cyclopts import App
 
-from server.admin.audit import Kind, export, retain, seal
-from server.admin.audit_verification import verify
-from server.cli.numbers import whole
 from server.cli.operator import as_operator
+from server.console.numbers import whole
 from server.errors import InvalidInputError
+from server.operations.admin.audit import Kind, export, retain, seal
+from server.operations.admin.audit_verification import verify
 
 app = App(name="audit", help="Seal, verify, export and shorten the audit log.")
 

@@ -10,20 +10,20 @@ from typing import Annotated, Any
 import asyncpg
 from cyclopts import Parameter
 
-from server.admin.connection import admin_connection, operator_errors
-from server.admin.keys import install_key
-from server.admin.login import set_login_password
-from server.admin.pg_upgrade import prepare_pg_upgrade as prepare
 from server.audit.call_log import ADD_PARTITIONS
-from server.cli.numbers import seconds
 from server.cli.operator import as_operator
 from server.config import load_settings
+from server.console.numbers import seconds
 from server.db.letters import fault_in
 from server.db.migrate import DEFAULT_PATIENCE_SECONDS, when_free
 from server.db.migrate import migrate as apply_files
+from server.db.operator import admin_connection, operator_errors
 from server.db.startup_check import HAS_LEDGER
-from server.deployment import Deployment, open_deployment, prepare_embedded
 from server.errors import ConfigurationError
+from server.operations.admin.keys import install_key
+from server.operations.admin.login import set_login_password
+from server.operations.admin.pg_upgrade import prepare_pg_upgrade as prepare
+from server.operations.deployment import Deployment, open_deployment, prepare_embedded
 
 logger = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from server.auth.current import current_principal
 from server.db.queries import Query, QueryFile
 from server.errors import UserError
 from server.middleware.protocol_errors import ProtocolError, protocol_error
-from server.store_scope import StoreScopes, scopes_of
+from server.tenancy.store_scope import StoreScopes, scopes_of
 from server.toolkit.results import Result
 
 

@@ -17,7 +17,7 @@ from typing import IO
 from server.compat import pgserver
 from server.db.postmaster import Postmaster
 from server.errors import ConfigurationError
-from server.signals import exit_on_signals, signals_deferred
+from server.process.signals import exit_on_signals, signals_deferred
 
 logger = logging.getLogger(__name__)
 

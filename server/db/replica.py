@@ -1,7 +1,7 @@
 """A hot standby that answers the reads of tools while it is near enough to the primary.
 
-Who may enter a store is the primary's to say, for every call (server/store_scope.py). This knows whether the standby
-can be asked at all: once a second it compares how far the two have come.
+Who may enter a store is the primary's to say, for every call (server/tenancy/store_scope.py). This knows whether the
+standby can be asked at all: once a second it compares how far the two have come.
 """
 
 from __future__ import annotations

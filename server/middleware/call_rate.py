@@ -6,8 +6,8 @@ import mcp_types
 from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
 from fastmcp.tools import ToolResult
 
-from server.call import calling_principal, current_call
-from server.limits import Rate
+from server.calls.call import calling_principal, current_call
+from server.tenancy.limits import Rate
 
 
 class CallRate(Middleware):

@@ -10,7 +10,7 @@ from fastmcp.tools import ToolResult
 
 from server.audit.call_log import CallLog
 from server.audit.entries import EntryWriter
-from server.call import Call, current_call
+from server.calls.call import Call, current_call
 from server.errors import UserError
 from server.monitoring.monitoring import Monitoring
 from server.toolkit.telling import told

@@ -16,10 +16,10 @@ from fastmcp.tools import Tool, ToolResult
 from pydantic import ValidationError
 
 from server.auth.current import current_principal
-from server.call import current_call
+from server.calls.call import current_call
+from server.calls.principal import SCOPE_META, Scope
 from server.errors import UserError
 from server.middleware.protocol_errors import ProtocolError, protocol_error
-from server.principal import SCOPE_META, Scope
 
 
 class _Offered(Protocol):

@@ -7,7 +7,7 @@ from fastmcp.exceptions import ToolError
 from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
 from fastmcp.tools import ToolResult
 
-from server.call import current_call
+from server.calls.call import current_call
 from server.db.replica import Replica
 from server.errors import ContentionError, DatabaseError, DatabaseUnavailableError
 

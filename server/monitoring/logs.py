@@ -9,7 +9,7 @@ import traceback
 from datetime import UTC, datetime
 from typing import Any
 
-from server.call import Call, CallEnd
+from server.calls.call import Call, CallEnd
 from server.config import LogLevel, Settings
 
 calls = logging.getLogger("server.calls")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from fastmcp import Context
 from opentelemetry.trace import Span, Tracer, format_trace_id
 
-from server.call import Call, CallEnd
+from server.calls.call import Call, CallEnd
 from server.config import Settings
 from server.monitoring.activity import Activity
 from server.monitoring.logs import log_call

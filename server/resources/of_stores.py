@@ -12,8 +12,8 @@ from fastmcp import Context
 from fastmcp.dependencies import CurrentContext
 from fastmcp.resources import ResourceContent, ResourceResult, resource
 
+from server.calls.principal import Scope
 from server.errors import InvalidInputError, StoreNeededError
-from server.principal import Scope
 from server.toolkit.annotations import needs
 from server.toolkit.telling import CallFailure, told
 

@@ -7,7 +7,7 @@ from typing import Any
 from fastmcp.apps.config import AppConfig, app_config_to_meta_dict
 from mcp_types import ToolAnnotations
 
-from server.principal import SCOPE_META, Scope
+from server.calls.principal import SCOPE_META, Scope
 
 READ_ONLY = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False)
 
@@ -18,7 +18,7 @@ def needs(scope: Scope) -> dict[str, Any]:
 
 
 def picture_uri(name: str) -> str:
-    """The address of a picture in server/pictures."""
+    """The address of a picture in server/widgets."""
     return f"ui://retail/{name}.html"
 
 

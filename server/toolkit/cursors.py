@@ -15,7 +15,7 @@ from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 
-from server.call import current_call
+from server.calls.call import current_call
 from server.errors import InvalidInputError
 
 Position = TypeVar("Position", bound=BaseModel)

@@ -10,8 +10,8 @@ from typing import Any
 
 from fastmcp.decorators import get_fastmcp_meta
 
+from server.calls.principal import SCOPE_META
 from server.errors import ConfigurationError
-from server.principal import SCOPE_META
 
 Tool = Callable[..., Any]
 

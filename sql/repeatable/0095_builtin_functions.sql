@@ -8,7 +8,7 @@
 -- NOTE: only a superuser can do this. A managed service has none: there this file changes nothing, and what the
 -- server lets through is what its own gate allows (docs/ad-hoc-sql.md).
 -- NOTE: no dump may carry these grants, because another major version has other functions. A backup leaves them out
--- (server/backup) and a restore runs this file; before pg_upgrade, "retail-mcp prepare-pg-upgrade" undoes it, and
+-- (server/operations/backup) and a restore runs this file; before pg_upgrade, "retail-mcp prepare-pg-upgrade" undoes it, and
 -- the next "migrate" runs it again. It may run as often as one likes.
 
 do $$

@@ -8,11 +8,11 @@ from typing import Any
 import asyncpg
 import pytest
 
-from server.admin.audit import retain, seal
-from server.admin.audit_verification import verify
-from server.admin.connection import admin_connection
 from server.audit.upkeep import kept_up
+from server.db.operator import admin_connection
 from server.errors import InvalidInputError, UnavailableError
+from server.operations.admin.audit import retain, seal
+from server.operations.admin.audit_verification import verify
 from tests.audit.history import OLD, old_entries
 from tests.sql.acting import connected, rolled_back
 from tests.support import Retailer

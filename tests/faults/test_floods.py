@@ -11,9 +11,9 @@ from typing import Any
 import httpx2
 import pytest
 
-from server import limits
 from server.db.pool import Database
-from server.limits import Limits
+from server.tenancy import limits
+from server.tenancy.limits import Limits
 from tests.faults.messages import assert_helpful
 from tests.support import Retailer, answer, refusal
 from tests.transport.serving import bearer, failure, serving, structured

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from seed.__main__ import app
-from server.cli.running import run
+from server.console.running import run
 from tests.imports.catalogues import CATALOGUE, HAMMER, PAINT, SAW, rejects_of, write_json, write_text
 from tests.support import Retailer, answer
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from seed.imports.errors import ImportFileError
-from seed.imports.layouts import AUTO, Layouts
-from seed.imports.products.product import PRODUCTS
-from seed.imports.reading.rows import SourceRow
-from seed.imports.reading.source import open_source
+from server.imports.errors import ImportFileError
+from server.imports.layouts import AUTO, Layouts
+from server.imports.products.product import PRODUCTS
+from server.imports.reading.rows import SourceRow
+from server.imports.reading.source import open_source
 from tests.imports.catalogues import CATALOGUE, write_json, write_text
 
 HEADER = "name,sku,price,description"

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from pydantic import BaseModel, BeforeValidator, ValidationError
 
-from seed.imports.fields import moments
+from server.imports.fields import moments
 
 
 class Row(BaseModel):

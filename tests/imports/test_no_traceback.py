@@ -16,14 +16,14 @@ from typing import Any, Final
 import pytest
 
 from seed.__main__ import app
-from seed.imports.customers.job import CustomerImport
-from seed.imports.job import ImportOptions, import_file
-from seed.imports.kind import Kind
-from seed.imports.products.job import ProductImport
-from seed.imports.sales.job import SalesImport
-from seed.imports.stores import TargetStore
-from server.cli.running import run
+from server.console.running import run
 from server.errors import RetailError
+from server.imports.customers.job import CustomerImport
+from server.imports.job import ImportOptions, import_file
+from server.imports.kind import Kind
+from server.imports.products.job import ProductImport
+from server.imports.sales.job import SalesImport
+from server.imports.stores import TargetStore
 from tests.cluster import Cluster
 from tests.imports.catalogues import CATALOGUE, HAMMER, load_kind, rejects_of, write_json, write_text
 from tests.imports.receipts import ANN, RECEIPTS

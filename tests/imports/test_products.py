@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 from pydantic_core import PydanticCustomError
 
-from seed.imports.products.product import COLUMNS, PRODUCTS, ImportedProduct
+from server.imports.products.product import COLUMNS, PRODUCTS, ImportedProduct
 from tests.support import Retailer
 
 DOCUMENTATION = Path(__file__).parents[2] / "docs/importing.md"

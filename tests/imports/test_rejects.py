@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from seed.imports.errors import ImportFileError, RejectedRowsError, RejectFileError
-from seed.imports.faults import Fault
-from seed.imports.products.job import ProductImport
-from seed.imports.rejects import HEADER
+from server.imports.errors import ImportFileError, RejectedRowsError, RejectFileError
+from server.imports.faults import Fault
+from server.imports.products.job import ProductImport
+from server.imports.rejects import HEADER
 from tests.imports.catalogues import (
     CATALOGUE,
     HAMMER,

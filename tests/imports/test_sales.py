@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from seed.imports.errors import RejectedRowsError
-from seed.imports.sales.line import SALES
-from seed.imports.sales.merge import SalesOptions
+from server.imports.errors import RejectedRowsError
+from server.imports.sales.line import SALES
+from server.imports.sales.merge import SalesOptions
 from tests.imports.catalogues import rejects_of, write_text
 from tests.imports.receipts import EXCHANGED, RECEIPTS, RETURNED, SOLD, lines, load_receipts, load_sales, open_shop
 from tests.support import Retailer

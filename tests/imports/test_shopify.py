@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seed.errors import OptionError
-from seed.imports.customers.job import CustomerImport
-from seed.imports.errors import ImportFileError, RejectedRowsError
-from seed.imports.shopify.orders import shares
-from seed.imports.shopify.texts import plain
+from server.errors import OptionError
+from server.imports.customers.job import CustomerImport
+from server.imports.errors import ImportFileError, RejectedRowsError
+from server.imports.shopify.orders import shares
+from server.imports.shopify.texts import plain
 from tests.imports.catalogues import counts, load, load_kind, rejects_of, write_json, write_text
 from tests.imports.receipts import lines, load_sales
 from tests.imports.shopify_files import CUSTOMERS, ORDERS, PRODUCTS, PRODUCTS_NOW

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from server.admin.connection import admin_connection
+from server.db.operator import admin_connection
 from tests.support import Retailer
 
 CONTEXT = "guard.context()"

@@ -19,11 +19,11 @@ from fastmcp.tools import Tool, tool
 from mcp import MCPError
 
 from server import tools
-from server.admin.connection import admin_connection
-from server.admin.principals import ExternalIdentity, add_principal, grant_store
+from server.calls.principal import ROLE_SCOPES, Role, Scope
+from server.db.operator import admin_connection
 from server.errors import ConfigurationError
-from server.principal import ROLE_SCOPES, Role, Scope
-from server.store_scope import StoreScopes, store_scopes
+from server.operations.admin.principals import ExternalIdentity, add_principal, grant_store
+from server.tenancy.store_scope import StoreScopes, store_scopes
 from server.toolkit.annotations import needs
 from tests.security.identity_provider import Provider, running_provider
 from tests.support import Retailer

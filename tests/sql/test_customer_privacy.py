@@ -11,7 +11,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from server.principal import Role
+from server.calls.principal import Role
 from tests.sql import personal
 from tests.sql.acting import ROLES, StoresTemplate, TwoStores, connected, inside
 from tests.sql.factories import insert_customer, insert_transaction

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from server.context_token import ContextSigner
 from server.db.pool import Database
 from server.db.startup_check import check_isolation
 from server.errors import ConfigurationError
+from server.tenancy.context_token import ContextSigner
 from tests.cluster import Cluster
 from tests.sql.acting import SIGNER, login_name, temporary_login
 from tests.support import Retailer

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from server.address import unusable_address
 from server.app import build
 from server.config import Settings
 from server.errors import ConfigurationError
+from server.process.sockets import unusable_address
 from tests.cluster import Cluster
 from tests.support import CONTEXT_KEY, Retailer
 from tests.transport.processes import Finished, environment, for_operator, for_server, run, run_here

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from seed.demo import DemoOptions, load_demo
-from server.doctor import checks
+from server.operations.doctor import checks
 from tests.cluster import Cluster
 from tests.support import CONTEXT_KEY, DEMO_AS_OF, Retailer
 from tests.transport.processes import Finished, environment, for_operator, for_server, run_here

@@ -11,15 +11,15 @@ from unittest import mock
 
 import pytest
 
-from server.address import listening_socket
 from server.app import build
 from server.config import load_settings
 from server.db.urls import of_database
-from server.deployment import open_deployment
 from server.embeddings import LOCAL_MODEL
 from server.errors import ConfigurationError
 from server.monitoring.monitoring import monitored
-from server.startup import connections_of
+from server.operations.deployment import open_deployment
+from server.operations.startup import connections_of
+from server.process.sockets import listening_socket
 from tests import pgbouncer
 from tests.cluster import Cluster
 from tests.support import Retailer, answer
@@ -53,7 +53,7 @@ async def refusal_of_a_start(env: dict[str, str], transport: str) -> str | None:
     with mock.patch.dict(os.environ, env, clear=True):
         settings = load_settings(env_file=None)
     try:
-        with listening_socket(settings), open_deployment(settings) as deployment:
+        with listening_socket(settings.host, settings.port), open_deployment(settings) as deployment:
             async with (
                 monitored(settings) as monitoring,
                 build(settings, connections_of(deployment), transport, monitoring=monitoring),

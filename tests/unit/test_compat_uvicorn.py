@@ -13,9 +13,9 @@ import pytest
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from server import http_connection
 from server.compat.uvicorn import UvicornServer
-from server.http_connection import HttpConnection, IdleConnections
+from server.transport import http_connection
+from server.transport.http_connection import HttpConnection, IdleConnections
 
 HEAD = b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n"
 NO_CHUNK = b"zzz\r\n"

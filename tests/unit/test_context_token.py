@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from server.context_token import REQUEST_TOKEN_SECONDS, ContextSigner
+from server.tenancy.context_token import REQUEST_TOKEN_SECONDS, ContextSigner
 
 KEYS = ["short", "k" * 63, "k" * 64, "k" * 65, "k" * 200, "schlüssel-mit-ümlauten-0123456789"]
 

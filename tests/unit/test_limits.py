@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from server.config import Settings
 from server.errors import TooManyCallsError
-from server.limits import MOST_TOKENS, PATIENCE_SECONDS, SECONDS_PER_TOKEN, Limits, Places, Rate
+from server.tenancy.limits import MOST_TOKENS, PATIENCE_SECONDS, SECONDS_PER_TOKEN, Limits, Places, Rate
 
 
 class Time:

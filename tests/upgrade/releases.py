@@ -14,6 +14,7 @@ from server.admin.connection import admin_connection
 from server.admin.keys import install_key
 from server.backup.archive import manifest_of, read_manifest, remove
 from server.backup.job import BackupJob
+
 from server.db.migrate import SchemaFile, schema_files
 from tests.support import CONTEXT_KEY, Retailer
 

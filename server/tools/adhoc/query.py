@@ -9,10 +9,10 @@ from fastmcp.dependencies import Depends
 from fastmcp.tools import tool
 from pydantic import Field
 
-from server.audit.arguments import KeptAs
-from server.sql_scope import connection_for_sql, sql_scopes
-from server.store_scope import StoreScopes
+from server.tenancy.sql_scope import connection_for_sql, sql_scopes
+from server.tenancy.store_scope import StoreScopes
 from server.toolkit.annotations import READ_ONLY, needs
+from server.toolkit.audit_marks import KeptAs
 from server.toolkit.params import StoreId
 from server.tools.adhoc.gate import checked
 from server.tools.adhoc.limits import MAX_COLUMNS, MAX_LENGTH, MAX_ROWS

@@ -9,8 +9,8 @@ from fastmcp.dependencies import Depends
 from fastmcp.tools import tool
 
 from server.db.queries import QueryFile
-from server.sql_scope import sql_scopes
-from server.store_scope import StoreScopes
+from server.tenancy.sql_scope import sql_scopes
+from server.tenancy.store_scope import StoreScopes
 from server.toolkit.annotations import READ_ONLY, needs
 from server.toolkit.params import StoreId
 from server.toolkit.results import Result

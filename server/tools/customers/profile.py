@@ -13,7 +13,7 @@ from pydantic import Field
 
 from server.db.queries import QueryFile
 from server.errors import NotFoundError
-from server.store_scope import StoreScopes, store_scopes
+from server.tenancy.store_scope import StoreScopes, store_scopes
 from server.toolkit.annotations import READ_ONLY, needs
 from server.toolkit.params import StoreId
 from server.toolkit.results import Result

@@ -9,10 +9,10 @@ from fastmcp.dependencies import Depends
 from fastmcp.tools import tool
 from pydantic import Field
 
+from server.calls.principal import Role
 from server.db.queries import QueryFile
 from server.errors import InvalidInputError, NotAllowedError
-from server.principal import Role
-from server.store_scope import StoreScopes, store_scopes
+from server.tenancy.store_scope import StoreScopes, store_scopes
 from server.toolkit.annotations import READ_ONLY, needs
 from server.toolkit.cursors import RankedPages
 from server.toolkit.params import Cursor, Limit, StoreId

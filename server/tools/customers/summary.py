@@ -12,7 +12,7 @@ from pydantic import Field
 
 from server.db.queries import QueryFile
 from server.errors import InvalidInputError
-from server.store_scope import StoreScope, StoreScopes, store_scopes
+from server.tenancy.store_scope import StoreScope, StoreScopes, store_scopes
 from server.toolkit.annotations import READ_ONLY, needs
 from server.toolkit.params import EndDate, Period, StartDate, StoreId
 from server.toolkit.periods import Preset, months_later, previous_days, resolve_period

@@ -9,11 +9,11 @@ from fastmcp.dependencies import Depends
 from fastmcp.tools import tool
 from pydantic import Field, Json, JsonValue
 
-from server.audit.arguments import Identifier
+from server.calls.principal import COST_ROLES
 from server.db.queries import QueryFile
-from server.principal import COST_ROLES
-from server.store_scope import StoreScopes, store_scopes
+from server.tenancy.store_scope import StoreScopes, store_scopes
 from server.toolkit.annotations import READ_ONLY, needs
+from server.toolkit.audit_marks import Identifier
 from server.toolkit.identifiers import as_uuid
 from server.toolkit.params import StoreId
 from server.tools.products.models import ProductBatch, ProductDetails

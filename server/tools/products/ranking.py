@@ -12,11 +12,11 @@ from fastmcp import Context
 from fastmcp.dependencies import CurrentContext
 from pydantic import Json
 
-from server.call import calling_principal
+from server.calls.call import calling_principal
 from server.db.queries import QueryFile
 from server.embeddings.base import Embedder, Vector
 from server.errors import EmbeddingUnavailableError
-from server.store_scope import EnteredStore, StoreScope, StoreScopes, scopes_of
+from server.tenancy.store_scope import EnteredStore, StoreScope, StoreScopes, scopes_of
 from server.toolkit.results import Result
 from server.tools.products.models import Facets, ProductHit, ProductSort, SearchMode
 from server.tools.products.query_text import QueryText

@@ -12,9 +12,9 @@ from pydantic import Field, WithJsonSchema
 
 from server.embeddings.base import Embedder, Vector
 from server.embeddings.models import UnservedModel
+from server.embeddings.store_embedder import StoreEmbedders, store_embedders
 from server.errors import InvalidInputError
-from server.store_embedder import StoreEmbedders, store_embedders
-from server.store_scope import StoreScopes
+from server.tenancy.store_scope import StoreScopes
 from server.toolkit.annotations import READ_ONLY, needs
 from server.toolkit.cursors import RankedPages
 from server.toolkit.params import ROUNDED, Category, Cursor, Limit, StoreId

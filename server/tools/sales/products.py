@@ -8,10 +8,10 @@ from fastmcp.dependencies import Depends
 from fastmcp.tools import tool
 from pydantic import Field
 
+from server.calls.principal import COST_ROLES
 from server.db.queries import QueryFile
 from server.errors import NotAllowedError
-from server.principal import COST_ROLES
-from server.store_scope import StoreScopes, store_scopes
+from server.tenancy.store_scope import StoreScopes, store_scopes
 from server.toolkit.annotations import READ_ONLY, needs
 from server.toolkit.cursors import RankedPages
 from server.toolkit.params import Category, Cursor, EndDate, Limit, Period, StartDate, StoreId

@@ -11,7 +11,7 @@ from fastmcp.tools import tool
 from pydantic import Field
 
 from server.db.queries import QueryFile
-from server.store_scope import StoreScopes, store_scopes
+from server.tenancy.store_scope import StoreScopes, store_scopes
 from server.toolkit.annotations import READ_ONLY, needs
 from server.toolkit.cursors import RankedPages
 from server.toolkit.params import Cursor, EndDate, Limit, Period, StartDate, StoreId

@@ -9,9 +9,9 @@ from fastmcp.dependencies import Depends
 from fastmcp.tools import tool
 from pydantic import Field
 
-from server.audit.arguments import Identifier
-from server.store_scope import MOST_STORES, StoreScope, StoreScopes, store_scopes
+from server.tenancy.store_scope import MOST_STORES, StoreScope, StoreScopes, store_scopes
 from server.toolkit.annotations import READ_ONLY, needs
+from server.toolkit.audit_marks import Identifier
 from server.toolkit.params import EndDate, Period, StartDate
 from server.toolkit.periods import resolve_period
 from server.tools.sales.buckets import Periods, resolve_periods

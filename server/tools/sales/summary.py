@@ -9,9 +9,9 @@ from fastmcp.dependencies import Depends
 from fastmcp.tools import tool
 from pydantic import Field
 
+from server.calls.principal import COST_ROLES
 from server.errors import InvalidInputError, NotAllowedError
-from server.principal import COST_ROLES
-from server.store_scope import StoreScope, StoreScopes, store_scopes
+from server.tenancy.store_scope import StoreScope, StoreScopes, store_scopes
 from server.toolkit.annotations import READ_ONLY, drawn_as, needs
 from server.toolkit.cursors import RankedPages
 from server.toolkit.params import Category, Cursor, EndDate, Period, StartDate, StoreId

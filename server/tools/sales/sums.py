@@ -9,7 +9,7 @@ from typing import Any
 
 from server.db.queries import QueryFile
 from server.errors import InvalidInputError
-from server.store_scope import StoreScope
+from server.tenancy.store_scope import StoreScope
 from server.tools.sales.buckets import Periods, Stretch
 from server.tools.sales.dimensions import WEEKDAYS, Dimension
 from server.tools.sales.metrics import Measures

@@ -11,11 +11,11 @@ from fastmcp.dependencies import Depends
 from fastmcp.tools import tool
 from pydantic import Field
 
-from server.audit.arguments import Identifier
 from server.db.queries import QueryFile
 from server.errors import NotFoundError
-from server.store_scope import StoreScopes, store_scopes
+from server.tenancy.store_scope import StoreScopes, store_scopes
 from server.toolkit.annotations import READ_ONLY, needs
+from server.toolkit.audit_marks import Identifier
 from server.toolkit.cursors import PagedTime, Pager
 from server.toolkit.identifiers import as_uuid
 from server.toolkit.params import ROUNDED, Cursor, EndDate, Limit, Period, StartDate, StoreId

@@ -6,8 +6,8 @@ from fastmcp.dependencies import Depends
 from fastmcp.tools import tool
 
 from server.db.queries import QueryFile
-from server.store_embedder import StoreEmbedders, store_embedders
-from server.store_scope import StoreScopes, store_scopes
+from server.embeddings.store_embedder import StoreEmbedders, store_embedders
+from server.tenancy.store_scope import StoreScopes, store_scopes
 from server.toolkit.annotations import READ_ONLY, needs
 from server.toolkit.params import StoreId
 from server.tools.stores.models import StoreContext, StoreDetails, StoreSummary

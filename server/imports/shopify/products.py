@@ -1,0 +1,117 @@
+"""Shopify's export of products: a row per variant, of which the first has what all have in common."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from decimal import Decimal, InvalidOperation
+from typing import Final
+
+from server.imports.faults import FieldRow
+from server.imports.fields.vocabulary import Vocabulary
+from server.imports.layouts import ForeignLayout
+from server.imports.shopify.texts import plain, said, unquoted
+
+_OPTIONS: Final = (1, 2, 3)
+# What Shopify calls the option of a product that has none.
+_NO_OPTION: Final = "Default Title"
+_COMMON: Final = (
+    "title", "body", "vendor", "category", "type", "tags", "status", *(f"option{n}_name" for n in _OPTIONS),
+)  # fmt: skip
+# A row that has none of these is about one more picture.
+_OF_VARIANT: Final = ("sku", "price", *(f"option{n}_value" for n in _OPTIONS))
+
+# The names of the older export, and as aliases those of the present one.
+_VOCABULARY: Final = Vocabulary(
+    (
+        "handle", "title", "body", "vendor", "category", "type", "tags", "status", "sku", "grams",
+        "barcode", "stock", "price", "cost", *(f"option{n}_{part}" for n in _OPTIONS for part in ("name", "value")),
+    ),
+    required=("handle", "title", "vendor", "option1_name", "sku", "price"),
+    aliases={
+        "handle": ("url_handle",),
+        "body": ("body_(html)", "description"),
+        "category": ("product_category",),
+        "sku": ("variant_sku",),
+        "grams": ("variant_grams", "weight_value_(grams)"),
+        "barcode": ("variant_barcode",),
+        "stock": ("variant_inventory_qty", "inventory_quantity"),
+        "price": ("variant_price",),
+        "cost": ("cost_per_item",),
+    },
+)  # fmt: skip
+
+
+def _convert(rows: Iterable[FieldRow], notices: Counter[str]) -> Iterator[FieldRow]:
+    common: dict[str, object] = {}
+    for found in rows:
+        if not found.values:
+            yield found
+            continue
+        if found.values["handle"] != common.get("handle"):
+            common = {"handle": found.values["handle"]}
+        # An option's name stands in the first row only, and so does everything else here.
+        common |= {name: found.values[name] for name in _COMMON if said(found.values.get(name))}
+        if any(said(found.values.get(name)) for name in _OF_VARIANT):
+            yield found.with_values(_product({**found.values, **common}, set(found.values), notices))
+        else:
+            notices["rows with a further picture of a product were passed over"] += 1
+
+
+def _product(variant: dict[str, object], columns: set[str], notices: Counter[str]) -> dict[str, object]:
+    options = {
+        said(variant.get(f"option{n}_name")): said(variant.get(f"option{n}_value"))
+        for n in _OPTIONS
+        if said(variant.get(f"option{n}_value")) not in ("", _NO_OPTION)
+    }
+    title = said(variant["title"]) if "title" in variant else ""
+    product: dict[str, object] = {
+        "name": f"{title} - {' / '.join(options.values())}" if title and options else title,
+        "sku": unquoted(variant["sku"]),
+        "price": variant["price"],
+        "metadata": json.dumps(_metadata(variant, options), ensure_ascii=False),
+    }
+    # What the export has no column for stays as it is.
+    if "body" in columns:
+        product["description"] = plain(variant["body"])
+    if columns & {"category", "type"}:
+        product["categories"] = said(variant.get("category")) or said(variant.get("type"))
+    for ours, theirs in (("brand", "vendor"), ("tags", "tags"), ("cost", "cost")):
+        if theirs in columns:
+            product[ours] = variant[theirs]
+    if "status" in columns:
+        product["discontinued"] = said(variant["status"]).lower() in ("draft", "archived")
+    if "grams" in columns:
+        product["weight_kg"] = _kilograms(variant["grams"])
+    if "stock" in columns:
+        product["stock_level"] = _stock(variant["stock"], notices)
+    for name, value in options.items():
+        if name.lower() in ("color", "colour"):
+            product["color"] = value
+        elif name.lower() == "size":
+            product["size"] = value
+    return product
+
+
+def _metadata(variant: dict[str, object], options: dict[str, str]) -> dict[str, object]:
+    found = {"shopify_handle": said(variant["handle"]), "barcode": unquoted(variant.get("barcode")), "options": options}
+    return {name: value for name, value in found.items() if value}
+
+
+def _kilograms(grams: object) -> object:
+    """Left as it is where it is no number, for the fault that follows."""
+    try:
+        return Decimal(said(grams)) / 1000 if said(grams) else None
+    except InvalidOperation:
+        return grams
+
+
+def _stock(units: object, notices: Counter[str]) -> object:
+    if said(units).startswith("-"):
+        notices["variants were sold beyond their stock, which was taken for 0"] += 1
+        return 0
+    return units
+
+
+SHOPIFY_PRODUCTS: Final = ForeignLayout("shopify", _VOCABULARY, _convert)
