@@ -13,10 +13,9 @@ import asyncpg
 import pytest
 import pytest_asyncio
 from fastmcp import Client
-from server.embeddings import sync
 
 from server.app import build
-from server.embeddings import LOCAL_MODEL
+from server.embeddings import LOCAL_MODEL, sync
 from server.embeddings.all_stores import embed_products
 from server.embeddings.database import vector_database
 from server.embeddings.models import Embedders
