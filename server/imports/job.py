@@ -16,6 +16,7 @@ from server.db.loading import may_skip_triggers as check_role
 from server.imports.checking import Checker
 from server.imports.errors import ImportFileError, RejectedRowsError
 from server.imports.faults import FieldRow
+from server.imports.fields.moments import DateOrder
 from server.imports.kind import Kind, OutcomeT_co
 from server.imports.layouts import AUTO, Layouts
 from server.imports.reading.source import SourceFile, open_source
@@ -43,6 +44,7 @@ class ImportOptions:
         dry_run: Whether everything is to be undone at the end.
         layout: Name of the file's layout, AUTO to recognise it.
         mapping: Columns that a person named for fields of ours.
+        date_order: How the file writes days.
     """
 
     target: TargetStore
@@ -51,6 +53,7 @@ class ImportOptions:
     dry_run: bool = False
     layout: str = AUTO
     mapping: Mapping[str, str] = field(default_factory=dict)
+    date_order: DateOrder = "ymd"
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +171,12 @@ class _Import(Generic[OutcomeT_co]):
             self._rejects,
             self._layouts.own,
             self._layouts.ignored,
-            {"currency": store.currency, "time_zone": store.time_zone, **self._kind.context},
+            {
+                "currency": store.currency,
+                "time_zone": store.time_zone,
+                "date_order": self._options.date_order,
+                **self._kind.context,
+            },
         )
         await self._kind.stage(self._connection, store, checker, self._counted(self._layouts.rows(self._source)))
         await self._reject_unfit(store, checker)

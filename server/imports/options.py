@@ -9,6 +9,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from server.errors import OptionError
+from server.imports.fields.moments import DateOrder
 from server.imports.job import ImportOptions
 from server.imports.layouts import AUTO
 from server.imports.stores import TargetStore
@@ -29,6 +30,7 @@ class CommonOptions:
         currency: ISO 4217 code of the new store's amounts; USD when not given.
         time_zone: IANA time zone of the new store; America/Los_Angeles when not given.
         map: A column of the file and the field that it is: "Their column=our_field". Repeatable.
+        date_order: How the file writes days: ymd (2026-03-31, read in any file), dmy (31.03.2026) or mdy (03/31/2026).
         format: own, shopify, or auto to recognise it by the columns.
         dry_run: Do everything, tell what became of it, and undo it.
         skip_rejected: Load the rows that are in order although others are rejected.
@@ -41,6 +43,7 @@ class CommonOptions:
     currency: str | None = None
     time_zone: str | None = None
     map: Annotated[list[str], Parameter(negative=())] = field(default_factory=list)
+    date_order: DateOrder = "ymd"
     format: str = AUTO
     dry_run: Flag = False
     skip_rejected: Flag = False
@@ -63,6 +66,7 @@ class CommonOptions:
             dry_run=self.dry_run,
             layout=self.format,
             mapping=_mapping(self.map),
+            date_order=self.date_order,
         )
 
 

@@ -31,6 +31,15 @@ def test_times_are_the_stores_unless_they_say_otherwise() -> None:
         "2026-03-02 13:15:00 -0500",
         "2026-03-02T18:15Z",
         "2026-03-02 18:15:00 UTC",
+        # COPY of PostgreSQL.
+        "2026-03-02 18:15:00+00",
+        "2026-03-02 23:45:00+05:30",
+        # .NET.
+        "2026-03-02T18:15:00.0000000Z",
+        "2026/03/02 10:15",
+        "2026-3-2 10:15",
+        "2026.03.02 10:15 AM",
+        "'2026-03-02 10:15",
     ):
         assert at(written) == ten
     assert at("2026-03-02 19:15", "Europe/Zurich") == ten
@@ -57,7 +66,19 @@ def test_day_is_its_noon_in_the_store_and_today_is_not_to_come() -> None:
 
 @pytest.mark.parametrize(
     "written",
-    ["02.03.2026", "3/2/2026", "2026-3-2 10:15", "2026-02-30 10:15", "2026-03-02 24:15", "10:15", 20260302, True],
+    [
+        "02.03.2026",
+        "3/2/2026",
+        "2026-02-30 10:15",
+        "2026-03-02 24:15",
+        "10:15",
+        20260302,
+        True,
+        "2026-03/02",
+        "2026-03-02 13:15 PM",
+        "2026-03-02 0:15 AM",
+        "2026-03-02 10:15 PST",
+    ],
 )
 def test_other_writings_are_refused(written: object) -> None:
     with pytest.raises(ValidationError, match="is not a time"):
@@ -72,3 +93,29 @@ def test_time_to_come_is_refused_but_for_fast_clocks() -> None:
     for wrong in (now + timedelta(hours=2), datetime(1899, 12, 31, tzinfo=UTC)):
         with pytest.raises(ValidationError, match="to come"):
             at(wrong.isoformat())
+
+
+def in_order(order: str, **values: object) -> Row:
+    return Row.model_validate(values, context={"time_zone": "UTC", "date_order": order})
+
+
+def test_the_order_of_day_and_month_is_the_operators_to_say() -> None:
+    fourth_of_march = datetime(2026, 3, 4, 21, 5, tzinfo=UTC)
+    for written in ("04.03.2026 21:05", "4/3/2026 9:05 PM", "2026-03-04 21:05"):
+        assert in_order("dmy", at=written).at == fourth_of_march
+    for written in ("03/04/2026 21:05", "3-4-2026 9:05pm", "2026-03-04 21:05"):
+        assert in_order("mdy", at=written).at == fourth_of_march
+    assert in_order("dmy", on="31.12.1980").on == in_order("mdy", on="12/31/1980").on == date(1980, 12, 31)
+    with pytest.raises(ValidationError, match="is not a day"):
+        in_order("mdy", on="31.12.1980")
+
+
+def test_a_day_may_have_a_time_behind_it() -> None:
+    for written in ("2021-05-01T00:00:00Z", "2021-05-01 00:00:00", "2021-05-01 23:59:59.999-11:00"):
+        assert Row.model_validate({"on": written}).on == date(2021, 5, 1)
+
+
+def test_an_unclear_day_is_told_how_to_be_read() -> None:
+    with pytest.raises(ValidationError) as refused:
+        at("03/04/2026")
+    assert "--date-order dmy" in refused.value.errors()[0]["ctx"]["correction"]

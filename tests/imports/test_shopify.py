@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from decimal import Decimal
 from pathlib import Path
@@ -34,6 +36,61 @@ async def product(retailer: Retailer, sku: str) -> dict[str, Any]:
         sku,
     )
     return found
+
+
+def export_of_products(*rows: dict[str, str]) -> str:
+    """A row per product with the columns that matter."""
+    columns = (
+        "Handle", "Title", "Body (HTML)", "Vendor", "Type", "Tags", "Option1 Name", "Option1 Value", "Variant SKU",
+        "Variant Price",
+    )  # fmt: skip
+    table = io.StringIO()
+    writer = csv.DictWriter(table, columns, restval="")
+    writer.writeheader()
+    for number, row in enumerate(rows, start=1):
+        writer.writerow(
+            {"Handle": f"p{number}", "Title": "Lamp", "Variant SKU": f"L-{number}", "Variant Price": "1"} | row
+        )
+    return table.getvalue()
+
+
+async def test_what_shopify_allows_to_be_longer_rejects_no_product(retailer: Retailer, tmp_path: Path) -> None:
+    """Titles and options of 255 characters, 250 tags of as many, descriptions of half a megabyte (shopify.dev)."""
+    size = "Large, 500 ml, with a lid that can be screwed off and on again"
+    tags = ["collection:" + "x" * 52, *(f"tag-{number}" for number in range(60))]
+    rows = (
+        {"Title": "Travel mug " * 18, "Option1 Name": "Size", "Option1 Value": size},
+        {"Option1 Name": "Colour", "Option1 Value": "Midnight navy with hand-dyed ochre, sage and terracotta stripes"},
+        {"Tags": ", ".join(tags)},
+        {"Body (HTML)": f"<p>{'Very long care text. ' * 600}</p>", "Vendor": "Lux " * 40},
+        {"Title": "Mug", "Option1 Name": "Pattern", "Option1 Value": "stripes " * 31},
+        {"Tags": ", ".join(f"{number}{'t' * 250}" for number in range(250))},
+    )
+
+    report = await load(retailer, write_text(tmp_path, export_of_products(*rows)))
+
+    assert counts(report) == (6, 0, 0, 0)
+    assert report.notices == {
+        "names were cut to 200 characters": 2,
+        "values of the option size are too long to filter by; they stay in the name and metadata": 1,
+        "values of the option color are too long to filter by; they stay in the name and metadata": 1,
+        "tags beyond 50, or longer than 50 characters, went into metadata": 261,
+        "tags were left out, as metadata has no room for them": 219,
+        "descriptions were cut to 10,000 characters": 1,
+        "vendors were cut to 100 characters": 1,
+    }
+    mug, scarf, tagged, lamp, patterned, _ = [await product(retailer, f"L-{number}") for number in range(1, 7)]
+    assert mug["product_name"].startswith("Travel mug Travel mug")
+    assert mug["product_name"].endswith(f"… - {size}")
+    assert len(mug["product_name"]) <= 200
+    assert mug["size"] is None
+    assert json.loads(mug["metadata"])["options"] == {"Size": size}
+    assert scarf["color"] is None
+    assert tagged["tags"] == tags[1:51]
+    assert json.loads(tagged["metadata"])["more_tags"] == [tags[0], *tags[51:]]
+    assert len(lamp["product_description"]) <= 10_000
+    assert lamp["brand"].endswith("…")
+    assert patterned["product_name"].startswith("Mug… - stripes")
 
 
 async def test_each_variant_is_a_product(retailer: Retailer, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from server.imports.fields.texts import fault, shown, text
+from server.imports.fields.texts import code, fault, shown, text
 
 MAX_EMAIL: Final = 100
 MAX_PHONE: Final = 30
@@ -29,7 +29,7 @@ def email(value: object) -> str | None:
 
 def phone(value: object) -> str | None:
     """A telephone number in the notation of the file."""
-    found = text(value, MAX_PHONE)
+    found = code(value, MAX_PHONE)
     if found is not None and not _PHONE.fullmatch(found):
         raise fault(f"{shown(found)} is not a telephone number", "Write digits, blanks and the signs + ( ) / - . only.")
     return found

@@ -8,6 +8,9 @@ from typing import Final
 
 from pydantic_core import PydanticCustomError
 
+# What spreadsheets protect with an apostrophe.
+_PROTECTED: Final = re.compile(r"'[0-9=+@-]")
+_ROUNDED: Final = re.compile(r"\d(?:[.,]\d+)?[eE]\+\d{1,3}", re.ASCII)
 # Control characters but tab and newline; what turns the direction of writing; halves of characters.
 _UNWANTED: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -23,6 +26,30 @@ def shown(value: object) -> str:
         value = json.dumps(value, default=str, ensure_ascii=False)
     written = str(value)
     return repr(written if len(written) <= 60 else f"{written[:60]}...")
+
+
+def code(value: object, limit: int = 50) -> str | None:
+    """An identifier, such as a SKU; a number that a spreadsheet has rounded is none.
+
+    Raises:
+        PydanticCustomError: Its last digits are lost, or it is no text of that length.
+    """
+    found = text(value, limit)
+    if found is None:
+        return None
+    if _PROTECTED.match(found):
+        found = found[1:]
+    if _ROUNDED.fullmatch(found):
+        raise fault(
+            f"{shown(found)} is a number that a spreadsheet has shortened, so that digits are lost",
+            "Give the column the format of a text or of a number without decimals, and save the file again.",
+        )
+    return found
+
+
+def bare_number(text: str) -> str:
+    """A text that should be a number or a day, without blanks around it and a spreadsheet's apostrophe before it."""
+    return clean(text).strip().removeprefix("'").strip()
 
 
 def clean(text: str) -> str:

@@ -17,6 +17,7 @@ from server.imports.reading.json_text import DECODER, RepeatedKeys
 
 MAX_LEVELS: Final = 6
 MAX_TAGS: Final = 50
+MAX_TAG: Final = 50
 MAX_METADATA: Final = 10_000
 
 _LEVELS: Final = re.compile(r"\s+>\s+")
@@ -64,7 +65,7 @@ def tags(value: object) -> tuple[str, ...] | None:
         return None
     if not isinstance(value, list):
         raise fault(f"{shown(value)} is not a list of tags", "Write a list of texts, or texts with commas between.")
-    found = dict.fromkeys(tag for tag in (text(tag, 50) for tag in value) if tag is not None)
+    found = dict.fromkeys(tag for tag in (text(tag, MAX_TAG) for tag in value) if tag is not None)
     if len(found) > MAX_TAGS:
         raise fault(f"has {len(found)} tags", f"Give at most {MAX_TAGS} tags.")
     return tuple(found)

@@ -11,11 +11,16 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationInfo
 from server.imports.fields import values
 from server.imports.fields.figures import amount, measure, whole
 from server.imports.fields.needs import needed, otherwise
-from server.imports.fields.texts import text
+from server.imports.fields.texts import code, text
 from server.imports.fields.vocabulary import Vocabulary
 
-Text50 = Annotated[str | None, BeforeValidator(partial(text, limit=50))]
-Text100 = Annotated[str | None, BeforeValidator(partial(text, limit=100))]
+MAX_NAME: Final = 200
+MAX_DESCRIPTION: Final = 10_000
+MAX_BRAND: Final = 100
+MAX_OPTION: Final = 50
+
+Text50 = Annotated[str | None, BeforeValidator(partial(text, limit=MAX_OPTION))]
+Text100 = Annotated[str | None, BeforeValidator(partial(text, limit=MAX_BRAND))]
 Rating = Annotated[Decimal, otherwise(partial(measure, largest=Decimal(5), step=Decimal("0.01")), Decimal(0))]
 Amount = Annotated[Decimal | None, BeforeValidator(amount)]
 
@@ -29,10 +34,10 @@ class ImportedProduct(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: Annotated[str, BeforeValidator(lambda value: needed(text(value, 200)))]
-    sku: Annotated[str, BeforeValidator(lambda value: needed(text(value, 50)))]
+    name: Annotated[str, BeforeValidator(lambda value: needed(text(value, MAX_NAME)))]
+    sku: Annotated[str, BeforeValidator(lambda value: needed(code(value)))]
     price: Annotated[Decimal, BeforeValidator(_price)]
-    description: Annotated[str | None, BeforeValidator(partial(text, limit=10_000, trim=False))] = None
+    description: Annotated[str | None, BeforeValidator(partial(text, limit=MAX_DESCRIPTION, trim=False))] = None
     categories: Annotated[tuple[str, ...] | None, BeforeValidator(values.levels)] = None
     stock_level: Annotated[int | None, BeforeValidator(whole)] = None
     brand: Text100 = None
@@ -50,7 +55,7 @@ class ImportedProduct(BaseModel):
     reorder_point: Annotated[int, otherwise(whole, 10)] = 10
     lead_time_days: Annotated[int, otherwise(whole, 7)] = 7
     supplier_name: Text100 = None
-    supplier_sku: Text50 = None
+    supplier_sku: Annotated[str | None, BeforeValidator(code)] = None
     rating_average: Annotated[
         Decimal, otherwise(partial(measure, largest=Decimal(5), step=Decimal("0.01")), Decimal(0))
     ] = Decimal(0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Final, Protocol
@@ -13,6 +14,7 @@ from server.imports.fields.vocabulary import normalised
 from server.imports.reading.rows import SourceRow
 
 _DELIMITERS: Final = (",", ";", "\t")
+_SEP: Final = re.compile(r'"?sep=([,;\t|])"?', re.IGNORECASE)
 # Characters of a cell. Descriptions hold pictures as text, which are left out of what is stored; without a bound a
 # quotation mark that is never closed would make one cell of the rest of a large file.
 _LONGEST_CELL: Final = 10_000_000
@@ -37,9 +39,9 @@ def csv_rows(lines: Iterable[bytes], columns: Header) -> Iterator[SourceRow]:
     # For the whole process, which reads no other CSV file.
     csv.field_size_limit(_LONGEST_CELL)
     decoded = _decoded(lines)
-    first = next((line for line in decoded if line.strip()), "")
-    delimiter = max(_DELIMITERS, key=lambda delimiter: _header_worth(first, delimiter, columns))
-    table = _Table(_again(first, decoded), delimiter)
+    passed, first, named = _beginning(decoded)
+    delimiter = named or max(_DELIMITERS, key=lambda delimiter: _header_worth(first, delimiter, columns))
+    table = _Table(_again(first, decoded), delimiter, passed)
     header = _header(table)
     try:
         columns.choose(header)
@@ -50,6 +52,18 @@ def csv_rows(lines: Iterable[bytes], columns: Header) -> Iterator[SourceRow]:
         if any(cell.strip() for cell in cells):
             number += 1
             yield _row(number, line, header, cells, delimiter)
+
+
+def _beginning(lines: Iterator[str]) -> tuple[int, str, str | None]:
+    """How many lines come before the header, the header's first line, and the delimiter if Excel's `sep=` names it."""
+    passed, delimiter = 0, None
+    for line in lines:
+        if found := _SEP.fullmatch(line.rstrip("\r\n")):
+            delimiter = found[1]
+        elif line.strip():
+            return passed, line, delimiter
+        passed += 1
+    return passed, "", delimiter
 
 
 def _row(number: int, line: int, header: list[str], cells: list[str], delimiter: str) -> SourceRow:
@@ -102,12 +116,13 @@ def _unreadable(line: int, error: csv.Error) -> ImportFileError:
 class _Table:
     """Cells of a CSV text with the line where each row begins."""
 
-    def __init__(self, lines: Iterator[str], delimiter: str) -> None:
+    def __init__(self, lines: Iterator[str], delimiter: str, passed: int) -> None:
         self._reader = csv.reader(lines, delimiter=delimiter, strict=True)
+        self._passed = passed
 
     def __iter__(self) -> Iterator[tuple[int, list[str]]]:
         while True:
-            line = self._reader.line_num + 1
+            line = self._passed + self._reader.line_num + 1
             try:
                 cells = next(self._reader, None)
             except csv.Error as error:

@@ -15,7 +15,7 @@ from server.imports.fields.contacts import email
 from server.imports.fields.figures import amount, units
 from server.imports.fields.moments import moment
 from server.imports.fields.needs import needed, otherwise
-from server.imports.fields.texts import fault, shown, text
+from server.imports.fields.texts import code, fault, shown, text
 from server.imports.fields.vocabulary import Vocabulary
 
 TYPES: Final = ("sale", "return", "exchange")
@@ -42,14 +42,14 @@ class ImportedReceipt(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    receipt_number: Annotated[str, BeforeValidator(lambda value: needed(text(value, 50)))]
+    receipt_number: Annotated[str, BeforeValidator(lambda value: needed(code(value)))]
     transaction_date: Annotated[datetime, BeforeValidator(lambda value, info: needed(moment(value, info)))]
     transaction_type: Annotated[Literal["sale", "return", "exchange"], otherwise(choice(TYPES), "sale")] = "sale"
     customer_email: Annotated[str | None, BeforeValidator(email)] = None
     payment_method: Annotated[str | None, BeforeValidator(choice(PAYMENT_METHODS))] = None
     cashier_id: Text50 = None
     register_id: Text50 = None
-    original_receipt: Text50 = None
+    original_receipt: Annotated[str | None, BeforeValidator(code)] = None
     return_reason: Annotated[str | None, BeforeValidator(partial(text, limit=100))] = None
     notes: Annotated[str | None, BeforeValidator(partial(text, limit=2_000))] = None
     metadata: Annotated[str, otherwise(values.metadata, "{}")] = "{}"
@@ -61,7 +61,7 @@ class ImportedLine(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    sku: Annotated[str, BeforeValidator(lambda value: needed(text(value, 50)))]
+    sku: Annotated[str, BeforeValidator(lambda value: needed(code(value)))]
     quantity: Annotated[int, BeforeValidator(lambda value: needed(units(value)))]
     unit_price: Annotated[Decimal, BeforeValidator(lambda value, info: needed(amount(value, info)))]
     discount: Annotated[Decimal, BeforeValidator(_amount)] = _NOTHING

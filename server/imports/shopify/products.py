@@ -9,11 +9,15 @@ from decimal import Decimal, InvalidOperation
 from typing import Final
 
 from server.imports.faults import FieldRow
+from server.imports.fields.values import MAX_TAG, MAX_TAGS
 from server.imports.fields.vocabulary import Vocabulary
 from server.imports.layouts import ForeignLayout
+from server.imports.products.product import MAX_BRAND, MAX_DESCRIPTION, MAX_NAME, MAX_OPTION
 from server.imports.shopify.texts import plain, said, unquoted
 
 _OPTIONS: Final = (1, 2, 3)
+# Characters of JSON, out of the 10,000 of all metadata.
+_MOST_MORE_TAGS: Final = 8_000
 # What Shopify calls the option of a product that has none.
 _NO_OPTION: Final = "Default Title"
 _COMMON: Final = (
@@ -65,21 +69,25 @@ def _product(variant: dict[str, object], columns: set[str], notices: Counter[str
         for n in _OPTIONS
         if said(variant.get(f"option{n}_value")) not in ("", _NO_OPTION)
     }
-    title = said(variant["title"]) if "title" in variant else ""
     product: dict[str, object] = {
-        "name": f"{title} - {' / '.join(options.values())}" if title and options else title,
+        "name": _name(variant, options, notices),
         "sku": unquoted(variant["sku"]),
         "price": variant["price"],
-        "metadata": json.dumps(_metadata(variant, options), ensure_ascii=False),
     }
+    metadata = _metadata(variant, options)
     # What the export has no column for stays as it is.
     if "body" in columns:
-        product["description"] = plain(variant["body"])
+        product["description"] = _cut(plain(variant["body"]), MAX_DESCRIPTION, "descriptions", notices)
     if columns & {"category", "type"}:
         product["categories"] = said(variant.get("category")) or said(variant.get("type"))
-    for ours, theirs in (("brand", "vendor"), ("tags", "tags"), ("cost", "cost")):
-        if theirs in columns:
-            product[ours] = variant[theirs]
+    if "vendor" in columns:
+        product["brand"] = _cut(variant["vendor"], MAX_BRAND, "vendors", notices)
+    if "tags" in columns:
+        product["tags"], others = _tags(variant["tags"], notices)
+        if others:
+            metadata["more_tags"] = others
+    if "cost" in columns:
+        product["cost"] = variant["cost"]
     if "status" in columns:
         product["discontinued"] = said(variant["status"]).lower() in ("draft", "archived")
     if "grams" in columns:
@@ -87,11 +95,44 @@ def _product(variant: dict[str, object], columns: set[str], notices: Counter[str
     if "stock" in columns:
         product["stock_level"] = _stock(variant["stock"], notices)
     for name, value in options.items():
-        if name.lower() in ("color", "colour"):
-            product["color"] = value
-        elif name.lower() == "size":
-            product["size"] = value
+        field = {"color": "color", "colour": "color", "size": "size"}.get(name.lower())
+        if field is not None and len(value) <= MAX_OPTION:
+            product[field] = value
+        elif field is not None:
+            notices[f"values of the option {field} are too long to filter by; they stay in the name and metadata"] += 1
+    product["metadata"] = json.dumps(metadata, ensure_ascii=False)
     return product
+
+
+def _name(variant: dict[str, object], options: dict[str, str], notices: Counter[str]) -> str:
+    """The title with the options, which stay whole where they can: by them the variants differ."""
+    title = said(variant["title"]) if "title" in variant else ""
+    ending = f" - {' / '.join(options.values())}" if title and options else ""
+    if len(title) + len(ending) <= MAX_NAME:
+        return title + ending
+    notices[f"names were cut to {MAX_NAME} characters"] += 1
+    ending = ending if len(ending) <= MAX_NAME // 2 else f"{ending[: MAX_NAME // 2 - 1]}…"
+    return f"{title[: MAX_NAME - len(ending) - 1].rstrip()}…{ending}"
+
+
+def _cut(text: object, limit: int, what: str, notices: Counter[str]) -> object:
+    if not isinstance(text, str) or len(text.strip()) <= limit:
+        return text
+    notices[f"{what} were cut to {limit:,} characters"] += 1
+    return f"{text.strip()[: limit - 1].rstrip()}…"
+
+
+def _tags(cell: object, notices: Counter[str]) -> tuple[list[str], list[str]]:
+    """The tags that can be searched for, and others as far as metadata has room for them."""
+    every = list(dict.fromkeys(tag.strip() for tag in said(cell).split(",") if tag.strip()))
+    found = [tag for tag in every if len(tag) <= MAX_TAG][:MAX_TAGS]
+    others = [tag for tag in every if tag not in found]
+    if others:
+        notices[f"tags beyond {MAX_TAGS}, or longer than {MAX_TAG} characters, went into metadata"] += len(others)
+    while len(json.dumps(others, ensure_ascii=False)) > _MOST_MORE_TAGS:
+        others.pop()
+        notices["tags were left out, as metadata has no room for them"] += 1
+    return found, others
 
 
 def _metadata(variant: dict[str, object], options: dict[str, str]) -> dict[str, object]:
