@@ -53,11 +53,11 @@ async def load_demo(
             options,
             reset=reset,
             skip_triggers=await may_skip_triggers(connection),
-            report=report or _tell_nobody,
+            report=report or _noop,
         )
     seconds = time.perf_counter() - started
     return DemoReport(dict(rows), seconds, options.transactions / seconds)
 
 
-def _tell_nobody(phase: str, done: int, total: int) -> None:
+def _noop(phase: str, done: int, total: int) -> None:
     """Stand in for a report that nobody asked for."""

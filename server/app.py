@@ -14,20 +14,20 @@ from starlette.responses import JSONResponse
 
 from server import __version__, tools
 from server.audit.entries import EntryWriter
-from server.audit.upkeep import kept_up
+from server.audit.maintenance import audit_maintenance
 from server.compat.fastmcp import set_title
 from server.completions import complete
 from server.config import Settings
 from server.db.pool import Database
 from server.db.startup_check import check_schema_is_current, knows_key
-from server.embeddings.sync import kept_fresh
+from server.embeddings.sync import embedding_sync
 from server.errors import RetailError
+from server.middleware.audit import AuditMiddleware
 from server.middleware.call_rate import CallRate
-from server.middleware.call_record import CallRecord
 from server.middleware.error_boundary import ErrorBoundary
 from server.middleware.identity import CallIdentity
-from server.middleware.primary_instead import PrimaryInstead
 from server.middleware.protocol_errors import word_protocol_errors
+from server.middleware.replica_fallback import ReplicaFallback
 from server.middleware.result_size import ResultSize
 from server.monitoring.activity import Activity
 from server.monitoring.monitoring import Monitoring
@@ -99,11 +99,11 @@ async def build(
         database, signing_key, limits = parts.databases.tools, parts.signing_key, parts.limits
         await opened.enter_async_context(signing_key.followed(partial(knows_key, database)))
         if audited:
-            await opened.enter_async_context(kept_up(connections.audit_database_url))
+            await opened.enter_async_context(audit_maintenance(connections.audit_database_url))
         if keeps_embeddings(settings, connections):
             assert connections.embed_database_url is not None
             await opened.enter_async_context(
-                kept_fresh(connections.embed_database_url, parts.embedders, settings.embed_interval_seconds)
+                embedding_sync(connections.embed_database_url, parts.embedders, settings.embed_interval_seconds)
             )
 
         @lifespan
@@ -134,12 +134,12 @@ async def build(
             auth=parts.auth,
             lifespan=shared,
             middleware=[
-                CallRecord(parts.databases.call_log, entries, monitoring),
+                AuditMiddleware(parts.databases.call_log, entries, monitoring),
                 ErrorBoundary(),
                 CallIdentity(),
                 CallRate(limits.calls),
                 ResultSize(settings.max_result_bytes),
-                *([PrimaryInstead(parts.databases.replica)] if parts.databases.replica else []),
+                *([ReplicaFallback(parts.databases.replica)] if parts.databases.replica else []),
             ],
             # Of its own: what FastMCP makes of a tool is one server's.
             tools=[tool.model_copy() for tool in offers],

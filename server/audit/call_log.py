@@ -22,7 +22,7 @@ from server.db.connection import CONNECTION_ERRORS
 from server.db.queries import QueryFile
 from server.db.urls import connect, opening
 from server.errors import AuditUnavailableError, ConfigurationError
-from server.monitoring.observer import NOBODY, Observer
+from server.monitoring.observer import NULL_OBSERVER, Observer
 
 logger = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ class CallLog:
         observer: Who is told of the queue.
     """
 
-    def __init__(self, dsn: str, *, capacity: int = CAPACITY, observer: Observer = NOBODY) -> None:
+    def __init__(self, dsn: str, *, capacity: int = CAPACITY, observer: Observer = NULL_OBSERVER) -> None:
         self._dsn = dsn
         self._capacity = capacity
         self._waiting: deque[Entry] = deque()

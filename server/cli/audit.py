@@ -114,5 +114,5 @@ def _digests(against: str) -> list[str]:
     return found
 
 
-def _with_zone(moment: datetime | None) -> datetime | None:
-    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
+def _with_zone(timestamp: datetime | None) -> datetime | None:
+    return timestamp.replace(tzinfo=UTC) if timestamp is not None and timestamp.tzinfo is None else timestamp

@@ -14,7 +14,7 @@ from server.audit.call_log import ADD_PARTITIONS
 from server.cli.operator import as_operator
 from server.config import load_settings
 from server.console.numbers import seconds
-from server.db.letters import fault_in
+from server.db.locale import fault_in
 from server.db.migrate import DEFAULT_PATIENCE_SECONDS, when_free
 from server.db.migrate import migrate as apply_files
 from server.db.operator import admin_connection, operator_errors

@@ -20,7 +20,7 @@ from server.app import build
 from server.cli.demo import DemoToken, prepare_demo, print_welcome
 from server.config import MOST_WORKERS, LogLevel, Settings, load_settings
 from server.console.numbers import whole
-from server.console.running import tell
+from server.console.running import report_error
 from server.errors import ConfigurationError
 from server.monitoring.logs import configure_logging
 from server.monitoring.monitoring import monitored
@@ -93,7 +93,7 @@ async def _serve_http(settings: Settings, deployment: Deployment, listener: sock
     else:
         work = partial(_work, settings, connections)
         drain_seconds = settings.drain_seconds + DRAIN_SECONDS
-        await Workers(settings.workers, work, listener, tell, drain_seconds).run(announce)
+        await Workers(settings.workers, work, listener, report_error, drain_seconds).run(announce)
 
 
 def _work(settings: Settings, connections: Connections, listener: socket.socket, on_ready: Callable[[], None]) -> None:

@@ -28,9 +28,9 @@ def run(app: App, arguments: list[str] | None = None) -> None:
         finally:
             sys.stdout.flush()
     except CycloptsError as error:
-        _tell(_in_words(error, app.name[0]))
+        _print_error(_to_sentence(error, app.name[0]))
     except RetailError as error:
-        tell(error)
+        report_error(error)
     except BrokenPipeError:
         # Whoever read the output has seen enough; the interpreter must not try to write the rest.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -38,46 +38,46 @@ def run(app: App, arguments: list[str] | None = None) -> None:
         sys.exit(INTERRUPTED)
     except OSError as error:
         place = f" {error.filename}" if error.filename else ""
-        _tell(f"The file or connection{place} cannot be used: {error.strerror or type(error).__name__}.")
+        _print_error(f"The file or connection{place} cannot be used: {error.strerror or type(error).__name__}.")
     except UnicodeEncodeError:
-        _tell("An argument is not valid UTF-8. Type it instead of pasting it.")
+        _print_error("An argument is not valid UTF-8. Type it instead of pasting it.")
     except Exception as error:  # noqa: BLE001 - the last place where it can be told
-        _tell_unforeseen(error)
+        _report_unexpected(error)
     else:
         return
     sys.exit(REFUSED)
 
 
-def tell(error: RetailError) -> None:
+def report_error(error: RetailError) -> None:
     """Write an error for the operator."""
-    _tell(str(error))
+    _print_error(str(error))
 
 
-def _tell(text: str) -> None:
+def _print_error(text: str) -> None:
     # Standard output is for what a program may read: a token, a key, the protocol.
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     console.print("[bold red]Error:[/]", end=" ")
     console.print(text, markup=False)
 
 
-def _tell_unforeseen(error: BaseException) -> None:
+def _report_unexpected(error: BaseException) -> None:
     """Tell the kind and the place of a failure; its text may hold values."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     if isinstance(error, RetailError):
-        tell(error)
+        report_error(error)
         return
     places = [
         f"{Path(frame.filename).parent.name}/{Path(frame.filename).name}:{frame.lineno}"
         for frame in traceback.extract_tb(error.__traceback__)[-_FRAMES:]
     ]
-    _tell(
+    _print_error(
         f"This should not have happened: {type(error).__name__} in {' > '.join(places)}. "
         "Please report it with the command, leaving out secrets."
     )
 
 
-def _in_words(error: CycloptsError, program: str) -> str:
+def _to_sentence(error: CycloptsError, program: str) -> str:
     """What is wrong with a command line, in one line, and where to look the right one up."""
     command = " ".join((program, *(error.command_chain or ())))
     if isinstance(error, MissingArgumentError) and error.argument is not None and _is_left_out(error):

@@ -17,7 +17,7 @@ from server.db.connection import StoreConnection, statement_step, translated_err
 from server.db.pool import Database
 from server.db.urls import opening
 from server.errors import InvalidInputError, QueryTimeoutError
-from server.monitoring.observer import NOBODY, Observer
+from server.monitoring.observer import NULL_OBSERVER, Observer
 
 SETTING = "RETAIL_SQL_DATABASE_URL"
 # Heavy queries are few at a time; the role's own limit (sql/0010) counts those of all servers.
@@ -142,7 +142,7 @@ class AdHocDatabase(Database):
 
     connection_type = AdHocConnection
 
-    def __init__(self, dsn: str, *, pool_timeout_seconds: float = 5.0, observer: Observer = NOBODY) -> None:
+    def __init__(self, dsn: str, *, pool_timeout_seconds: float = 5.0, observer: Observer = NULL_OBSERVER) -> None:
         super().__init__(
             dsn,
             setting=SETTING,

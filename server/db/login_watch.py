@@ -15,7 +15,7 @@ from server.db.ad_hoc import SETTING
 from server.db.pool import Database
 from server.db.startup_check import check_login, check_sql_login, check_time_limits
 from server.errors import ConfigurationError, DatabaseError, RetailError
-from server.monitoring.observer import NOBODY, Observer
+from server.monitoring.observer import NULL_OBSERVER, Observer
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class LoginWatch:
         opened: Callable[[], Database],
         query_seconds: float | None = None,
         for_sql: Database | None = None,
-        observer: Observer = NOBODY,
+        observer: Observer = NULL_OBSERVER,
     ) -> None:
         self.fault: str | None = None
         self._opened = opened

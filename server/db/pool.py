@@ -16,7 +16,7 @@ from server.db.connection import StoreConnection, translated_errors
 from server.db.queries import Query, Row
 from server.db.urls import opening, parsed
 from server.errors import BusyError
-from server.monitoring.observer import NOBODY, Observer
+from server.monitoring.observer import NULL_OBSERVER, Observer
 from server.monitoring.spans import step
 
 # As many as the driver keeps by itself.
@@ -87,7 +87,7 @@ class Database:
         statement_cache_size: int = STATEMENT_CACHE_SIZE,
         connected: bool = True,
         name: str = "tools",
-        observer: Observer = NOBODY,
+        observer: Observer = NULL_OBSERVER,
     ) -> None:
         self.name = name
         self.waiting = 0

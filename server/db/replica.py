@@ -17,10 +17,10 @@ from pydantic import BaseModel
 
 from server.config import Settings
 from server.db.pool import Database
-from server.db.pooling import Way, check_ways
 from server.db.queries import QueryFile
+from server.db.routes import DatabaseRoute, check_routes
 from server.errors import ConfigurationError, DatabaseUnavailableError, ReplicaBehindError, RetailError
-from server.monitoring.observer import NOBODY, Observer
+from server.monitoring.observer import NULL_OBSERVER, Observer
 
 logger = logging.getLogger(__name__)
 
@@ -163,8 +163,8 @@ class Replica:
             (standby,) = await self.database.fetch(REPLICA_POSITION)
             self._check_kinship(primary, standby)
             if self.fault is not None:
-                way = Way(self._url, await self.database.backend())
-                await check_ways(self.database, {SETTING: way}, prepares=self._prepares)
+                route = DatabaseRoute(self._url, await self.database.backend())
+                await check_routes(self.database, {SETTING: route}, prepares=self._prepares)
         except ConfigurationError:
             raise
         except RetailError as error:
@@ -194,7 +194,7 @@ class Replica:
             )
 
 
-def opened_replica(settings: Settings, url: str, primary: Database, observer: Observer = NOBODY) -> Replica:
+def opened_replica(settings: Settings, url: str, primary: Database, observer: Observer = NULL_OBSERVER) -> Replica:
     """A replica as the operator set it up, to be entered.
 
     Args:

@@ -29,8 +29,8 @@ _DROP_OTHERS = _QUERIES.statement("drop_other_embeddings")
 _STATE = _QUERIES.statement("embedding_state")
 _IN_USE = _QUERIES.statement("embedding_in_use")
 _USE = _QUERIES.statement("use_embeddings")
-_CLAIM = _QUERIES.statement("claim")
-_LET_GO = _QUERIES.statement("let_go")
+_CLAIM = _QUERIES.statement("lock_store")
+_RELEASE = _QUERIES.statement("release_lock")
 _BACKEND = _QUERIES.statement("backend")
 _BYPASSES = _QUERIES.statement("bypasses_policies")
 
@@ -161,16 +161,16 @@ class VectorDatabase:
                 yield StoreVectors(self._connection, store_id)
 
     @asynccontextmanager
-    async def claimed(self, store_id: str, model: str) -> AsyncIterator[bool]:
+    async def lock_store(self, store_id: str, model: str) -> AsyncIterator[bool]:
         """Keep others from embedding the same while the block runs; False when somebody else is at it."""
         with _job_errors():
-            claimed: bool = await self._connection.fetchval(_CLAIM, store_id, model)
+            lock_store: bool = await self._connection.fetchval(_CLAIM, store_id, model)
         try:
-            yield claimed
+            yield lock_store
         finally:
-            if claimed and not self._connection.is_closed():
+            if lock_store and not self._connection.is_closed():
                 with _job_errors():
-                    await self._connection.execute(_LET_GO, store_id, model)
+                    await self._connection.execute(_RELEASE, store_id, model)
 
 
 @asynccontextmanager

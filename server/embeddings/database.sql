@@ -34,11 +34,11 @@ select model, dimensions from retail.embedding_in_use();
 -- $1 model, $2 dimensions. Whether the store changed over to them.
 select retail.use_embeddings($1, $2);
 
--- name: claim
+-- name: lock_store
 -- $1 store id, $2 model. Whether this connection may embed them; nobody else does until it closes or lets go.
 select pg_try_advisory_lock(hashtext('retail-mcp embed ' || $2), hashtext($1));
 
--- name: let_go
+-- name: release_lock
 -- $1 store id, $2 model.
 select pg_advisory_unlock(hashtext('retail-mcp embed ' || $2), hashtext($1));
 

@@ -7,7 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
-from server.db.pooling import refuse_shared_sessions
+from server.db.routes import refuse_shared_sessions
 from server.embeddings.database import SETTING, VectorDatabase, vector_database
 from server.embeddings.job import EmbedJob
 from server.embeddings.models import Embedders
@@ -37,7 +37,7 @@ async def check_embed_login(dsn: str) -> None:
 
 
 @asynccontextmanager
-async def kept_fresh(dsn: str, embedders: Embedders, interval_seconds: float) -> AsyncIterator[None]:
+async def embedding_sync(dsn: str, embedders: Embedders, interval_seconds: float) -> AsyncIterator[None]:
     """Embed new and changed products, and drop discontinued ones, while the block runs.
 
     Each store keeps the model that it is searched with; one without a model so far gets the settings' model. To
@@ -49,7 +49,7 @@ async def kept_fresh(dsn: str, embedders: Embedders, interval_seconds: float) ->
         embedders: The server's own.
         interval_seconds: Pause between two looks.
     """
-    task = asyncio.create_task(_keep_fresh(dsn, embedders, interval_seconds))
+    task = asyncio.create_task(_sync_forever(dsn, embedders, interval_seconds))
     try:
         yield
     finally:
@@ -84,7 +84,7 @@ async def refresh(database: VectorDatabase, embedders: Embedders) -> int:
     return embedded
 
 
-async def _keep_fresh(
+async def _sync_forever(
     dsn: str,
     embedders: Embedders,
     interval_seconds: float,

@@ -9,7 +9,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from server.imports.faults import Fault, FieldRow
-from server.imports.fields.texts import shown
+from server.imports.fields.texts import quoted
 from server.imports.fields.vocabulary import Vocabulary
 from server.imports.rejects import RejectFile
 
@@ -61,7 +61,7 @@ class Checker:
                 found.faults.append(
                     Fault(
                         field,
-                        f"{shown(key)} stands in row {first} already",
+                        f"{quoted(key)} stands in row {first} already",
                         f"Keep one of the rows with this {self.named(field)}.",
                     )
                 )

@@ -16,7 +16,7 @@ from server.imports.job import ImportOptions, import_file
 from server.imports.kind import Kind, Outcome
 from server.imports.options import CommonOptions, Flag
 from server.imports.products.job import ProductImport
-from server.imports.report import say, tell
+from server.imports.report import print_line, print_report
 from server.imports.sales.job import SalesImport
 from server.imports.sales.merge import SalesOptions, Stock
 from server.operations.command import with_database
@@ -89,7 +89,7 @@ def _import(file: Path, kind: Kind[Outcome], options: ImportOptions, *, embed: b
         try:
             with bar("Import", None) as show:
                 report = await import_file(admin_url, file, kind, options, report=show)
-            tell(file, options, report)
+            print_report(file, options, report)
             if embedders is not None:
                 await _embed(admin_url, embedders, options.target.store_id)
         finally:
@@ -103,4 +103,4 @@ async def _embed(admin_url: str, embedders: Embedders, store_id: str) -> None:
     try:
         await embed_with_progress(admin_url, embedders, store_id=store_id)
     except EmbeddingUnavailableError as error:
-        say(f"{error} The import stands; make the embeddings with: retail-mcp-seed embed --store {store_id}")
+        print_line(f"{error} The import stands; make the embeddings with: retail-mcp-seed embed --store {store_id}")

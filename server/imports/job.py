@@ -16,7 +16,7 @@ from server.db.loading import may_skip_triggers as check_role
 from server.imports.checking import Checker
 from server.imports.errors import ImportFileError, RejectedRowsError
 from server.imports.faults import FieldRow
-from server.imports.fields.moments import DateOrder
+from server.imports.fields.timestamps import DateOrder
 from server.imports.kind import Kind, OutcomeT_co
 from server.imports.layouts import AUTO, Layouts
 from server.imports.reading.source import SourceFile, open_source
@@ -116,7 +116,7 @@ async def import_file(
     async with connected(admin_dsn, job="import", unit="A file", session=_SESSION) as connection:
         await check_role(connection)
         with RejectFile(reject_file, file) as rejects:
-            work = _Import(connection, source, layouts, kind, options, rejects, report or _tell_nobody)
+            work = _Import(connection, source, layouts, kind, options, rejects, report or _noop)
             with suppress(_Undo):
                 async with connection.transaction():
                     merged = await work.run()
@@ -179,7 +179,7 @@ class _Import(Generic[OutcomeT_co]):
             },
         )
         await self._kind.stage(self._connection, store, checker, self._counted(self._layouts.rows(self._source)))
-        await self._reject_unfit(store, checker)
+        await self._reject_invalid(store, checker)
         self._rejects.finish()
         self._refuse_unless_loadable(checker)
         self._report("Writing", checker.accepted, None)
@@ -187,9 +187,9 @@ class _Import(Generic[OutcomeT_co]):
         self._report("Done", checker.accepted, checker.accepted)
         return merged
 
-    async def _reject_unfit(self, store: Store, checker: Checker) -> None:
+    async def _reject_invalid(self, store: Store, checker: Checker) -> None:
         self._report("Comparing", checker.accepted, None)
-        faults = await self._kind.unfit(self._connection, store, checker)
+        faults = await self._kind.find_invalid(self._connection, store, checker)
         if faults:
             # The rows themselves were not kept: they are read once more.
             rows = self._source.rows(self._layouts)
@@ -215,5 +215,5 @@ class _Import(Generic[OutcomeT_co]):
             yield row
 
 
-def _tell_nobody(phase: str, done: int, total: int | None) -> None:
+def _noop(phase: str, done: int, total: int | None) -> None:
     """Stand in for a report that nobody asked for."""

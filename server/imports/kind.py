@@ -46,7 +46,7 @@ class Kind(Protocol[OutcomeT_co]):
     async def stage(self, connection: Any, store: Store, checker: Checker, rows: Iterable[FieldRow]) -> None:
         """Check the rows and copy what is in order into temporary tables."""
 
-    async def unfit(self, connection: Any, store: Store, checker: Checker) -> Faults:
+    async def find_invalid(self, connection: Any, store: Store, checker: Checker) -> Faults:
         """Tell which staged rows do not fit what the store has, and take them out of the temporary tables."""
 
     async def merge(self, connection: Any, store: Store, checker: Checker) -> OutcomeT_co:

@@ -9,7 +9,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from server.errors import OptionError
-from server.imports.fields.moments import DateOrder
+from server.imports.fields.timestamps import DateOrder
 from server.imports.job import ImportOptions
 from server.imports.layouts import AUTO
 from server.imports.stores import TargetStore

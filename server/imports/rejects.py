@@ -11,7 +11,7 @@ from typing import IO, Any, Final, Self
 
 from server.imports.errors import RejectFileError
 from server.imports.faults import Fault
-from server.imports.fields.texts import shown
+from server.imports.fields.texts import quoted
 from server.imports.reading.rows import SourceRow
 from server.process.private_files import private_opener
 
@@ -55,7 +55,7 @@ class RejectFile:
             RejectFileError: The file cannot be written.
         """
         if self._file is not None:
-            with self._told():
+            with self._as_reject_file_error():
                 self._file.flush()
 
     def add(self, row: SourceRow, faults: Iterable[Fault]) -> None:
@@ -65,7 +65,7 @@ class RejectFile:
             RejectFileError: The file cannot be written, or the path is that of something else.
         """
         self.rows += 1
-        with self._told():
+        with self._as_reject_file_error():
             if self._file is None:
                 self._open()
             for fault in faults:
@@ -85,7 +85,7 @@ class RejectFile:
                     self.path.unlink()
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _as_reject_file_error(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
@@ -118,4 +118,4 @@ def listed(names: Iterable[str], limit: int = 20) -> str:
     """Names of a stranger's columns, fit to print."""
     found = list(names)
     more = f" and {len(found) - limit} more" if len(found) > limit else ""
-    return ", ".join(shown(name) for name in found[:limit]) + more
+    return ", ".join(quoted(name) for name in found[:limit]) + more

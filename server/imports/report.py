@@ -11,26 +11,26 @@ from server.imports.kind import Outcome
 from server.imports.rejects import listed
 
 
-def tell(file: Path, options: ImportOptions, report: ImportReport[Outcome]) -> None:
+def print_report(file: Path, options: ImportOptions, report: ImportReport[Outcome]) -> None:
     """Print what a person should know, the counts last.
 
     Raises:
         RejectedRowsError: It was a dry run of what would be refused.
     """
     if report.ignored:
-        say(f"Ignored columns: {listed(report.ignored)}.")
+        print_line(f"Ignored columns: {listed(report.ignored)}.")
     for notice, times in report.notices.items():
-        say(f"{times:,} {notice}.")
+        print_line(f"{times:,} {notice}.")
     if report.rejected:
-        say(f"Rejected rows are listed in {report.reject_file}. The first faults:")
+        print_line(f"Rejected rows are listed in {report.reject_file}. The first faults:")
         for example in report.examples:
-            say(f"  {example}")
+            print_line(f"  {example}")
     for note in report.merged.notes():
-        say(note)
+        print_line(note)
     store_id = options.target.store_id
     opened = f"opened store {store_id}, " if report.store_opened else ""
     dry = "Dry run, nothing was changed. It would be: " if options.dry_run else ""
-    say(
+    print_line(
         f"{dry}{file.name} into {store_id}: {opened}{report.merged.summary()}, {report.rejected:,} rejected "
         f"in {report.seconds:.1f} s."
     )
@@ -41,6 +41,6 @@ def tell(file: Path, options: ImportOptions, report: ImportReport[Outcome]) -> N
         )
 
 
-def say(line: str) -> None:
+def print_line(line: str) -> None:
     """Print a line as it is."""
     stderr_console().print(line, markup=False, soft_wrap=True)

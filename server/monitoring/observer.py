@@ -96,4 +96,4 @@ class Observer:
         """Vectors were asked for; where the provider was asked it took so long."""
 
 
-NOBODY = Observer()
+NULL_OBSERVER = Observer()

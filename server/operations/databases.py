@@ -1,4 +1,4 @@
-"""The server's ways into its database: one per login role, opened and checked before anything is served."""
+"""The server's routes into its database: one per login role, opened and checked before anything is served."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from server.config import Settings
 from server.db.ad_hoc import SETTING, AdHocDatabase
 from server.db.login_watch import LoginWatch
 from server.db.pool import Database
-from server.db.pooling import Way, check_ways
 from server.db.replica import Replica, opened_replica
+from server.db.routes import DatabaseRoute, check_routes
 from server.db.startup_check import (
     check_isolation,
     check_schema_is_current,
     check_sql_login,
     check_time_limits,
 )
-from server.monitoring.observer import NOBODY, Observer
+from server.monitoring.observer import NULL_OBSERVER, Observer
 
 logger = logging.getLogger(__name__)
 
@@ -99,7 +99,7 @@ async def opened_databases(
     """
     async with AsyncExitStack() as opened:
         database = await opened.enter_async_context(tools_database(settings, connections.database_url, observer))
-        await check_way_of_tools(settings, connections.database_url, database)
+        await check_route_of_tools(settings, connections.database_url, database)
         identities = await opened.enter_async_context(
             opened_identities(settings, connections.auth_database_url, database, observer)
         )
@@ -131,7 +131,7 @@ async def opened_databases(
         yield Databases(database, Authenticator(identities, cache), replica, for_sql, call_log)
 
 
-def tools_database(settings: Settings, url: str, observer: Observer = NOBODY) -> Database:
+def tools_database(settings: Settings, url: str, observer: Observer = NULL_OBSERVER) -> Database:
     """The pool of mcp_user as the operator set it up, to be entered."""
     return Database(
         url,
@@ -143,15 +143,15 @@ def tools_database(settings: Settings, url: str, observer: Observer = NOBODY) ->
     )
 
 
-async def check_way_of_tools(settings: Settings, url: str, database: Database) -> None:
-    """Refuse a pooler that cannot keep prepared statements where the server makes some; raises like `check_ways`."""
-    way = Way(url, await database.backend())
-    await check_ways(database, {"RETAIL_DATABASE_URL": way}, prepares=settings.statement_cache_size > 0)
+async def check_route_of_tools(settings: Settings, url: str, database: Database) -> None:
+    """Refuse a pooler that cannot keep prepared statements where the server makes some; raises like `check_routes`."""
+    route = DatabaseRoute(url, await database.backend())
+    await check_routes(database, {"RETAIL_DATABASE_URL": route}, prepares=settings.statement_cache_size > 0)
 
 
 @asynccontextmanager
 async def opened_identities(
-    settings: Settings, url: str, database: Database, observer: Observer = NOBODY
+    settings: Settings, url: str, database: Database, observer: Observer = NULL_OBSERVER
 ) -> AsyncIterator[Database]:
     """The pool of mcp_auth; like each of these it raises ConfigurationError for what the server cannot work with."""
     async with Database(
@@ -162,18 +162,18 @@ async def opened_identities(
         name="identities",
         observer=observer,
     ) as identities:
-        way = Way(url, await identities.backend(), _WHY_TOKENS)
-        await check_ways(database, {"RETAIL_AUTH_DATABASE_URL": way})
+        route = DatabaseRoute(url, await identities.backend(), _WHY_TOKENS)
+        await check_routes(database, {"RETAIL_AUTH_DATABASE_URL": route})
         yield identities
 
 
 @asynccontextmanager
 async def opened_for_sql(
-    settings: Settings, url: str, database: Database, observer: Observer = NOBODY
+    settings: Settings, url: str, database: Database, observer: Observer = NULL_OBSERVER
 ) -> AsyncIterator[AdHocDatabase]:
     """The pool of mcp_sql."""
     async with AdHocDatabase(url, pool_timeout_seconds=settings.pool_timeout_seconds, observer=observer) as for_sql:
-        await check_ways(database, {SETTING: Way(url, await for_sql.backend(), _WHY_SQL)})
+        await check_routes(database, {SETTING: DatabaseRoute(url, await for_sql.backend(), _WHY_SQL)})
         if await check_sql_login(database, for_sql):
             logger.warning(
                 "PostgreSQL's own functions are open to the login of callers' SQL, because no superuser made this "
@@ -183,8 +183,8 @@ async def opened_for_sql(
 
 
 @asynccontextmanager
-async def opened_log(url: str, database: Database, observer: Observer = NOBODY) -> AsyncIterator[CallLog]:
+async def opened_log(url: str, database: Database, observer: Observer = NULL_OBSERVER) -> AsyncIterator[CallLog]:
     """The way of mcp_audit."""
     async with CallLog(url, observer=observer) as call_log:
-        await check_ways(database, {"RETAIL_AUDIT_DATABASE_URL": Way(url, call_log.backend, _WHY_AUDIT)})
+        await check_routes(database, {"RETAIL_AUDIT_DATABASE_URL": DatabaseRoute(url, call_log.backend, _WHY_AUDIT)})
         yield call_log

@@ -17,7 +17,7 @@ from typing import Self
 
 from server.config import Settings
 from server.errors import TooManyCallsError
-from server.monitoring.observer import NOBODY, Observer
+from server.monitoring.observer import NULL_OBSERVER, Observer
 
 # How long a call that comes too early is held, be it to run or to be refused: a caller that sends the next
 # call on each refusal gets about one refusal per connection and second instead of a thousand.
@@ -38,7 +38,7 @@ _QUEUE_PER_PLACE = 16
 _RETRY_SECONDS = 2
 
 
-def _unheard() -> None:
+def _noop() -> None:
     """Nobody is told of a refusal."""
 
 
@@ -63,7 +63,7 @@ class Rate:
         *,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        on_refusal: Callable[[], None] = _unheard,
+        on_refusal: Callable[[], None] = _noop,
     ) -> None:
         self._on_refusal = on_refusal
         self._interval = 60 / per_minute
@@ -100,7 +100,7 @@ class Rate:
             await self._sleep(wait)
 
     @contextmanager
-    def metered(self, caller: Hashable) -> Iterator[None]:
+    def charge(self, caller: Hashable) -> Iterator[None]:
         """Charge the caller for the time that the block takes."""
         began = self._clock()
         try:
@@ -121,7 +121,7 @@ class Rate:
         return len(self._full_at)
 
 
-class Places:
+class KeyedSemaphore:
     """So many at once per key; the others wait in turn, for a while and not too many of them.
 
     Args:
@@ -136,7 +136,7 @@ class Places:
         places: int,
         wait_seconds: float | None,
         reason: str,
-        on_refusal: Callable[[], None] = _unheard,
+        on_refusal: Callable[[], None] = _noop,
     ) -> None:
         self._on_refusal = on_refusal
         self._places = places
@@ -194,12 +194,12 @@ class Limits:
 
     calls: Rate
     requests: Rate
-    open_requests: Places
-    principals: Places
-    stores: Places
+    open_requests: KeyedSemaphore
+    principals: KeyedSemaphore
+    stores: KeyedSemaphore
 
     @classmethod
-    def of(cls, settings: Settings, observer: Observer = NOBODY) -> Self:
+    def of(cls, settings: Settings, observer: Observer = NULL_OBSERVER) -> Self:
         """The limits that the operator chose, never as many places as there are connections."""
         # With a single connection there is nothing to keep free.
         most = max(settings.pool_size - 1, 1)
@@ -211,19 +211,19 @@ class Limits:
                 settings.rate_burst * _REQUESTS_PER_CALL,
                 on_refusal=partial(observer.refused, "requests"),
             ),
-            open_requests=Places(
+            open_requests=KeyedSemaphore(
                 max(settings.max_connections // _CONNECTIONS_PER_PRINCIPAL_OPEN, 1),
                 0,
                 "Too many of your requests and streams are open at once",
                 partial(observer.refused, "open_requests"),
             ),
-            principals=Places(
+            principals=KeyedSemaphore(
                 min(settings.principal_concurrency, most),
                 wait,
                 "Too many of your calls are under way at once",
                 partial(observer.refused, "principals"),
             ),
-            stores=Places(
+            stores=KeyedSemaphore(
                 min(settings.store_concurrency, most),
                 wait,
                 "Too many calls to this store are under way at once",
@@ -235,7 +235,7 @@ class Limits:
     def none(cls) -> Self:
         """No limits, to measure what they are good for."""
         many = 1_000_000
-        rate, places = Rate(math.inf, many), Places(many, None, "Never")
+        rate, places = Rate(math.inf, many), KeyedSemaphore(many, None, "Never")
         return cls(rate, rate, places, places, places)
 
     @asynccontextmanager

@@ -63,7 +63,7 @@ class EnteredStore(BaseModel):
 
 
 class _Settings(BaseModel):
-    """Columns of prepare_to_read_much."""
+    """Columns of enable_analytic_settings."""
 
     plan_cache_mode: str
     work_mem: str
@@ -71,7 +71,7 @@ class _Settings(BaseModel):
 
 QUERIES = QueryFile("server.tenancy", "store_scope.sql")
 SET_STORE_CONTEXT = QUERIES.query("set_store_context", EnteredStore)
-PREPARE_TO_READ_MUCH = QUERIES.query("prepare_to_read_much", _Settings)
+ENABLE_ANALYTIC_SETTINGS = QUERIES.query("enable_analytic_settings", _Settings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +86,9 @@ class StoreScope:
     time_zone: str
     today: date
 
-    async def prepare_to_read_much(self) -> None:
+    async def enable_analytic_settings(self) -> None:
         """Have statements planned for their arguments, with memory to sort and sum in, until the transaction ends."""
-        await self.db.all(PREPARE_TO_READ_MUCH)
+        await self.db.all(ENABLE_ANALYTIC_SETTINGS)
 
 
 class StoreScopes:
@@ -268,7 +268,7 @@ class StoreScopes:
         return self._limits.inside(self.principal.principal_id, *places)
 
     def _metered(self) -> AbstractContextManager[None]:
-        return self._limits.calls.metered(self.principal.principal_id) if self._limits else nullcontext()
+        return self._limits.calls.charge(self.principal.principal_id) if self._limits else nullcontext()
 
 
 def _not_allowed(store_id: str, role: str) -> NotAllowedError:

@@ -12,7 +12,7 @@ from server.calls.principal import SCOPE_META, Scope
 READ_ONLY = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False)
 
 
-def needs(scope: Scope) -> dict[str, Any]:
+def requires_scope(scope: Scope) -> dict[str, Any]:
     """The `meta` of a tool, resource or prompt that takes this scope; without one it is offered to nobody."""
     return {SCOPE_META: scope}
 
@@ -22,6 +22,6 @@ def picture_uri(name: str) -> str:
     return f"ui://retail/{name}.html"
 
 
-def drawn_as(name: str) -> dict[str, Any]:
+def with_widget(name: str) -> dict[str, Any]:
     """The `meta` of a tool whose answer a client may also show as this picture; the model's answer stays the same."""
     return {"ui": app_config_to_meta_dict(AppConfig(resource_uri=picture_uri(name)))}

@@ -25,7 +25,9 @@ def discover() -> list[Tool]:
     found = [tool for domain in _modules(__path__, __name__) for tool in _tools_of(domain)]
     for tool in found:
         if scope_of(tool) is None:
-            raise ConfigurationError(f"The tool {tool.__name__} does not say who may call it: add meta=needs(...).")
+            raise ConfigurationError(
+                f"The tool {tool.__name__} does not say who may call it: add meta=requires_scope(...)."
+            )
     return found
 
 

@@ -28,7 +28,7 @@ from server.compat.uvicorn import UvicornServer
 from server.config import Settings
 from server.errors import UnavailableError, UnknownIdentityError
 from server.monitoring.activity import Activity
-from server.monitoring.observer import NOBODY, Observer
+from server.monitoring.observer import NULL_OBSERVER, Observer
 from server.process.signals import stop_signals
 from server.tenancy.limits import Limits
 from server.tenancy.store_scope import STORE_HEADER
@@ -102,7 +102,7 @@ class Edge:
         self,
         streamable: StarletteWithLifespan,
         legacy: StarletteWithLifespan | None,
-        observer: Observer = NOBODY,
+        observer: Observer = NULL_OBSERVER,
         invalid_token: str | None = None,
     ) -> None:
         self._streamable = streamable
@@ -191,7 +191,7 @@ def answer_failure(_: Request, error: Exception) -> Response:
     return JSONResponse({"error": "server_error"}, status_code=500)
 
 
-def http_app(server: FastMCP[Any], settings: Settings, observer: Observer = NOBODY) -> Edge:
+def http_app(server: FastMCP[Any], settings: Settings, observer: Observer = NULL_OBSERVER) -> Edge:
     """The server as an ASGI application, guarded against foreign Host and Origin headers.
 
     Streamable HTTP is stateless, so that any process can answer any request; not JSON-only, because
@@ -239,7 +239,7 @@ class HttpServer(UvicornServer):
         settings: Settings,
         on_ready: Callable[[], None],
         activity: Activity | None = None,
-        observer: Observer = NOBODY,
+        observer: Observer = NULL_OBSERVER,
     ) -> None:
         connection = partial(
             HttpConnection, idle=IdleConnections(settings.max_connections), on_refusal=HttpRefusals(observer).count

@@ -11,7 +11,7 @@ from fastmcp.apps.config import app_config_to_meta_dict
 from fastmcp.resources import TextResource
 from pydantic import AnyUrl
 
-from server.toolkit.annotations import needs, picture_uri
+from server.toolkit.annotations import picture_uri, requires_scope
 from server.widgets.page import page
 
 # It draws on the background that the client gives it, so the client gives it an edge as well.
@@ -25,7 +25,7 @@ def _picture(name: str, title: str, description: str, html: str) -> TextResource
         title=title,
         description=description,
         mime_type=UI_MIME_TYPE,
-        meta=needs("retail:read") | _IN_A_FRAME,
+        meta=requires_scope("retail:read") | _IN_A_FRAME,
         text=html,
     )
 

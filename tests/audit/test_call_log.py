@@ -15,7 +15,7 @@ from fastmcp import Client
 
 from server.audit.call_log import COLUMNS, CallLog, Entry
 from server.errors import AuditUnavailableError, ConfigurationError
-from server.middleware.call_record import CallRecord
+from server.middleware.audit import AuditMiddleware
 from tests.audit.reading import calls_of, entered
 from tests.faults.messages import assert_helpful
 from tests.support import Retailer, answer, refusal
@@ -187,7 +187,7 @@ async def test_without_room_for_its_entry_no_call_begins(shop: Retailer) -> None
 async def test_a_call_without_room_is_refused_before_it_runs(shop: Retailer) -> None:
     token = await shop.token("seattle")
     async with shop.server(token=token) as server, Client(server) as client:
-        (record,) = [layer for layer in server.middleware if isinstance(layer, CallRecord)]
+        (record,) = [layer for layer in server.middleware if isinstance(layer, AuditMiddleware)]
         assert record._log is not None
         record._log._capacity = 0
         text = await refusal(client, "get_store_context")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from server.db import postmaster
-from server.db.letters import NEW_DATABASE
+from server.db.locale import NEW_DATABASE
 from server.db.migrate import migrate
 from server.db.operator import admin_connection
 from server.errors import ConfigurationError

@@ -127,7 +127,7 @@ async def test_after_failures_the_pause_grows_and_after_success_it_is_the_settin
             raise asyncio.CancelledError
 
     with caplog.at_level(logging.WARNING), suppress(asyncio.CancelledError):
-        await sync._keep_fresh(retailer.login_url("mcp_embed"), embedders, 100, note)
+        await sync._sync_forever(retailer.login_url("mcp_embed"), embedders, 100, note)
     await embedders.close()
 
     assert pauses == [200, 400, 800, LONGEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, 100]
@@ -164,7 +164,7 @@ async def test_it_can_be_off(
     def refuse(*arguments: Any) -> None:
         pytest.fail("it is on")
 
-    monkeypatch.setattr("server.app.kept_fresh", refuse)
+    monkeypatch.setattr("server.app.embedding_sync", refuse)
     connections = replace(retailer.connections, embed_database_url=url and retailer.login_url(url))
     settings = chosen(token=await retailer.token("seattle"), embed_interval_seconds=seconds)
 

@@ -15,7 +15,7 @@ from tests.faults.messages import INTERNAL, SECRET, assert_helpful
 from tests.support import answer, refusal
 from tests.tools.calls import RECORDS
 
-NOBODY = str(UUID(int=0))
+NULL_OBSERVER = str(UUID(int=0))
 NUL = "a\0b"
 
 
@@ -94,8 +94,8 @@ async def test_all_wrong_arguments_are_named_at_once(manager: Client[Any]) -> No
         ("summarize_sales", {"store_id": SECRET}, "No such store among yours. Your stores: seattle."),
         ("summarize_sales", {"store_id": "redmond"}, "No such store among yours. Your stores: seattle."),
         ("get_transaction", {"transaction": SECRET}, "Check it, or find the receipt with list_transactions."),
-        ("get_transaction", {"transaction": NOBODY}, "Check it, or find the receipt with list_transactions."),
-        ("get_customer", {"customer_id": NOBODY}, "Find the id with search_customers."),
+        ("get_transaction", {"transaction": NULL_OBSERVER}, "Check it, or find the receipt with list_transactions."),
+        ("get_customer", {"customer_id": NULL_OBSERVER}, "Find the id with search_customers."),
         ("search_customers", {}, "pass at least one of name, email, phone, loyalty_tier and segment"),
         ("search_customers", {"name": "  "}, "pass at least one of name, email, phone, loyalty_tier and segment"),
         ("search_customers", {"phone": "555"}, "phone needs at least 4 digits"),
@@ -123,7 +123,7 @@ async def test_unknown_products_are_listed_beside_the_known(manager: Client[Any]
 @pytest.mark.parametrize(
     ("tool", "arguments"),
     [
-        ("list_transactions", {"customer_id": NOBODY}),
+        ("list_transactions", {"customer_id": NULL_OBSERVER}),
         ("list_transactions", {"sku": "NOPE"}),
         ("list_top_products", {"category": "No such category"}),
         ("search_products", {"brand": "No such brand"}),

@@ -298,10 +298,10 @@ def test_metadata_that_is_none(value: object, message: str) -> None:
     assert message in fault(metadata=value)
 
 
-@pytest.mark.parametrize(("value", "truth"), [(True, True), ("yes", True), ("FALSE", False), (0, False), ("", False)])
-def test_switches(value: object, truth: bool) -> None:
-    assert product(discontinued=value).discontinued is truth
-    assert product(is_featured=value).is_featured is truth
+@pytest.mark.parametrize(("value", "boolean"), [(True, True), ("yes", True), ("FALSE", False), (0, False), ("", False)])
+def test_switches(value: object, boolean: bool) -> None:
+    assert product(discontinued=value).discontinued is boolean
+    assert product(is_featured=value).is_featured is boolean
 
 
 def test_switch_that_is_none() -> None:

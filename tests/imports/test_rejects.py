@@ -273,9 +273,9 @@ async def test_rows_that_cannot_be_listed_undo_the_import(retailer: Retailer, tm
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
 
     class Leaving(ProductImport):
-        async def unfit(self, *args: Any) -> dict[int, list[Fault]]:
+        async def find_invalid(self, *args: Any) -> dict[int, list[Fault]]:
             os.close(reader)
-            return await super().unfit(*args)
+            return await super().find_invalid(*args)
 
     with pytest.raises(RejectFileError, match=r"cannot be written to .*Nothing was changed"):
         await load_kind(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from server.db.letters import LOCALE
+from server.db.locale import LOCALE
 from server.db.migrate import migrate
 from server.db.operator import admin_connection
 from server.operations.admin.keys import install_key

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from server.config import Settings
 from server.errors import TooManyCallsError
-from server.tenancy.limits import MOST_TOKENS, PATIENCE_SECONDS, SECONDS_PER_TOKEN, Limits, Places, Rate
+from server.tenancy.limits import MOST_TOKENS, PATIENCE_SECONDS, SECONDS_PER_TOKEN, KeyedSemaphore, Limits, Rate
 
 
 class Time:
@@ -86,7 +86,7 @@ async def test_time_in_the_database_counts_like_calls() -> None:
     time = Time()
     rate = time.rate(per_minute=60, burst=10)
     await rate.admit("ann")
-    with rate.metered("ann"):
+    with rate.charge("ann"):
         time.now += 0.2
     # Nine tokens are left and a fifth of one has grown back; four went for the time.
     for _ in range(5):
@@ -102,11 +102,11 @@ async def test_time_in_the_database_counts_like_calls() -> None:
 async def test_a_quick_call_costs_nothing_more_and_a_long_one_no_more_than_so_much() -> None:
     time = Time()
     rate = time.rate(per_minute=60, burst=1)
-    with rate.metered("ann"):
+    with rate.charge("ann"):
         time.now += 0.9 * SECONDS_PER_TOKEN
     await rate.admit("ann")
     assert time.slept == []
-    with pytest.raises(ZeroDivisionError), rate.metered("bob"):
+    with pytest.raises(ZeroDivisionError), rate.charge("bob"):
         time.now += 3600
         raise ZeroDivisionError
     assert (await refused(rate.admit("bob"))).retry_seconds <= MOST_TOKENS
@@ -199,7 +199,7 @@ async def test_forgetting_gives_nobody_new_tokens() -> None:
     await refused(rate.admit("ann"))
 
 
-async def hold(places: Places, key: str, until: asyncio.Event) -> None:
+async def hold(places: KeyedSemaphore, key: str, until: asyncio.Event) -> None:
     async with places.one(key):
         await until.wait()
 
@@ -210,7 +210,7 @@ async def settle() -> None:
 
 
 async def test_so_many_are_inside_and_the_next_comes_in_when_one_leaves() -> None:
-    places = Places(2, None, "Full")
+    places = KeyedSemaphore(2, None, "Full")
     doors = [asyncio.Event() for _ in range(3)]
     inside: list[int] = []
 
@@ -232,7 +232,7 @@ async def test_so_many_are_inside_and_the_next_comes_in_when_one_leaves() -> Non
 
 
 async def test_who_waits_too_long_is_refused_and_leaves_nothing_behind() -> None:
-    places = Places(1, 0.01, "Full")
+    places = KeyedSemaphore(1, 0.01, "Full")
     until = asyncio.Event()
     holder = asyncio.create_task(hold(places, "seattle", until))
     await settle()
@@ -249,7 +249,7 @@ async def test_who_waits_too_long_is_refused_and_leaves_nothing_behind() -> None
 
 
 async def test_a_queue_has_an_end() -> None:
-    places = Places(1, None, "Full")
+    places = KeyedSemaphore(1, None, "Full")
     until = asyncio.Event()
     crowd = [asyncio.create_task(hold(places, "seattle", until)) for _ in range(17)]
     await settle()
@@ -261,7 +261,7 @@ async def test_a_queue_has_an_end() -> None:
 
 
 async def test_a_caller_that_goes_away_gives_its_place_back() -> None:
-    places = Places(1, None, "Full")
+    places = KeyedSemaphore(1, None, "Full")
     until = asyncio.Event()
     holder, waiting = (asyncio.create_task(hold(places, "seattle", until)) for _ in range(2))
     await settle()
@@ -275,7 +275,7 @@ async def test_a_caller_that_goes_away_gives_its_place_back() -> None:
 
 
 async def test_a_failure_inside_gives_the_place_back() -> None:
-    places = Places(1, None, "Full")
+    places = KeyedSemaphore(1, None, "Full")
     with pytest.raises(ZeroDivisionError):
         async with places.one("seattle"):
             raise ZeroDivisionError

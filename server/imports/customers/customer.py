@@ -10,9 +10,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationInfo
 
 from server.imports.fields import contacts
 from server.imports.fields.choices import choice
-from server.imports.fields.moments import day
-from server.imports.fields.needs import needed, otherwise
+from server.imports.fields.empty_values import default, required
 from server.imports.fields.texts import text
+from server.imports.fields.timestamps import day
 from server.imports.fields.vocabulary import Vocabulary
 
 TIERS: Final = ("bronze", "silver", "gold", "platinum")
@@ -20,7 +20,7 @@ TIERS: Final = ("bronze", "silver", "gold", "platinum")
 
 def _name(value: object, info: ValidationInfo) -> object:
     """A part of a name; the context's `missing_name` stands for one that is empty."""
-    return needed(text(value, 50) or (info.context or {}).get("missing_name"))
+    return required(text(value, 50) or (info.context or {}).get("missing_name"))
 
 
 class ImportedCustomer(BaseModel):
@@ -28,14 +28,14 @@ class ImportedCustomer(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    email: Annotated[str, BeforeValidator(lambda value: needed(contacts.email(value)))]
+    email: Annotated[str, BeforeValidator(lambda value: required(contacts.email(value)))]
     first_name: Annotated[str, BeforeValidator(_name)]
     last_name: Annotated[str, BeforeValidator(_name)]
     phone: Annotated[str | None, BeforeValidator(contacts.phone)] = None
     date_of_birth: Annotated[date | None, BeforeValidator(day)] = None
     gender: Annotated[str | None, BeforeValidator(partial(text, limit=20))] = None
     customer_since: Annotated[date | None, BeforeValidator(day)] = None
-    loyalty_tier: Annotated[str, otherwise(choice(TIERS), "bronze")] = "bronze"
+    loyalty_tier: Annotated[str, default(choice(TIERS), "bronze")] = "bronze"
 
 
 CUSTOMERS: Final = Vocabulary.of(

@@ -94,7 +94,7 @@ class CustomerImport:
         )
         await connection.execute(_INDEX_STAGING)
 
-    async def unfit(self, connection: Any, store: Store, checker: Checker) -> Faults:
+    async def find_invalid(self, connection: Any, store: Store, checker: Checker) -> Faults:
         """None: a customer who is in order fits any store."""
         return {}
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
-from server.imports.fields.texts import fault, shown
+from server.imports.fields.texts import fault, quoted
 from server.imports.fields.vocabulary import normalised
 
 
@@ -17,11 +17,11 @@ def choice(words: Collection[str]) -> Callable[[object], str | None]:
     def read(value: object) -> str | None:
         if value is None:
             return None
-        word = normalised(value) if isinstance(value, str) else shown(value)
+        word = normalised(value) if isinstance(value, str) else quoted(value)
         if not word:
             return None
         if word not in words:
-            raise fault(f"{shown(value)} is none of {', '.join(words)}", "Write one of them.")
+            raise fault(f"{quoted(value)} is none of {', '.join(words)}", "Write one of them.")
         return word
 
     return read

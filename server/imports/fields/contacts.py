@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from server.imports.fields.texts import code, fault, shown, text
+from server.imports.fields.texts import code, fault, quoted, text
 
 MAX_EMAIL: Final = 100
 MAX_PHONE: Final = 30
@@ -23,7 +23,7 @@ def email(value: object) -> str | None:
     if found is None:
         return None
     if not _EMAIL.fullmatch(found):
-        raise fault(f"{shown(found)} is not an e-mail address", "Write the bare address, like ann@example.com.")
+        raise fault(f"{quoted(found)} is not an e-mail address", "Write the bare address, like ann@example.com.")
     return found.lower()
 
 
@@ -31,5 +31,7 @@ def phone(value: object) -> str | None:
     """A telephone number in the notation of the file."""
     found = code(value, MAX_PHONE)
     if found is not None and not _PHONE.fullmatch(found):
-        raise fault(f"{shown(found)} is not a telephone number", "Write digits, blanks and the signs + ( ) / - . only.")
+        raise fault(
+            f"{quoted(found)} is not a telephone number", "Write digits, blanks and the signs + ( ) / - . only."
+        )
     return found

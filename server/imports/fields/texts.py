@@ -20,7 +20,7 @@ def fault(problem: str, correction: str) -> PydanticCustomError:
     return PydanticCustomError("fault", "{problem}", {"problem": problem, "correction": correction})
 
 
-def shown(value: object) -> str:
+def quoted(value: object) -> str:
     """A value as a message repeats it: short, and without characters that act on a terminal."""
     if isinstance(value, list | dict | bool):
         value = json.dumps(value, default=str, ensure_ascii=False)
@@ -41,7 +41,7 @@ def code(value: object, limit: int = 50) -> str | None:
         found = found[1:]
     if _ROUNDED.fullmatch(found):
         raise fault(
-            f"{shown(found)} is a number that a spreadsheet has shortened, so that digits are lost",
+            f"{quoted(found)} is a number that a spreadsheet has shortened, so that digits are lost",
             "Give the column the format of a text or of a number without decimals, and save the file again.",
         )
     return found
@@ -64,7 +64,7 @@ def text(value: object, limit: int, *, trim: bool = True) -> str | None:
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     if not isinstance(value, str):
-        raise fault(f"{shown(value)} is not a text", "Write it as a text, in JSON between quotation marks.")
+        raise fault(f"{quoted(value)} is not a text", "Write it as a text, in JSON between quotation marks.")
     cleaned = clean(value)
     stripped = cleaned.strip()
     if not stripped:

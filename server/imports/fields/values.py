@@ -12,7 +12,7 @@ from typing import Final
 
 from pydantic_core import PydanticCustomError
 
-from server.imports.fields.texts import clean, fault, shown, text
+from server.imports.fields.texts import clean, fault, quoted, text
 from server.imports.reading.json_text import DECODER, RepeatedKeys
 
 MAX_LEVELS: Final = 6
@@ -22,21 +22,21 @@ MAX_METADATA: Final = 10_000
 
 _LEVELS: Final = re.compile(r"\s+>\s+")
 _TAGS: Final = re.compile(r"[,;]")
-_TRUTH: Final = dict.fromkeys(("true", "yes", "y", "t", "1"), True) | dict.fromkeys(
+_BOOLEANS: Final = dict.fromkeys(("true", "yes", "y", "t", "1"), True) | dict.fromkeys(
     ("false", "no", "n", "f", "0"), False
 )
 
 
-def truth(value: object) -> bool | None:
+def boolean(value: object) -> bool | None:
     """True or false in one of several spellings."""
     if isinstance(value, bool) or value is None:
         return value
     word = clean(value).strip().lower() if isinstance(value, str) else str(value)
     if not word:
         return None
-    if word not in _TRUTH:
-        raise fault(f"{shown(value)} is neither true nor false", "Write true or false.")
-    return _TRUTH[word]
+    if word not in _BOOLEANS:
+        raise fault(f"{quoted(value)} is neither true nor false", "Write true or false.")
+    return _BOOLEANS[word]
 
 
 def levels(value: object) -> tuple[str, ...] | None:
@@ -48,12 +48,12 @@ def levels(value: object) -> tuple[str, ...] | None:
     if not value and (value is None or isinstance(value, list)):
         return None
     if not isinstance(value, list):
-        raise fault(f"{shown(value)} is not a category", "Write a name, or a list of names from general to special.")
+        raise fault(f"{quoted(value)} is not a category", "Write a name, or a list of names from general to special.")
     names = [text(name, 100) for name in value]
     if len(names) > MAX_LEVELS:
         raise fault(f"has {len(names)} levels", f"Name at most {MAX_LEVELS} levels.")
     if None in names:
-        raise fault(f"{shown(value)} has a level without a name", "Name every level, or leave the empty one out.")
+        raise fault(f"{quoted(value)} has a level without a name", "Name every level, or leave the empty one out.")
     return tuple(name for name in names if name is not None)
 
 
@@ -64,7 +64,7 @@ def tags(value: object) -> tuple[str, ...] | None:
     if value is None:
         return None
     if not isinstance(value, list):
-        raise fault(f"{shown(value)} is not a list of tags", "Write a list of texts, or texts with commas between.")
+        raise fault(f"{quoted(value)} is not a list of tags", "Write a list of texts, or texts with commas between.")
     found = dict.fromkeys(tag for tag in (text(tag, MAX_TAG) for tag in value) if tag is not None)
     if len(found) > MAX_TAGS:
         raise fault(f"has {len(found)} tags", f"Give at most {MAX_TAGS} tags.")
@@ -80,11 +80,11 @@ def metadata(value: object) -> str | None:
         try:
             value = DECODER.decode(value)
         except (ValueError, ArithmeticError, RecursionError):
-            raise fault(f"{shown(value)} is not JSON", example) from None
+            raise fault(f"{quoted(value)} is not JSON", example) from None
     if value is None:
         return None
     if not isinstance(value, dict):
-        raise fault(f"{shown(value)} is not an object", example)
+        raise fault(f"{quoted(value)} is not an object", example)
     try:
         result = json.dumps(_cleaned(value), ensure_ascii=False, allow_nan=False)
     except PydanticCustomError:

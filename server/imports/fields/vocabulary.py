@@ -8,7 +8,7 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from server.imports.fields.texts import clean, fault, shown
+from server.imports.fields.texts import clean, fault, quoted
 
 _SEPARATORS: Final = re.compile(r"[\s-]+")
 
@@ -95,7 +95,7 @@ class Vocabulary:
                 found[field] = value
             elif value not in (None, "", found[field]):
                 raise fault(
-                    f"{field} stands twice in the row, as {shown(found[field])} and as {shown(value)}",
+                    f"{field} stands twice in the row, as {quoted(found[field])} and as {quoted(value)}",
                     f"Keep one of the names {', '.join(self.names_of(field))}.",
                 )
         return found, unknown

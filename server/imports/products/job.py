@@ -45,7 +45,7 @@ class ProductImport:
         """Copy the products that are in order into a temporary table."""
         await stage(connection, store.store_id, checker.records(rows, ImportedProduct, "sku", _sku))
 
-    async def unfit(self, connection: Any, store: Store, checker: Checker) -> Faults:
+    async def find_invalid(self, connection: Any, store: Store, checker: Checker) -> Faults:
         """None: a product that is in order fits any store."""
         return {}
 

@@ -9,8 +9,8 @@ from typing import Annotated, Final
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationInfo
 
 from server.imports.fields import values
-from server.imports.fields.figures import amount, measure, whole
-from server.imports.fields.needs import needed, otherwise
+from server.imports.fields.empty_values import default, required
+from server.imports.fields.numbers import amount, measure, whole
 from server.imports.fields.texts import code, text
 from server.imports.fields.vocabulary import Vocabulary
 
@@ -21,12 +21,12 @@ MAX_OPTION: Final = 50
 
 Text50 = Annotated[str | None, BeforeValidator(partial(text, limit=MAX_OPTION))]
 Text100 = Annotated[str | None, BeforeValidator(partial(text, limit=MAX_BRAND))]
-Rating = Annotated[Decimal, otherwise(partial(measure, largest=Decimal(5), step=Decimal("0.01")), Decimal(0))]
+Rating = Annotated[Decimal, default(partial(measure, largest=Decimal(5), step=Decimal("0.01")), Decimal(0))]
 Amount = Annotated[Decimal | None, BeforeValidator(amount)]
 
 
 def _price(value: object, info: ValidationInfo) -> object:
-    return needed(amount(value, info))
+    return required(amount(value, info))
 
 
 class ImportedProduct(BaseModel):
@@ -34,14 +34,14 @@ class ImportedProduct(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: Annotated[str, BeforeValidator(lambda value: needed(text(value, MAX_NAME)))]
-    sku: Annotated[str, BeforeValidator(lambda value: needed(code(value)))]
+    name: Annotated[str, BeforeValidator(lambda value: required(text(value, MAX_NAME)))]
+    sku: Annotated[str, BeforeValidator(lambda value: required(code(value)))]
     price: Annotated[Decimal, BeforeValidator(_price)]
     description: Annotated[str | None, BeforeValidator(partial(text, limit=MAX_DESCRIPTION, trim=False))] = None
     categories: Annotated[tuple[str, ...] | None, BeforeValidator(values.levels)] = None
     stock_level: Annotated[int | None, BeforeValidator(whole)] = None
     brand: Text100 = None
-    tags: Annotated[tuple[str, ...], otherwise(values.tags, ())] = ()
+    tags: Annotated[tuple[str, ...], default(values.tags, ())] = ()
     model: Text100 = None
     color: Text50 = None
     size: Text50 = None
@@ -50,19 +50,19 @@ class ImportedProduct(BaseModel):
     ] = None
     dimensions_cm: Text50 = None
     cost: Amount = None
-    minimum_stock: Annotated[int, otherwise(whole, 0)] = 0
+    minimum_stock: Annotated[int, default(whole, 0)] = 0
     maximum_stock: Annotated[int | None, BeforeValidator(whole)] = None
-    reorder_point: Annotated[int, otherwise(whole, 10)] = 10
-    lead_time_days: Annotated[int, otherwise(whole, 7)] = 7
+    reorder_point: Annotated[int, default(whole, 10)] = 10
+    lead_time_days: Annotated[int, default(whole, 7)] = 7
     supplier_name: Text100 = None
     supplier_sku: Annotated[str | None, BeforeValidator(code)] = None
     rating_average: Annotated[
-        Decimal, otherwise(partial(measure, largest=Decimal(5), step=Decimal("0.01")), Decimal(0))
+        Decimal, default(partial(measure, largest=Decimal(5), step=Decimal("0.01")), Decimal(0))
     ] = Decimal(0)
-    rating_count: Annotated[int, otherwise(whole, 0)] = 0
-    is_featured: Annotated[bool, otherwise(values.truth, False)] = False
-    metadata: Annotated[str, otherwise(values.metadata, "{}")] = "{}"
-    discontinued: Annotated[bool, otherwise(values.truth, False)] = False
+    rating_count: Annotated[int, default(whole, 0)] = 0
+    is_featured: Annotated[bool, default(values.boolean, False)] = False
+    metadata: Annotated[str, default(values.metadata, "{}")] = "{}"
+    discontinued: Annotated[bool, default(values.boolean, False)] = False
 
 
 # Fields that one product table column takes as they are, in the order in which they are staged.

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pydantic_core import PydanticCustomError
 
 from server.imports.faults import Fault, FieldRow
-from server.imports.fields.texts import shown, text
+from server.imports.fields.texts import quoted, text
 from server.imports.sales.line import LINES
 
 _AFTER_NAMELESS = Fault(
@@ -38,7 +38,7 @@ def receipts(rows: Iterable[FieldRow]) -> Iterator[tuple[str | None, list[FieldR
     """Put the rows of each receipt together, with its number; faults of where they stand are with them.
 
     A receipt next to a row that cannot be assigned is not whole for certain, and one whose rows are
-    scattered is not either.
+    non_contiguous is not either.
     """
     first_rows: dict[str, int] = {}
     before: tuple[str | None, list[FieldRow]] | None = None
@@ -48,7 +48,7 @@ def receipts(rows: Iterable[FieldRow]) -> Iterator[tuple[str | None, list[FieldR
             group[0].faults.append(
                 Fault(
                     "receipt_number",
-                    f"{shown(number)} stands in row {first} already",
+                    f"{quoted(number)} stands in row {first} already",
                     "Name each receipt once, and put all its rows one below the other.",
                 )
             )

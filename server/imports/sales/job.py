@@ -12,10 +12,10 @@ from server.imports.fields.vocabulary import Vocabulary
 from server.imports.kind import Faults
 from server.imports.layouts import ForeignLayout
 from server.imports.sales.grouping import receipts
+from server.imports.sales.invalid_lines import find_invalid
 from server.imports.sales.line import SALES
 from server.imports.sales.merge import MergedSales, SalesOptions, merge, refresh_statistics, stage
 from server.imports.sales.receipt import Receipt, receipt_of
-from server.imports.sales.unfit import unfit
 from server.imports.shopify.orders import SHOPIFY_ORDERS
 from server.imports.stores import Store
 
@@ -46,10 +46,10 @@ class SalesImport:
         store.check_time_zone()
         await stage(connection, store.store_id, _checked(rows, checker))
 
-    async def unfit(self, connection: Any, store: Store, checker: Checker) -> Faults:
+    async def find_invalid(self, connection: Any, store: Store, checker: Checker) -> Faults:
         """Tell which receipts name what the store does not have, or differ from those it has."""
         found: Faults = {}
-        async for rows, faults in unfit(connection, self.options, checker.rejected_keys):
+        async for rows, faults in find_invalid(connection, self.options, checker.rejected_keys):
             for number in rows:
                 found[number] = faults.get(number, [_BESIDE])
         return found

@@ -12,10 +12,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationInfo
 from server.imports.fields import values
 from server.imports.fields.choices import choice
 from server.imports.fields.contacts import email
-from server.imports.fields.figures import amount, units
-from server.imports.fields.moments import moment
-from server.imports.fields.needs import needed, otherwise
-from server.imports.fields.texts import code, fault, shown, text
+from server.imports.fields.empty_values import default, required
+from server.imports.fields.numbers import amount, units
+from server.imports.fields.texts import code, fault, quoted, text
+from server.imports.fields.timestamps import timestamp
 from server.imports.fields.vocabulary import Vocabulary
 
 TYPES: Final = ("sale", "return", "exchange")
@@ -34,7 +34,7 @@ def _currency(value: object, info: ValidationInfo) -> None:
     """Nothing that is stored: the store has one currency, and a file of another is not for it."""
     found, own = text(value, 10), str((info.context or {}).get("currency"))
     if found is not None and found.upper() != own:
-        raise fault(f"{shown(found)} is not the store's currency, {own}", f"Convert the amounts to {own}.")
+        raise fault(f"{quoted(found)} is not the store's currency, {own}", f"Convert the amounts to {own}.")
 
 
 class ImportedReceipt(BaseModel):
@@ -42,9 +42,9 @@ class ImportedReceipt(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    receipt_number: Annotated[str, BeforeValidator(lambda value: needed(code(value)))]
-    transaction_date: Annotated[datetime, BeforeValidator(lambda value, info: needed(moment(value, info)))]
-    transaction_type: Annotated[Literal["sale", "return", "exchange"], otherwise(choice(TYPES), "sale")] = "sale"
+    receipt_number: Annotated[str, BeforeValidator(lambda value: required(code(value)))]
+    transaction_date: Annotated[datetime, BeforeValidator(lambda value, info: required(timestamp(value, info)))]
+    transaction_type: Annotated[Literal["sale", "return", "exchange"], default(choice(TYPES), "sale")] = "sale"
     customer_email: Annotated[str | None, BeforeValidator(email)] = None
     payment_method: Annotated[str | None, BeforeValidator(choice(PAYMENT_METHODS))] = None
     cashier_id: Text50 = None
@@ -52,7 +52,7 @@ class ImportedReceipt(BaseModel):
     original_receipt: Annotated[str | None, BeforeValidator(code)] = None
     return_reason: Annotated[str | None, BeforeValidator(partial(text, limit=100))] = None
     notes: Annotated[str | None, BeforeValidator(partial(text, limit=2_000))] = None
-    metadata: Annotated[str, otherwise(values.metadata, "{}")] = "{}"
+    metadata: Annotated[str, default(values.metadata, "{}")] = "{}"
     currency: Annotated[None, BeforeValidator(_currency)] = None
 
 
@@ -61,9 +61,9 @@ class ImportedLine(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    sku: Annotated[str, BeforeValidator(lambda value: needed(code(value)))]
-    quantity: Annotated[int, BeforeValidator(lambda value: needed(units(value)))]
-    unit_price: Annotated[Decimal, BeforeValidator(lambda value, info: needed(amount(value, info)))]
+    sku: Annotated[str, BeforeValidator(lambda value: required(code(value)))]
+    quantity: Annotated[int, BeforeValidator(lambda value: required(units(value)))]
+    unit_price: Annotated[Decimal, BeforeValidator(lambda value, info: required(amount(value, info)))]
     discount: Annotated[Decimal, BeforeValidator(_amount)] = _NOTHING
     tax: Annotated[Decimal, BeforeValidator(_amount)] = _NOTHING
     unit_cost: Annotated[Decimal | None, BeforeValidator(amount)] = None

@@ -9,7 +9,7 @@ from typing import Final
 from server.imports.faults import FieldRow
 from server.imports.fields.vocabulary import Vocabulary
 from server.imports.layouts import ForeignLayout
-from server.imports.shopify.texts import said, unquoted
+from server.imports.shopify.texts import provided, unquoted
 
 _VOCABULARY: Final = Vocabulary(
     ("first_name", "last_name", "email", "phone", "default_address_phone", "total_spent"),
@@ -29,7 +29,7 @@ def _convert(rows: Iterable[FieldRow], notices: Counter[str]) -> Iterator[FieldR
             "email": unquoted(values["email"]),
         }
         if "phone" in values:
-            phone = values["phone"] if said(values["phone"]) else values.get("default_address_phone")
+            phone = values["phone"] if provided(values["phone"]) else values.get("default_address_phone")
             customer["phone"] = unquoted(phone)
         yield found.with_values(customer)
 

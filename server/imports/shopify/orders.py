@@ -11,11 +11,11 @@ from typing import Final
 from pydantic_core import PydanticCustomError
 
 from server.imports.faults import Fault, FieldRow
-from server.imports.fields.figures import CENT, plain_amount
+from server.imports.fields.numbers import CENT, plain_amount
 from server.imports.fields.vocabulary import Vocabulary
 from server.imports.layouts import ForeignLayout
 from server.imports.sales.grouping import consecutive
-from server.imports.shopify.texts import said, unquoted
+from server.imports.shopify.texts import provided, unquoted
 
 # What became a sale; an order of any other status is none, or none yet.
 _SALES: Final = frozenset(("paid", "partially_paid", "partially_refunded", "refunded"))
@@ -60,16 +60,16 @@ def shares(amount: Decimal, weights: list[Decimal]) -> list[Decimal]:
 
 
 def _convert(rows: Iterable[FieldRow], notices: Counter[str]) -> Iterator[FieldRow]:
-    for number, group in consecutive(rows, lambda found: said(found.values.get("name")) or None):
+    for number, group in consecutive(rows, lambda found: provided(found.values.get("name")) or None):
         if number is None:
             yield from (found.with_values(_lined(found)) for found in group)
             continue
         first = group[0].values
-        status = said(first.get("financial_status")).lower()
-        if said(first.get("cancelled_at")) or status not in _SALES:
+        status = provided(first.get("financial_status")).lower()
+        if provided(first.get("cancelled_at")) or status not in _SALES:
             notices["orders that are not paid, or cancelled, were passed over"] += 1
             continue
-        if said(first.get("refunded_amount")).strip("0.") != "":
+        if provided(first.get("refunded_amount")).strip("0.") != "":
             notices[
                 "orders were refunded in part or whole, which the export does not tell by line: "
                 "enter the returns from a file of our own format"
@@ -135,7 +135,7 @@ class _Money:
 
 
 def _head(order: dict[str, object], money: _Money) -> dict[str, object]:
-    method = said(order.get("payment_method"))
+    method = provided(order.get("payment_method"))
     kept = {
         "payment_method": method,
         "shipping": str(money.shipping) if money.shipping else "",
@@ -169,7 +169,7 @@ def _price(line: dict[str, object]) -> Decimal:
 
 
 def _is_exempt(found: FieldRow) -> bool:
-    return said(found.values.get("lineitem_taxable")).lower() == "false"
+    return provided(found.values.get("lineitem_taxable")).lower() == "false"
 
 
 SHOPIFY_ORDERS: Final = ForeignLayout("shopify", _VOCABULARY, _convert)

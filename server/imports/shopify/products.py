@@ -13,7 +13,7 @@ from server.imports.fields.values import MAX_TAG, MAX_TAGS
 from server.imports.fields.vocabulary import Vocabulary
 from server.imports.layouts import ForeignLayout
 from server.imports.products.product import MAX_BRAND, MAX_DESCRIPTION, MAX_NAME, MAX_OPTION
-from server.imports.shopify.texts import plain, said, unquoted
+from server.imports.shopify.texts import plain, provided, unquoted
 
 _OPTIONS: Final = (1, 2, 3)
 # Characters of JSON, out of the 10,000 of all metadata.
@@ -56,8 +56,8 @@ def _convert(rows: Iterable[FieldRow], notices: Counter[str]) -> Iterator[FieldR
         if found.values["handle"] != common.get("handle"):
             common = {"handle": found.values["handle"]}
         # An option's name stands in the first row only, and so does everything else here.
-        common |= {name: found.values[name] for name in _COMMON if said(found.values.get(name))}
-        if any(said(found.values.get(name)) for name in _OF_VARIANT):
+        common |= {name: found.values[name] for name in _COMMON if provided(found.values.get(name))}
+        if any(provided(found.values.get(name)) for name in _OF_VARIANT):
             yield found.with_values(_product({**found.values, **common}, set(found.values), notices))
         else:
             notices["rows with a further picture of a product were passed over"] += 1
@@ -65,9 +65,9 @@ def _convert(rows: Iterable[FieldRow], notices: Counter[str]) -> Iterator[FieldR
 
 def _product(variant: dict[str, object], columns: set[str], notices: Counter[str]) -> dict[str, object]:
     options = {
-        said(variant.get(f"option{n}_name")): said(variant.get(f"option{n}_value"))
+        provided(variant.get(f"option{n}_name")): provided(variant.get(f"option{n}_value"))
         for n in _OPTIONS
-        if said(variant.get(f"option{n}_value")) not in ("", _NO_OPTION)
+        if provided(variant.get(f"option{n}_value")) not in ("", _NO_OPTION)
     }
     product: dict[str, object] = {
         "name": _name(variant, options, notices),
@@ -79,7 +79,7 @@ def _product(variant: dict[str, object], columns: set[str], notices: Counter[str
     if "body" in columns:
         product["description"] = _cut(plain(variant["body"]), MAX_DESCRIPTION, "descriptions", notices)
     if columns & {"category", "type"}:
-        product["categories"] = said(variant.get("category")) or said(variant.get("type"))
+        product["categories"] = provided(variant.get("category")) or provided(variant.get("type"))
     if "vendor" in columns:
         product["brand"] = _cut(variant["vendor"], MAX_BRAND, "vendors", notices)
     if "tags" in columns:
@@ -89,7 +89,7 @@ def _product(variant: dict[str, object], columns: set[str], notices: Counter[str
     if "cost" in columns:
         product["cost"] = variant["cost"]
     if "status" in columns:
-        product["discontinued"] = said(variant["status"]).lower() in ("draft", "archived")
+        product["discontinued"] = provided(variant["status"]).lower() in ("draft", "archived")
     if "grams" in columns:
         product["weight_kg"] = _kilograms(variant["grams"])
     if "stock" in columns:
@@ -106,7 +106,7 @@ def _product(variant: dict[str, object], columns: set[str], notices: Counter[str
 
 def _name(variant: dict[str, object], options: dict[str, str], notices: Counter[str]) -> str:
     """The title with the options, which stay whole where they can: by them the variants differ."""
-    title = said(variant["title"]) if "title" in variant else ""
+    title = provided(variant["title"]) if "title" in variant else ""
     ending = f" - {' / '.join(options.values())}" if title and options else ""
     if len(title) + len(ending) <= MAX_NAME:
         return title + ending
@@ -124,7 +124,7 @@ def _cut(text: object, limit: int, what: str, notices: Counter[str]) -> object:
 
 def _tags(cell: object, notices: Counter[str]) -> tuple[list[str], list[str]]:
     """The tags that can be searched for, and others as far as metadata has room for them."""
-    every = list(dict.fromkeys(tag.strip() for tag in said(cell).split(",") if tag.strip()))
+    every = list(dict.fromkeys(tag.strip() for tag in provided(cell).split(",") if tag.strip()))
     found = [tag for tag in every if len(tag) <= MAX_TAG][:MAX_TAGS]
     others = [tag for tag in every if tag not in found]
     if others:
@@ -136,20 +136,24 @@ def _tags(cell: object, notices: Counter[str]) -> tuple[list[str], list[str]]:
 
 
 def _metadata(variant: dict[str, object], options: dict[str, str]) -> dict[str, object]:
-    found = {"shopify_handle": said(variant["handle"]), "barcode": unquoted(variant.get("barcode")), "options": options}
+    found = {
+        "shopify_handle": provided(variant["handle"]),
+        "barcode": unquoted(variant.get("barcode")),
+        "options": options,
+    }
     return {name: value for name, value in found.items() if value}
 
 
 def _kilograms(grams: object) -> object:
     """Left as it is where it is no number, for the fault that follows."""
     try:
-        return Decimal(said(grams)) / 1000 if said(grams) else None
+        return Decimal(provided(grams)) / 1000 if provided(grams) else None
     except InvalidOperation:
         return grams
 
 
 def _stock(units: object, notices: Counter[str]) -> object:
-    if said(units).startswith("-"):
+    if provided(units).startswith("-"):
         notices["variants were sold beyond their stock, which was taken for 0"] += 1
         return 0
     return units

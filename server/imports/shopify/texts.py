@@ -45,7 +45,7 @@ def plain(html: object) -> object:
     return _LINES.sub("\n", _BLANKS.sub(" ", "".join(reader.parts))).strip()
 
 
-def said(value: object) -> str:
+def provided(value: object) -> str:
     """A cell without blanks around it; empty where there is none."""
     return value.strip() if isinstance(value, str) else ""
 

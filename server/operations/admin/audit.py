@@ -12,7 +12,7 @@ from uuid import UUID
 
 import asyncpg
 
-from server.audit.upkeep import seal_all
+from server.audit.maintenance import seal_all
 from server.db.queries import QueryFile
 from server.errors import InvalidInputError, UnavailableError
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import asyncpg
 
-from server.db.letters import NEW_DATABASE
+from server.db.locale import NEW_DATABASE
 from server.db.queries import QueryFile
 from server.errors import ConfigurationError
 from server.operations.backup.archive import Locale

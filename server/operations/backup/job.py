@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from server.db.letters import fault_in
+from server.db.locale import fault_in
 from server.db.migrate import FILES_OF_THE_SERVERS_VERSION, schema_files
 from server.db.operator import SETTING, admin_connection
 from server.db.queries import QueryFile

@@ -15,16 +15,16 @@ from pydantic import BaseModel
 from server.auth.authenticator import TOKEN_LENGTH, TOKEN_PREFIX, Authenticator
 from server.config import Settings
 from server.db.connection import StoreConnection, translated_errors
-from server.db.letters import LETTERS, fault_of
+from server.db.locale import LETTERS, fault_of
 from server.db.operator import admin_connection
 from server.db.pool import Database
 from server.db.queries import QueryFile
 from server.db.replica import opened_replica
 from server.db.startup_check import check_isolation, check_schema_is_current, check_time_limits
 from server.errors import ConfigurationError, DatabaseError, RetailError
-from server.monitoring.observer import NOBODY
+from server.monitoring.observer import NULL_OBSERVER
 from server.operations.databases import (
-    check_way_of_tools,
+    check_route_of_tools,
     opened_for_sql,
     opened_identities,
     opened_log,
@@ -32,7 +32,7 @@ from server.operations.databases import (
 )
 from server.operations.deployment import Deployment
 from server.operations.doctor.embeddings import embeddings
-from server.operations.doctor.surroundings import backup_programs, identity_provider, metrics_port, port
+from server.operations.doctor.environment import backup_programs, identity_provider, metrics_port, port
 from server.operations.startup import connections_of, opened_parts, valid_stdio_token
 from server.tenancy.context_token import ContextSigner
 
@@ -149,7 +149,7 @@ async def _run(check: str, work: Awaitable[str]) -> Finding:
 
 async def _start(settings: Settings, deployment: Deployment) -> str:
     """Do all that a server does before it serves."""
-    async with opened_parts(settings, connections_of(deployment), "http", NOBODY):
+    async with opened_parts(settings, connections_of(deployment), "http", NULL_OBSERVER):
         return "a server with these settings starts"
 
 
@@ -176,7 +176,7 @@ async def _server(database: Database) -> str:
 
 
 async def _pooler(settings: Settings, url: str, database: Database) -> str:
-    await check_way_of_tools(settings, url, database)
+    await check_route_of_tools(settings, url, database)
     return "none is in the way of what the tools rely on"
 
 

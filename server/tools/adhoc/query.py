@@ -11,7 +11,7 @@ from pydantic import Field
 
 from server.tenancy.sql_scope import connection_for_sql, sql_scopes
 from server.tenancy.store_scope import StoreScopes
-from server.toolkit.annotations import READ_ONLY, needs
+from server.toolkit.annotations import READ_ONLY, requires_scope
 from server.toolkit.audit_marks import KeptAs
 from server.toolkit.params import StoreId
 from server.tools.adhoc.gate import checked
@@ -20,7 +20,7 @@ from server.tools.adhoc.models import QueryAnswer, QueryColumn
 from server.tools.adhoc.redaction import outline
 
 
-@tool(title="Run SQL", annotations=READ_ONLY, meta=needs("retail:sql"), tags={"sql"})
+@tool(title="Run SQL", annotations=READ_ONLY, meta=requires_scope("retail:sql"), tags={"sql"})
 async def run_query(
     sql: Annotated[
         str,

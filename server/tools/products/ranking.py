@@ -116,7 +116,7 @@ class Search:
         return vector
 
     async def found(
-        self, store: StoreScope, asked: QueryText | None, vector: Vector | None, must_know: Sequence[str] = ()
+        self, store: StoreScope, asked: QueryText | None, vector: Vector | None, required_terms: Sequence[str] = ()
     ) -> Found:
         """Search a store that was entered to search.
 
@@ -124,7 +124,7 @@ class Search:
             store: The store.
             asked: The query; None to browse.
             vector: Its vector.
-            must_know: Words of the query. If the store does not know one of them, that is told and nothing is found.
+            required_terms: Words of the query. If the store lacks one of them, the result says so and has no rows.
 
         Raises:
             EmbeddingUnavailableError: The store cannot be searched by meaning, and by nothing else was asked for.
@@ -132,7 +132,7 @@ class Search:
         mode = self.mode if asked else None
         if vector is None and mode in _MIXED:
             mode = SearchMode.KEYWORD
-        rows = await self._rows(store, asked, vector, mode, must_know)
+        rows = await self._rows(store, asked, vector, mode, required_terms)
         if rows[0].unknown_words:
             return Found(mode, rows)
         if rows[0].lacks_vectors:
@@ -154,7 +154,7 @@ class Search:
         asked: QueryText | None,
         vector: Vector | None,
         mode: SearchMode | None,
-        must_know: Sequence[str] = (),
+        required_terms: Sequence[str] = (),
         *,
         indexed: bool = False,
     ) -> list[FoundRow]:
@@ -170,7 +170,7 @@ class Search:
         return await store.db.all(
             SEARCH_PRODUCTS[frozenset(parts)],
             None if mode is SearchMode.KEYWORD else vector, self.embedder.model, self.embedder.noise_floor,
-            text, codes, mode, self.limit, self.offset, must_know,
+            text, codes, mode, self.limit, self.offset, required_terms,
             *filtered,
         )  # fmt: skip
 

@@ -14,7 +14,7 @@ from pydantic import Field
 from server.db.queries import QueryFile
 from server.errors import NotFoundError
 from server.tenancy.store_scope import StoreScopes, store_scopes
-from server.toolkit.annotations import READ_ONLY, needs
+from server.toolkit.annotations import READ_ONLY, requires_scope
 from server.toolkit.audit_marks import Identifier
 from server.toolkit.cursors import PagedTime, Pager
 from server.toolkit.identifiers import as_uuid
@@ -71,7 +71,7 @@ TRANSACTION = QUERIES.query("transaction", _HeaderRow)
 TRANSACTION_LINES = QUERIES.query("transaction_lines", TransactionLine)
 
 
-@tool(title="List receipts", annotations=READ_ONLY, meta=needs("retail:read"), tags={"sales"})
+@tool(title="List receipts", annotations=READ_ONLY, meta=requires_scope("retail:read"), tags={"sales"})
 async def list_transactions(
     period: Period = None,
     start_date: StartDate = None,
@@ -150,7 +150,7 @@ async def list_transactions(
     )
 
 
-@tool(title="Receipt with its lines", annotations=READ_ONLY, meta=needs("retail:read"), tags={"sales"})
+@tool(title="Receipt with its lines", annotations=READ_ONLY, meta=requires_scope("retail:read"), tags={"sales"})
 async def get_transaction(
     transaction: Annotated[
         str,

@@ -10,10 +10,10 @@ from typing import Any
 from server.db.queries import QueryFile
 from server.errors import InvalidInputError
 from server.tenancy.store_scope import StoreScope
-from server.tools.sales.buckets import Periods, Stretch
 from server.tools.sales.dimensions import WEEKDAYS, Dimension
 from server.tools.sales.metrics import Measures
-from server.tools.sales.spans import spans_of
+from server.tools.sales.rollup_ranges import ranges_of
+from server.tools.sales.time_buckets import DateRange, Periods
 
 # More than anybody reads, page by page; they are ranked here.
 MOST_GROUPS = 20_000
@@ -26,7 +26,7 @@ Key = tuple[str, ...]
 class _SumsRow(Measures):
     """Columns of rolled_up_sales and of sales_of_lines."""
 
-    is_now: bool
+    is_current: bool
     is_total: bool
     key_1: str | None
     key_2: str | None
@@ -110,10 +110,10 @@ async def read_sums(store: StoreScope, periods: Periods, dimensions: Sequence[Di
     else:
         first, second = [*(None if d.is_of_days else d for d in dimensions), None, None][:2]
         is_whole = False
-        await store.prepare_to_read_much()
+        await store.enable_analytic_settings()
         rows = await store.db.all(
             SALES_OF_LINES,
-            *zip(*((s.is_now, day, s.key_1, s.key_2) for s in stretches for day in s.days), strict=True),
+            *zip(*((s.is_current, day, s.key_1, s.key_2) for s in stretches for day in s.days), strict=True),
             first,
             second,
             periods.first_day,
@@ -127,14 +127,14 @@ async def read_sums(store: StoreScope, periods: Periods, dimensions: Sequence[Di
     return _sums(rows, dimensions, is_whole=is_whole)
 
 
-def _spans(stretches: Sequence[Stretch], rolled_up: str) -> list[tuple[Any, ...]]:
+def _spans(stretches: Sequence[DateRange], rolled_up: str) -> list[tuple[Any, ...]]:
     """Sums to add up to those of the days: of a product whole months at once, which are kept too."""
     if rolled_up != Dimension.PRODUCT:
-        return [(s.is_now, s.key_1, s.key_2, rolled_up, s.first, s.last, 1) for s in stretches]
+        return [(s.is_current, s.key_1, s.key_2, rolled_up, s.first, s.last, 1) for s in stretches]
     return [
-        (s.is_now, s.key_1, s.key_2, span.dimension, span.first, span.last, span.sign)
+        (s.is_current, s.key_1, s.key_2, span.dimension, span.first, span.last, span.sign)
         for s in stretches
-        for span in spans_of(s.first, s.last)
+        for span in ranges_of(s.first, s.last)
     ]
 
 
@@ -148,8 +148,8 @@ def _sums(rows: Sequence[_SumsRow], dimensions: Sequence[Dimension], *, is_whole
     """
     totals = [row for row in rows if row.is_total or is_whole]
     sums = Sums(
-        total=Measures.total([row for row in totals if row.is_now]),
-        total_before=Measures.total([row for row in totals if not row.is_now]),
+        total=Measures.total([row for row in totals if row.is_current]),
+        total_before=Measures.total([row for row in totals if not row.is_current]),
     )
     parts: defaultdict[tuple[bool, Key], list[Measures]] = defaultdict(list)
     for row in rows:
@@ -164,15 +164,15 @@ def _sums(rows: Sequence[_SumsRow], dimensions: Sequence[Dimension], *, is_whole
         key = tuple(part for part in keys if part is not None)
         # A day that has no day of the period beside it is in the whole only.
         if len(key) == len(dimensions):
-            parts[row.is_now, key].append(row)
+            parts[row.is_current, key].append(row)
             if row.label is not None:
                 sums.labels[key[dimensions.index(Dimension.PRODUCT)]] = row.label
     if len(parts) > 2 * MOST_GROUPS:
         raise InvalidInputError(
             f"That makes more than {MOST_GROUPS:,} groups. Ask for fewer days, filter, or group by less."
         )
-    for (is_now, key), found in parts.items():
-        (sums.groups if is_now else sums.groups_before)[key] = Measures.total(found) if len(found) > 1 else found[0]
+    for (is_current, key), found in parts.items():
+        (sums.groups if is_current else sums.groups_before)[key] = Measures.total(found) if len(found) > 1 else found[0]
     if Dimension.WEEKDAY in dimensions:
         sums.labels |= {str(number): name for number, name in enumerate(WEEKDAYS, 1)}
     return sums

@@ -12,7 +12,7 @@ from typing import Final
 from pydantic import ValidationInfo
 from pydantic_core import PydanticCustomError
 
-from server.imports.fields.texts import bare_number, fault, shown
+from server.imports.fields.texts import bare_number, fault, quoted
 
 MAX_INTEGER: Final = 1_000_000_000
 MAX_AMOUNT: Final = Decimal("99999999.99")
@@ -74,9 +74,9 @@ def amount(value: object, info: ValidationInfo) -> Decimal | None:
     if number < 0:
         raise _negative(value)
     if number > MAX_AMOUNT:
-        raise fault(f"{shown(value)} is too much", f"Write an amount of at most {MAX_AMOUNT:,}.")
+        raise fault(f"{quoted(value)} is too much", f"Write an amount of at most {MAX_AMOUNT:,}.")
     if number != number.quantize(CENT):
-        raise fault(f"{shown(value)} has more than two decimals", "Round it to two decimals, for example 28.50.")
+        raise fault(f"{quoted(value)} has more than two decimals", "Round it to two decimals, for example 28.50.")
     # Of zero, some systems write a sign.
     return abs(number.quantize(CENT))
 
@@ -100,7 +100,7 @@ def _amount_from_text(text: str, currency: str) -> Decimal:
             raise _negative(text)
         if _COMMA_DECIMALS.fullmatch(text):
             raise fault(
-                f"{shown(text)} can be read in two ways, the comma being for thousands or for decimals",
+                f"{quoted(text)} can be read in two ways, the comma being for thousands or for decimals",
                 "Write decimals after a point and commas between thousands only: 1299.00 or 1,299.00.",
             )
         raise _no_amount(text)
@@ -111,7 +111,7 @@ def _amount_from_text(text: str, currency: str) -> Decimal:
         return Decimal(f"{minus}{scientific}")
     if decimals is not None and _has_unclear_decimals(whole, decimals):
         raise fault(
-            f"{shown(text)} has more than two decimals",
+            f"{quoted(text)} has more than two decimals",
             "Round it to two decimals, for example 28.50; write one thousand and more as 1299.00 or 1,299.00.",
         )
     return Decimal(f"{minus}{whole.replace(',', '')}.{decimals or 0}")
@@ -131,17 +131,17 @@ def _check_currency(text: str, mark: str, currency: str) -> None:
         raise _no_amount(text)
     if currency not in currencies:
         raise fault(
-            f"{shown(text)} carries the {kind} {mark}, but the store's currency is {currency}",
+            f"{quoted(text)} carries the {kind} {mark}, but the store's currency is {currency}",
             f"Convert it to {currency} and leave the {kind} out.",
         )
 
 
 def _negative(value: object) -> PydanticCustomError:
-    return fault(f"{shown(value)} is negative", "Write an amount of 0 or more.")
+    return fault(f"{quoted(value)} is negative", "Write an amount of 0 or more.")
 
 
 def _no_amount(value: object) -> PydanticCustomError:
-    return fault(f"{shown(value)} is not an amount", "Write a number like 28, 28.50 or 1,299.00.")
+    return fault(f"{quoted(value)} is not an amount", "Write a number like 28, 28.50 or 1,299.00.")
 
 
 def whole(value: object) -> int | None:
@@ -163,9 +163,9 @@ def whole(value: object) -> int | None:
     else:
         raise _no_whole(value)
     if number < 0:
-        raise fault(f"{shown(value)} is negative", "Write 0 or more.")
+        raise fault(f"{quoted(value)} is negative", "Write 0 or more.")
     if number > MAX_INTEGER:
-        raise fault(f"{shown(value)} is too much", f"Write a whole number of at most {MAX_INTEGER:,}.")
+        raise fault(f"{quoted(value)} is too much", f"Write a whole number of at most {MAX_INTEGER:,}.")
     if number != int(number):
         raise _no_whole(value)
     return int(number)
@@ -189,7 +189,7 @@ def units(value: object) -> int | None:
 
 
 def _no_whole(value: object) -> PydanticCustomError:
-    return fault(f"{shown(value)} is not a whole number", "Write a whole number like 25.")
+    return fault(f"{quoted(value)} is not a whole number", "Write a whole number like 25.")
 
 
 def measure(value: object, largest: Decimal, step: Decimal) -> Decimal | None:
@@ -214,6 +214,6 @@ def measure(value: object, largest: Decimal, step: Decimal) -> Decimal | None:
 
 def _no_measure(value: object, largest: Decimal) -> PydanticCustomError:
     return fault(
-        f"{shown(value)} is not a number from 0 to {largest:,}",
+        f"{quoted(value)} is not a number from 0 to {largest:,}",
         "Write a number without a unit, decimals after a point.",
     )

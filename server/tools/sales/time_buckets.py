@@ -22,18 +22,18 @@ class Comparison(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class DateRange:
     """Days that follow one another and are in the same buckets.
 
     Attributes:
-        is_now: Whether they are of the period itself.
+        is_current: Whether they are of the period itself.
         first: The first of them.
         last: The last of them.
         key_1: Key of their bucket in the first dimension; None where that is not of days, or they stand beside none.
         key_2: The same in the second dimension.
     """
 
-    is_now: bool
+    is_current: bool
     first: date
     last: date
     key_1: str | None = None
@@ -106,23 +106,23 @@ class Periods:
             beside = start + (day - other_start)
         return self.bucket(beside, dimension) if beside <= self.now.end_date else None
 
-    def stretches(self, dimensions: Sequence[Dimension]) -> list[Stretch]:
+    def stretches(self, dimensions: Sequence[Dimension]) -> list[DateRange]:
         """Both periods, divided wherever another bucket of one of these dimensions begins."""
         of_days = [dimension for dimension in dimensions if dimension.is_of_days]
         first, second = [*(dimension if dimension.is_of_days else None for dimension in dimensions), None, None][:2]
         now = [
-            Stretch(True, start, end, first and self.bucket(start, first), second and self.bucket(start, second))
+            DateRange(True, start, end, first and self.bucket(start, first), second and self.bucket(start, second))
             for start, end in _split(self.now, of_days)
         ]
         if self.before is None:
             return now
         if not of_days:
-            return [*now, Stretch(False, self.before.start_date, self.before.end_date)]
+            return [*now, DateRange(False, self.before.start_date, self.before.end_date)]
         beside = groupby(
             _days(self.before.start_date, self.before.end_date),
             lambda day: (first and self.bucket_beside(day, first), second and self.bucket_beside(day, second)),
         )
-        return [*now, *(Stretch(False, *_ends(days), *keys) for keys, days in beside)]
+        return [*now, *(DateRange(False, *_ends(days), *keys) for keys, days in beside)]
 
 
 def _split(period: PeriodUsed, of_days: Sequence[Dimension]) -> Iterator[tuple[date, date]]:

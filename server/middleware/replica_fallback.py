@@ -15,7 +15,7 @@ from server.errors import ContentionError, DatabaseError, DatabaseUnavailableErr
 _REPLICAS_FAULT = (DatabaseUnavailableError, ContentionError, DatabaseError)
 
 
-class PrimaryInstead(Middleware):
+class ReplicaFallback(Middleware):
     """Innermost: runs a call once more, on the primary, when the database's failure was the replica's.
 
     Tools only read, so that a call may run twice.

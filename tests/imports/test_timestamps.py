@@ -9,12 +9,12 @@ from zoneinfo import ZoneInfo
 import pytest
 from pydantic import BaseModel, BeforeValidator, ValidationError
 
-from server.imports.fields import moments
+from server.imports.fields import timestamps
 
 
 class Row(BaseModel):
-    at: Annotated[datetime | None, BeforeValidator(moments.moment)] = None
-    on: Annotated[date | None, BeforeValidator(moments.day)] = None
+    at: Annotated[datetime | None, BeforeValidator(timestamps.timestamp)] = None
+    on: Annotated[date | None, BeforeValidator(timestamps.day)] = None
 
 
 def at(written: object, zone: str = "America/Los_Angeles") -> datetime | None:

@@ -9,7 +9,7 @@ from server.toolkit.periods import months_later
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class RollupRange:
     """Days whose sums are added, or taken away: by month, where these are whole months."""
 
     by_month: bool
@@ -29,30 +29,32 @@ class Span:
         return -(-days // 31) if self.by_month else days
 
 
-def spans_of(first: date, last: date) -> list[Span]:
+def ranges_of(first: date, last: date) -> list[RollupRange]:
     """The whole months that a period has or nearly has; then the days that they lack, or have too much."""
     ways = [
-        [Span(by_month=True, first=month, last=next_month - timedelta(days=1)), *head, *tail]
+        [RollupRange(by_month=True, first=month, last=next_month - timedelta(days=1)), *head, *tail]
         for month, head in _edges_before(first)
         for next_month, tail in _edges_after(last)
         if month < next_month
     ]
-    return min([[Span(by_month=False, first=first, last=last)], *ways], key=lambda spans: sum(s.rows for s in spans))
+    return min(
+        [[RollupRange(by_month=False, first=first, last=last)], *ways], key=lambda ranges: sum(r.rows for r in ranges)
+    )
 
 
-def _edges_before(first: date) -> list[tuple[date, list[Span]]]:
+def _edges_before(first: date) -> list[tuple[date, list[RollupRange]]]:
     """The month to begin with, and the days that it has too much before `first`; or the next, and those it lacks."""
     month = first.replace(day=1)
     if month == first:
         return [(month, [])]
     next_month, day_before = months_later(month, 1), first - timedelta(days=1)
     return [
-        (month, [Span(by_month=False, first=month, last=day_before, sign=-1)]),
-        (next_month, [Span(by_month=False, first=first, last=next_month - timedelta(days=1))]),
+        (month, [RollupRange(by_month=False, first=month, last=day_before, sign=-1)]),
+        (next_month, [RollupRange(by_month=False, first=first, last=next_month - timedelta(days=1))]),
     ]
 
 
-def _edges_after(last: date) -> list[tuple[date, list[Span]]]:
+def _edges_after(last: date) -> list[tuple[date, list[RollupRange]]]:
     """The month to end before, and the days that are lacking then; or the next, and those that are too much."""
     day_after = last + timedelta(days=1)
     month = day_after.replace(day=1)
@@ -60,6 +62,6 @@ def _edges_after(last: date) -> list[tuple[date, list[Span]]]:
         return [(month, [])]
     next_month = months_later(month, 1)
     return [
-        (next_month, [Span(by_month=False, first=day_after, last=next_month - timedelta(days=1), sign=-1)]),
-        (month, [Span(by_month=False, first=month, last=last)]),
+        (next_month, [RollupRange(by_month=False, first=day_after, last=next_month - timedelta(days=1), sign=-1)]),
+        (month, [RollupRange(by_month=False, first=month, last=last)]),
     ]

@@ -12,13 +12,13 @@ from pydantic import Field
 from server.db.queries import QueryFile
 from server.errors import NotFoundError
 from server.tenancy.store_scope import StoreScopes, store_scopes
-from server.toolkit.annotations import READ_ONLY, needs
+from server.toolkit.annotations import READ_ONLY, requires_scope
 from server.toolkit.audit_marks import Identifier
 from server.toolkit.cursors import RankedPages
 from server.toolkit.params import Cursor, EndDate, Limit, Period, StartDate, StoreId
 from server.toolkit.periods import Preset, resolve_period
 from server.toolkit.results import Result
-from server.tools.sales.together_models import BoughtTogether, BoughtTogetherPage, PairOrder
+from server.tools.sales.baskets_models import BoughtTogether, BoughtTogetherPage, PairOrder
 
 
 class _PairRow(BoughtTogether):
@@ -38,12 +38,12 @@ class _SaleReceipts(Result):
     product_id: UUID | None
 
 
-QUERIES = QueryFile("server.tools.sales", "together.sql")
+QUERIES = QueryFile("server.tools.sales", "baskets.sql")
 SALE_RECEIPTS = QUERIES.query("sale_receipts", _SaleReceipts)
 BOUGHT_TOGETHER = QUERIES.query("bought_together", _PairRow)
 
 
-@tool(title="Bought together", annotations=READ_ONLY, meta=needs("retail:read"), tags={"sales", "products"})
+@tool(title="Bought together", annotations=READ_ONLY, meta=requires_scope("retail:read"), tags={"sales", "products"})
 async def list_bought_together(
     sku: Annotated[
         str | None,
@@ -82,7 +82,7 @@ async def list_bought_together(
     async with scopes.enter(store_id) as store:
         used = resolve_period(start_date, end_date, store.today, store.time_zone, preset)
         days = (used.start_date, used.end_date, store.time_zone)
-        await store.prepare_to_read_much()
+        await store.enable_analytic_settings()
         found = await store.db.one(SALE_RECEIPTS, *days, sku)
         if sku is not None and found.product_id is None:
             raise NotFoundError(f"No product with this SKU in {store.store_id}. Find it with search_products.")

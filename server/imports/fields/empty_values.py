@@ -9,14 +9,14 @@ from pydantic import BeforeValidator
 from server.imports.fields.texts import fault
 
 
-def needed(value: object) -> object:
+def required(value: object) -> object:
     """Refuse an empty value."""
     if value is None:
         raise fault("is empty", "Fill it in.")
     return value
 
 
-def otherwise(read: Callable[[object], object], default: object) -> BeforeValidator:
+def default(read: Callable[[object], object], default: object) -> BeforeValidator:
     """Read a value, an empty one being the default."""
 
     def validate(value: object) -> object:

@@ -13,10 +13,10 @@ from server.audit.entries import EntryWriter
 from server.calls.call import Call, current_call
 from server.errors import UserError
 from server.monitoring.monitoring import Monitoring
-from server.toolkit.telling import told
+from server.toolkit.tool_errors import to_tool_error
 
 
-class CallRecord(Middleware):
+class AuditMiddleware(Middleware):
     """Outermost: whatever becomes of a call, there is a record of it.
 
     Args:
@@ -55,7 +55,7 @@ class CallRecord(Middleware):
                 returned = await call_next(context)
             except UserError as error:
                 returned = error
-                raise told(error) from None
+                raise to_tool_error(error) from None
             except BaseException as error:
                 returned = error
                 raise

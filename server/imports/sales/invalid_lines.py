@@ -8,11 +8,11 @@ from typing import Any, Final
 
 from server.db.queries import QueryFile
 from server.imports.faults import Fault
-from server.imports.fields.texts import shown
+from server.imports.fields.texts import quoted
 from server.imports.kind import Faults
 from server.imports.sales.merge import SalesOptions
 
-QUERIES = QueryFile("server.imports.sales", "unfit.sql")
+QUERIES = QueryFile("server.imports.sales", "invalid_lines.sql")
 _PRODUCTS = QUERIES.statement("resolve_products")
 _CUSTOMERS = QUERIES.statement("resolve_customers")
 _RECEIPTS = QUERIES.statement("resolve_receipts")
@@ -27,14 +27,14 @@ _TAKE_OUT_LINES = QUERIES.statement("take_out_lines")
 
 _FAULTS: Final[dict[str, Callable[[str], Fault]]] = {
     "unknown_product": lambda sku: Fault(
-        "sku", f"{shown(sku)} is no product of the store", "Import the product first; discontinued ones count."
+        "sku", f"{quoted(sku)} is no product of the store", "Import the product first; discontinued ones count."
     ),
     "unknown_customer": lambda email: Fault(
         "customer_email",
-        f"{shown(email)} is no customer of the store",
+        f"{quoted(email)} is no customer of the store",
         "Import the customer first, or add --unknown-customers to enter the receipt without one.",
     ),
-    "scattered": lambda _: Fault(
+    "non_contiguous": lambda _: Fault(
         "receipt_number",
         "stands elsewhere in the file, too",
         "Name each receipt once, and put all its rows one below the other.",
@@ -46,24 +46,24 @@ _FAULTS: Final[dict[str, Callable[[str], Fault]]] = {
     ),
     "unknown_original": lambda number: Fault(
         "original_receipt",
-        f"{shown(number)} is no sale of the store or of this file",
+        f"{quoted(number)} is no sale of the store or of this file",
         "Write the number of the receipt that sold the goods, and import that one first or with it.",
     ),
     "before_original": lambda number: Fault(
-        "transaction_date", f"is before that of {shown(number)}", "Check both dates, and their time zones."
+        "transaction_date", f"is before that of {quoted(number)}", "Check both dates, and their time zones."
     ),
     "never_sold": lambda sku: Fault(
-        "sku", f"{shown(sku)} is not on the receipt that is named as the original", "Check both."
+        "sku", f"{quoted(sku)} is not on the receipt that is named as the original", "Check both."
     ),
     "sold_fewer": lambda sku: Fault(
         "quantity",
-        f"brings back more of {shown(sku)} than the original receipt sold, counting earlier returns",
+        f"brings back more of {quoted(sku)} than the original receipt sold, counting earlier returns",
         "Check the quantity and the original receipt.",
     ),
 }
 
 
-async def unfit(
+async def find_invalid(
     connection: Any, options: SalesOptions, rejected: Collection[str]
 ) -> AsyncIterator[tuple[list[int], Faults]]:
     """Yield the rows of each receipt that does not fit, with the faults of some of them, and take it out.

@@ -21,13 +21,13 @@ SEAL_ENTRIES_AT_ONCE = 10_000
 
 
 @asynccontextmanager
-async def kept_up(dsn: str) -> AsyncIterator[None]:
+async def audit_maintenance(dsn: str) -> AsyncIterator[None]:
     """Seal the log every minute while the block runs; of several servers whichever comes first does it.
 
     Args:
         dsn: URL of the database, logging in as mcp_audit.
     """
-    task = asyncio.create_task(_keep_up(dsn))
+    task = asyncio.create_task(_maintain_forever(dsn))
     try:
         yield
     finally:
@@ -48,7 +48,7 @@ async def seal_all(connection: Any) -> int | None:
     return total if sealed is not None else None
 
 
-async def _keep_up(dsn: str) -> None:
+async def _maintain_forever(dsn: str) -> None:
     while True:
         try:
             connection = await connect(

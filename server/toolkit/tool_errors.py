@@ -23,6 +23,6 @@ class CallFailure(ToolError):
         self.error = error
 
 
-def told(error: UserError) -> CallFailure:
+def to_tool_error(error: UserError) -> CallFailure:
     """An error for the caller in FastMCP's form."""
     return CallFailure(str(error), error, log_level=logging.INFO)

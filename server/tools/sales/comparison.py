@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, TypeVar, cast
 
-from server.tools.sales.buckets import Periods
+from server.tools.sales.aggregates import Key, Sums
 from server.tools.sales.dimensions import SERIES, Dimension
 from server.tools.sales.metrics import DEFINITIONS, FEW_EVENTS, Measures, Metric, Value, percent
 from server.tools.sales.models import ComparedFigures, Figures, SalesGroup
-from server.tools.sales.sums import Key, Sums
+from server.tools.sales.time_buckets import Periods
 
 Name = TypeVar("Name")
 _NOTHING = Measures()
@@ -88,7 +88,7 @@ def groups(
 
 
 def ranks(groups_of: Mapping[Name, Measures], metric: Metric) -> dict[Name, int]:
-    """Places by a metric, the most first; equal ones share a place, those without it share the last."""
+    """Ranks by a metric, the most first; equal ones share a place, those without it share the last."""
     values = {name: DEFINITIONS[metric].of(measures) for name, measures in groups_of.items()}
     place: dict[Value, int] = {}
     for position, value in enumerate(sorted(_told(values.values()), reverse=True), 1):

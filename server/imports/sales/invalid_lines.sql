@@ -81,7 +81,7 @@ select r.receipt_number, r.rows[1], 'unknown_customer', r.customer_email
 from staged_receipts r
 where r.is_new and r.customer_email is not null and r.customer_id is null and not $1
 union all
-select r.receipt_number, r.rows[1], 'scattered', null
+select r.receipt_number, r.rows[1], 'non_contiguous', null
 from staged_receipts r
 where r.receipt_number = any($2::text[])
 union all

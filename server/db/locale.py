@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from server.db.queries import QueryFile
 
-QUERIES = QueryFile("server.db", "letters.sql")
+QUERIES = QueryFile("server.db", "locale.sql")
 
 LOCALE = "locale_provider builtin builtin_locale 'C.UTF-8' locale 'C' lc_ctype 'C.UTF-8'"
 """Of a new database in SQL: the same order and case on every machine, and the system's word on what is a letter."""

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from pydantic import ValidationInfo
 from pydantic_core import PydanticCustomError
 
-from server.imports.fields.texts import bare_number, fault, shown
+from server.imports.fields.texts import bare_number, fault, quoted
 
 EARLIEST: Final = date(1900, 1, 1)
 # Of a receipt that names a day only: whoever looks at it from another time zone still finds that day.
@@ -60,11 +60,11 @@ def day(value: object, info: ValidationInfo) -> date | None:
     if found is None:
         raise _no_day(value, written)
     if not EARLIEST <= found.day <= datetime.now(UTC).date() + timedelta(days=1):
-        raise fault(f"{shown(value)} is before {EARLIEST} or to come", "Write a day that was.")
+        raise fault(f"{quoted(value)} is before {EARLIEST} or to come", "Write a day that was.")
     return found.day
 
 
-def moment(value: object, info: ValidationInfo) -> datetime | None:
+def timestamp(value: object, info: ValidationInfo) -> datetime | None:
     """A time that is not to come; the context's `time_zone` is the store's, in which a naive time is taken."""
     written = _text(value)
     if written is None:
@@ -119,7 +119,7 @@ def _absolute(parsed: _Written, clock: time, zone: ZoneInfo, written: str) -> da
     found = local.replace(tzinfo=zone).astimezone(UTC)
     if found.astimezone(zone).replace(tzinfo=None) != local:
         raise fault(
-            f"{shown(written)} was left out when the clocks of {zone.key} went forward",
+            f"{quoted(written)} was left out when the clocks of {zone.key} went forward",
             "Write the time with its offset from UTC, like 2026-03-31T14:05:00-07:00.",
         )
     return found
@@ -129,7 +129,7 @@ def _text(value: object) -> str | None:
     """The text of a value; of one that is no text, what is none of a time either."""
     if value is None:
         return None
-    return bare_number(value) or None if isinstance(value, str) else shown(value)
+    return bare_number(value) or None if isinstance(value, str) else quoted(value)
 
 
 @lru_cache(maxsize=8)
@@ -139,18 +139,18 @@ def _zone(name: str) -> ZoneInfo:
 
 def _no_day(value: object, written: str) -> PydanticCustomError:
     return fault(
-        f"{shown(value)} is not a day",
+        f"{quoted(value)} is not a day",
         _order_needed(written) or "Write year, month and day like 2026-03-31.",
     )
 
 
 def _not_past(value: object) -> PydanticCustomError:
-    return fault(f"{shown(value)} is before {EARLIEST} or to come", "Write when it was, and check the zone.")
+    return fault(f"{quoted(value)} is before {EARLIEST} or to come", "Write when it was, and check the zone.")
 
 
 def _no_moment(value: object, written: str) -> PydanticCustomError:
     return fault(
-        f"{shown(value)} is not a time",
+        f"{quoted(value)} is not a time",
         _order_needed(written)
         or "Write it like 2026-03-31 14:05:00, with an offset like -07:00 where it is not the store's time.",
     )

@@ -26,16 +26,16 @@ _PROBE = "retail.pooling_probe"
 _PROBE_SECONDS = 2.0
 
 
-class _Stranger(BaseModel):
+class _PooledRoute(BaseModel):
     setting: str
 
 
-QUERIES = QueryFile("server.db", "pooling.sql")
-STRANGERS = QUERIES.query("strangers", _Stranger)
+QUERIES = QueryFile("server.db", "routes.sql")
+POOLED_ROUTES = QUERIES.query("pooled_routes", _PooledRoute)
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class DatabaseRoute:
     """A way to the database.
 
     Attributes:
@@ -62,19 +62,19 @@ class Pooling:
     keeps_statements: bool
 
 
-async def check_ways(database: Database, ways: Mapping[str, Way], *, prepares: bool = False) -> None:
+async def check_routes(database: Database, routes: Mapping[str, DatabaseRoute], *, prepares: bool = False) -> None:
     """Refuse poolers where they would break what the server relies on.
 
     Args:
         database: The server's own pool.
-        ways: By the setting that names each.
+        routes: By the setting that names each.
         prepares: Whether the server keeps prepared statements where a transaction is enough.
 
     Raises:
         ConfigurationError: Something leads through a pooler that cannot; it says what to set instead.
     """
-    for stranger in await database.fetch(STRANGERS, list(ways), [way.backend for way in ways.values()]):
-        way = ways[stranger.setting]
+    for stranger in await database.fetch(POOLED_ROUTES, list(routes), [way.backend for way in routes.values()]):
+        way = routes[stranger.setting]
         if way.why is not None:
             await refuse_shared_sessions(way.url, stranger.setting, way.why)
         elif prepares and not (await pooling_of(way.url, stranger.setting)).keeps_statements:

@@ -1,4 +1,4 @@
--- name: strangers
+-- name: pooled_routes
 -- Ways on which a connection was told of a session that the database does not have: a pooler is in between.
 -- $1 names of the ways, $2 the process of the session that each was told of, in the same order.
 -- One row per such way, in the order given.
