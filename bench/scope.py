@@ -18,7 +18,8 @@ from bench.database import Retailer
 from server.db.pool import Database
 from server.db.queries import Query
 from server.tenancy.context_token import ContextSigner
-from server.tenancy.store_scope import SET_STORE_CONTEXT, StoreScopes
+from server.tenancy.store_context import SET_STORE_CONTEXT
+from server.tenancy.store_scope import StoreScopes
 
 _BATCHES = 20
 _CALLS_PER_BATCH = 100

@@ -15,6 +15,8 @@ from starlette.responses import JSONResponse
 from server import __version__, tools
 from server.audit.entries import EntryWriter
 from server.audit.maintenance import audit_maintenance
+from server.auth.current import StdioIdentity
+from server.calls.server_context import ServerContext
 from server.compat.fastmcp import set_title
 from server.completions import complete
 from server.config import Settings
@@ -36,6 +38,8 @@ from server.operations.startup import Transport, keeps_embeddings, opened_parts
 from server.prompts import PROMPTS
 from server.prompts.steps import recipe_of
 from server.resources import RESOURCES
+from server.tenancy.call_limits import CallLimits
+from server.tenancy.dependencies import StoreAccess
 from server.tenancy.signing_key import SigningKey
 from server.toolkit.answering import tool_of
 from server.transport.connections import let_discover_settle_nothing
@@ -96,7 +100,8 @@ async def build(
         opened_parts(settings, connections, transport, observer, audited=audited) as parts,
         AsyncExitStack() as opened,
     ):
-        database, signing_key, limits = parts.databases.tools, parts.signing_key, parts.limits
+        database, signing_key = parts.databases.tools, parts.signing_key
+        limits = CallLimits.of(settings, observer)
         await opened.enter_async_context(signing_key.followed(partial(knows_key, database)))
         if audited:
             await opened.enter_async_context(audit_maintenance(connections.audit_database_url))
@@ -106,19 +111,22 @@ async def build(
                 embedding_sync(connections.embed_database_url, parts.embedders, settings.embed_interval_seconds)
             )
 
+        shared = ServerContext(
+            StoreAccess(
+                database=database,
+                sql_database=parts.databases.for_sql,
+                replica=parts.databases.replica,
+                signing_key=signing_key,
+                limits=limits,
+                default_store=settings.store_id if transport == "stdio" else None,
+            ),
+            StdioIdentity(parts.stdio_token, parts.databases.authenticator),
+            parts.embedders,
+        )
+
         @lifespan
-        async def shared(_: FastMCP[Any]) -> AsyncIterator[dict[str, Any]]:
-            yield {
-                "database": database,
-                "replica": parts.databases.replica,
-                "sql_database": parts.databases.for_sql,
-                "signing_key": signing_key,
-                "authenticator": parts.databases.authenticator,
-                "embedders": parts.embedders,
-                "limits": limits,
-                "stdio_token": parts.stdio_token,
-                "default_store": settings.store_id if transport == "stdio" else None,
-            }
+        async def share(_: FastMCP[Any]) -> AsyncIterator[dict[str, Any]]:
+            yield shared.as_lifespan()
 
         def served(components: Sequence[Callable[..., Any]]) -> list[Callable[..., Any]]:
             """Those that have what they run on."""
@@ -132,12 +140,12 @@ async def build(
             instructions=INSTRUCTIONS,
             version=__version__,
             auth=parts.auth,
-            lifespan=shared,
+            lifespan=share,
             middleware=[
                 AuditMiddleware(parts.databases.call_log, entries, monitoring),
                 ErrorBoundary(),
                 CallIdentity(),
-                CallRate(limits.calls),
+                CallRate(limits.rate),
                 ResultSize(settings.max_result_bytes),
                 *([ReplicaFallback(parts.databases.replica)] if parts.databases.replica else []),
             ],

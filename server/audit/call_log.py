@@ -144,7 +144,7 @@ class CallLog:
         """False while the database takes no entries."""
         return self._written
 
-    def admit(self) -> None:
+    def reserve(self) -> None:
         """Set room aside for the entry of a call that begins; `leave` gives it back, for `append` to take.
 
         Raises:

@@ -101,7 +101,7 @@ class EntryWriter:
                 end.transport,
                 customers,
             )
-            for store_id, role in call.entered.items() or ((None, None),)
+            for store_id, role in call.stores.items() or ((None, None),)
         ]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Literal
 from uuid import UUID, uuid4
 
 from server.calls.principal import Principal, Role, Scope
@@ -15,37 +16,63 @@ UNKNOWN_TOOL = "(unknown)"
 """Stands for whatever a caller asked for that is no tool."""
 
 
+ReplicaUse = Literal["allowed", "used", "excluded"]
+"""Whether the reads of a call may go to a replica, went there, or may not any more."""
+
+
 @dataclass(slots=True)
 class Call:
-    """What is known of one tool call, filled in while it runs.
+    """What is known of one tool call: its tool from the beginning, the rest by its methods while it runs.
 
     Attributes:
         tool: Name that the caller asked for.
-        principal: Who asks; None until, or unless, there is a valid identity.
-        store_id: Store that was entered last; None before.
-        role: Role of the principal in that store.
-        entered: Every store that was entered, with the role there.
-        needs: Scope that the tool demands of the principal, in the store that it enters too.
-        may_read_replica: False once a replica could not answer it.
-        reads_replica: Whether a replica was asked.
-        admitted: Whether the caller has this tool and was within its rate; before, nothing is spent on its arguments.
-        cursor_after: Makes the cursor that continues the answer after so many of its rows; set by a tool that pages.
         call_id: Number of the call in the audit log and in the server's log.
         started_at: When it arrived.
+        principal: Who asks; None until, or unless, there is a valid identity.
+        required_scope: Scope that the tool demands of the principal, in the store that it enters too.
+        admitted: Whether the caller has this tool and was within its rate; before, nothing is spent on its arguments.
+        stores: Every store that was entered, with the principal's role there.
+        replica: Whether its reads go to a replica.
+        cursor_after: Makes the cursor that continues the answer after so many of its rows; None without pages.
     """
 
     tool: str
-    principal: Principal | None = None
-    store_id: str | None = None
-    role: Role | None = None
-    entered: dict[str, Role] = field(default_factory=dict)
-    needs: Scope = "retail:read"
-    may_read_replica: bool = True
-    reads_replica: bool = False
-    admitted: bool = False
-    cursor_after: Callable[[int], str] | None = None
     call_id: UUID = field(default_factory=uuid4)
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    principal: Principal | None = field(default=None, init=False)
+    required_scope: Scope = field(default="retail:read", init=False)
+    admitted: bool = field(default=False, init=False)
+    stores: dict[str, Role] = field(default_factory=dict, init=False)
+    replica: ReplicaUse = field(default="allowed", init=False)
+    cursor_after: Callable[[int], str] | None = field(default=None, init=False)
+
+    def identify(self, principal: Principal) -> None:
+        """Note who asks."""
+        self.principal = principal
+
+    def require(self, scope: Scope) -> None:
+        """Note what the tool demands."""
+        self.required_scope = scope
+
+    def admit(self) -> None:
+        """Note that the caller may call this tool now."""
+        self.admitted = True
+
+    def enter(self, store_id: str, role: Role) -> None:
+        """Note a store that was entered."""
+        self.stores[store_id] = role
+
+    def use_replica(self) -> None:
+        """Note that reads go to a replica."""
+        self.replica = "used"
+
+    def exclude_replica(self) -> None:
+        """Note that a replica could not answer; from here on the primary is asked."""
+        self.replica = "excluded"
+
+    def page_by(self, cursor_after: Callable[[int], str]) -> None:
+        """Note how the answer is continued, should it be too large."""
+        self.cursor_after = cursor_after
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from server.auth.current import current_principal
 from server.db.queries import Query, QueryFile
 from server.errors import UserError
 from server.middleware.protocol_errors import ProtocolError, protocol_error
-from server.tenancy.store_scope import StoreScopes, scopes_of
+from server.tenancy.dependencies import scopes_of
+from server.tenancy.store_scope import StoreScopes
 from server.toolkit.results import Result
 
 

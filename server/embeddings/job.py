@@ -62,7 +62,7 @@ class Budget:
     tokens: int | None = None
     limited: bool = field(default=False, init=False)
 
-    def admit(self, texts: Sequence[str]) -> tuple[list[str], int]:
+    def take(self, texts: Sequence[str]) -> tuple[list[str], int]:
         """Take the first texts that the budget has room for, and their tokens, out of it."""
         admitted: list[str] = []
         spent = 0
@@ -188,7 +188,7 @@ class EmbedJob:
             Why some of them could not be made; the others are paid for, and are kept.
         """
         missing = {p.content_hash: p.text for p in page if p.content_hash not in self._vectors}
-        texts, tokens = self._budget.admit(list(missing.values()))
+        texts, tokens = self._budget.take(list(missing.values()))
         if not texts:
             return None
         starts = range(0, len(texts), self._batch_texts)

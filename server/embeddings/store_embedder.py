@@ -6,10 +6,12 @@ from fastmcp import Context
 from fastmcp.dependencies import CurrentContext, Depends
 from pydantic import BaseModel
 
+from server.calls.server_context import ServerContext
 from server.db.queries import QueryFile
 from server.embeddings.base import Embedder
 from server.embeddings.models import Embedders, ModelInUse
-from server.tenancy.store_scope import StoreScopes, store_scopes
+from server.tenancy.dependencies import store_scopes
+from server.tenancy.store_scope import StoreScopes
 
 
 class _StoreModel(BaseModel):
@@ -63,4 +65,4 @@ async def store_embedders(
     context: Context = CurrentContext(), scopes: StoreScopes = Depends(store_scopes)
 ) -> StoreEmbedders:
     """Dependency: the embedders of the caller's stores."""
-    return StoreEmbedders(scopes, context.lifespan_context["embedders"])
+    return StoreEmbedders(scopes, ServerContext.of(context).get(Embedders))

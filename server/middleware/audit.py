@@ -50,7 +50,7 @@ class AuditMiddleware(Middleware):
             activity.calls += 1
             try:
                 if log is not None:
-                    log.admit()
+                    log.reserve()
                     admitted = True
                 returned = await call_next(context)
             except UserError as error:

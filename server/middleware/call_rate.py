@@ -26,6 +26,6 @@ class CallRate(Middleware):
         call_next: CallNext[mcp_types.CallToolRequestParams, ToolResult],
     ) -> ToolResult:
         """Run the call when its turn has come."""
-        await self._rate.admit(calling_principal().principal_id)
-        current_call.get().admitted = True
+        await self._rate.consume(calling_principal().principal_id)
+        current_call.get().admit()
         return await call_next(context)

@@ -54,14 +54,15 @@ class CallIdentity(Middleware):
     ) -> ToolResult:
         """Run the call as its principal."""
         call = current_call.get()
-        call.principal = await current_principal(context.fastmcp_context)
+        principal = await current_principal(context.fastmcp_context)
+        call.identify(principal)
         name = context.message.name
         needed = self._needs.get(name)
         if needed is None:
             needed = self._needs[name] = _needed_by(await _server(context).get_tool(name))
-        if needed not in call.principal.scopes:
+        if needed not in principal.scopes:
             raise NotFoundError(name)
-        call.needs = needed
+        call.require(needed)
         return await call_next(context)
 
     async def on_list_tools(

@@ -37,8 +37,8 @@ class ReplicaFallback(Middleware):
             return await call_next(context)
         except ToolError as error:
             cause, call = error.__cause__, current_call.get()
-            if not call.reads_replica or not isinstance(cause, _REPLICAS_FAULT):
+            if call.replica != "used" or not isinstance(cause, _REPLICAS_FAULT):
                 raise
             self._replica.failed(cause)
-        call.may_read_replica = call.reads_replica = False
+        call.exclude_replica()
         return await call_next(context)

@@ -18,7 +18,6 @@ from server.errors import ConfigurationError
 from server.monitoring.observer import Observer
 from server.operations.databases import Connections, Databases, opened_databases
 from server.operations.deployment import Deployment
-from server.tenancy.limits import Limits
 from server.tenancy.signing_key import SigningKey
 
 Transport = Literal["http", "stdio"]
@@ -29,7 +28,6 @@ class Parts:
     """What is open, and checked.
 
     Attributes:
-        limits: What callers may ask for.
         signing_key: Signs the store contexts.
         embedders: One for each model that a store is searched with.
         databases: One way in for each login.
@@ -37,7 +35,6 @@ class Parts:
         stdio_token: The token that a stdio server acts for; None over HTTP.
     """
 
-    limits: Limits
     signing_key: SigningKey
     embedders: Embedders
     databases: Databases
@@ -61,7 +58,6 @@ async def opened_parts(
     Raises:
         ConfigurationError: The settings, the database and this version do not fit together.
     """
-    limits = Limits.of(settings, observer)
     signing_key = SigningKey(connections.context_key, connections.context_key_file)
     embedders = Embedders(settings, observer=observer)
     try:
@@ -77,7 +73,7 @@ async def opened_parts(
             if keeps_embeddings(settings, connections):
                 assert connections.embed_database_url is not None
                 await check_embed_login(connections.embed_database_url)
-            yield Parts(limits, signing_key, embedders, databases, auth, stdio_token)
+            yield Parts(signing_key, embedders, databases, auth, stdio_token)
     finally:
         await embedders.close()
 

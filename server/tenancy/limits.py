@@ -1,7 +1,4 @@
-"""How much one caller, and one store, may ask of this process at a time.
-
-Nobody's limits reach across processes: each server counts for itself.
-"""
+"""A rate and a semaphore per key. They do not reach across processes: each server counts for itself."""
 
 from __future__ import annotations
 
@@ -10,14 +7,9 @@ import math
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
-from functools import partial
-from typing import Self
+from contextlib import asynccontextmanager, contextmanager
 
-from server.config import Settings
 from server.errors import TooManyCallsError
-from server.monitoring.observer import NULL_OBSERVER, Observer
 
 # How long a call that comes too early is held, be it to run or to be refused: a caller that sends the next
 # call on each refusal gets about one refusal per connection and second instead of a thousand.
@@ -28,11 +20,7 @@ SECONDS_PER_TOKEN = 0.05
 MOST_TOKENS = 30
 # Refusals given at the same moment are answered apart, as their callers tend to come back together.
 _GOLDEN_RATIO = 0.618
-# HTTP requests per tool call that are nobody's fault: listing, greeting, notifications.
-_REQUESTS_PER_CALL = 4
 _SWEEP_AT = 1024
-# Of the connections, open streams included, one principal takes at most one in so many.
-_CONNECTIONS_PER_PRINCIPAL_OPEN = 4
 # Of calls that wait for one place; more are refused at once.
 _QUEUE_PER_PLACE = 16
 _RETRY_SECONDS = 2
@@ -75,7 +63,7 @@ class Rate:
         self._spread = 0.0
         self._sweep_at = _SWEEP_AT
 
-    async def admit(self, caller: Hashable) -> None:
+    async def consume(self, caller: Hashable) -> None:
         """Take a token, waiting a little for it if need be.
 
         Raises:
@@ -146,7 +134,7 @@ class KeyedSemaphore:
         self._here: Counter[Hashable] = Counter()
 
     @asynccontextmanager
-    async def one(self, key: Hashable) -> AsyncIterator[None]:
+    async def acquire(self, key: Hashable) -> AsyncIterator[None]:
         """Hold a place.
 
         Raises:
@@ -178,80 +166,3 @@ class KeyedSemaphore:
     def __len__(self) -> int:
         """Keys that somebody holds a place of or waits for."""
         return len(self._here)
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What bounds the calls of one server.
-
-    Attributes:
-        calls: Tool calls per principal.
-        requests: HTTP requests of any kind per principal.
-        open_requests: Of these, those that are not answered to the end yet; open streams are.
-        principals: Calls of one principal that are inside a store.
-        stores: Calls that are inside one store.
-    """
-
-    calls: Rate
-    requests: Rate
-    open_requests: KeyedSemaphore
-    principals: KeyedSemaphore
-    stores: KeyedSemaphore
-
-    @classmethod
-    def of(cls, settings: Settings, observer: Observer = NULL_OBSERVER) -> Self:
-        """The limits that the operator chose, never as many places as there are connections."""
-        # With a single connection there is nothing to keep free.
-        most = max(settings.pool_size - 1, 1)
-        wait = settings.pool_timeout_seconds
-        return cls(
-            calls=Rate(settings.rate_per_minute, settings.rate_burst, on_refusal=partial(observer.refused, "calls")),
-            requests=Rate(
-                settings.rate_per_minute * _REQUESTS_PER_CALL,
-                settings.rate_burst * _REQUESTS_PER_CALL,
-                on_refusal=partial(observer.refused, "requests"),
-            ),
-            open_requests=KeyedSemaphore(
-                max(settings.max_connections // _CONNECTIONS_PER_PRINCIPAL_OPEN, 1),
-                0,
-                "Too many of your requests and streams are open at once",
-                partial(observer.refused, "open_requests"),
-            ),
-            principals=KeyedSemaphore(
-                min(settings.principal_concurrency, most),
-                wait,
-                "Too many of your calls are under way at once",
-                partial(observer.refused, "principals"),
-            ),
-            stores=KeyedSemaphore(
-                min(settings.store_concurrency, most),
-                wait,
-                "Too many calls to this store are under way at once",
-                partial(observer.refused, "stores"),
-            ),
-        )
-
-    @classmethod
-    def none(cls) -> Self:
-        """No limits, to measure what they are good for."""
-        many = 1_000_000
-        rate, places = Rate(math.inf, many), KeyedSemaphore(many, None, "Never")
-        return cls(rate, rate, places, places, places)
-
-    @asynccontextmanager
-    async def inside(self, principal: int, *store_ids: str | None) -> AsyncIterator[None]:
-        """Hold what a call needs to enter a store, or several one after the other.
-
-        Args:
-            principal: Who enters.
-            store_ids: The stores; None for one that is not the caller's, where nobody else may have to wait.
-
-        Raises:
-            TooManyCallsError: Too much is under way.
-        """
-        # In this order: who waits for a place of its own takes none of the store's.
-        async with self.principals.one(principal), AsyncExitStack() as places:
-            # In one order for all, so that no two calls wait for each other's.
-            for store_id in sorted(set(store_ids), key=str):
-                await places.enter_async_context(self.stores.one(store_id))
-            yield

@@ -1,8 +1,3 @@
--- name: set_store_context
--- $1 signed request token (text). Enters the store for the rest of this transaction. One row, or 42501.
-select c.store_id, c.role, c.store_name, c.currency, c.time_zone, c.today
-from retail.set_store_context($1::text) c;
-
 -- name: enable_analytic_settings
 -- No parameters. For the rest of the transaction: each statement is planned for its own arguments, because what reads by
 -- days and lists would soon be planned for any, as if they held ten days; and it may sort and sum some months in memory.

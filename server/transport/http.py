@@ -30,10 +30,10 @@ from server.errors import UnavailableError, UnknownIdentityError
 from server.monitoring.activity import Activity
 from server.monitoring.observer import NULL_OBSERVER, Observer
 from server.process.signals import stop_signals
-from server.tenancy.limits import Limits
-from server.tenancy.store_scope import STORE_HEADER
+from server.tenancy.dependencies import STORE_HEADER
 from server.transport.address import MCP_PATH, SSE_PATH
 from server.transport.http_connection import CROWDED, HttpConnection, IdleConnections
+from server.transport.http_limits import HttpLimits
 from server.transport.messages import OnlyMessages
 from server.transport.refusal_form import RefusalForm
 from server.transport.request_limits import RequestLimits
@@ -200,7 +200,7 @@ def http_app(server: FastMCP[Any], settings: Settings, observer: Observer = NULL
     need a balancer that routes by client address.
     """
     # The same for both transports.
-    limits = Limits.of(settings, observer)
+    limits = HttpLimits.of(settings, observer)
     guard: dict[str, Any] = {
         "host_origin_protection": True,
         "allowed_hosts": [settings.host, *settings.allowed_hosts],

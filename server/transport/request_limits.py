@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from server.errors import TooManyCallsError
-from server.tenancy.limits import Limits
+from server.transport.http_limits import HttpLimits
 
 
 class RequestLimits:
@@ -25,7 +25,7 @@ class RequestLimits:
         max_bytes: Largest body.
     """
 
-    def __init__(self, app: ASGIApp, limits: Limits, max_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, limits: HttpLimits, max_bytes: int) -> None:
         self._app = app
         self._bounded = RequestBodyLimitMiddleware(app, max_bytes)
         self._limits = limits
@@ -38,8 +38,8 @@ class RequestLimits:
             return
         async with AsyncExitStack() as held:
             try:
-                await self._limits.requests.admit(caller.display_name)
-                await held.enter_async_context(self._limits.open_requests.one(caller.display_name))
+                await self._limits.requests.consume(caller.display_name)
+                await held.enter_async_context(self._limits.open_requests.acquire(caller.display_name))
             except TooManyCallsError as error:
                 await _refusal(error)(scope, receive, send)
                 return

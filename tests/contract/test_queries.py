@@ -86,7 +86,7 @@ def test_no_two_queries_share_a_name() -> None:
 LOGINS = {
     "": "mcp_user",
     "server.auth": "mcp_auth",
-    "server.tenancy/sql_scope": "mcp_sql",
+    "server.tenancy/sql_context": "mcp_sql",
     "server.tools.adhoc": "mcp_sql",
 }
 

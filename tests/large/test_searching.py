@@ -20,7 +20,7 @@ from bench.recording import recorded
 from server.db.operator import admin_connection
 from server.operations.admin.vector_indexes import build_index
 from server.tenancy.context_token import ContextSigner
-from server.tenancy.store_scope import SET_STORE_CONTEXT
+from server.tenancy.store_context import SET_STORE_CONTEXT
 from server.tools.products.ranking import SEARCH_PRODUCTS
 from tests.cluster import Cluster
 from tests.large.conftest import EMBEDDER, LARGE, NAMES, SMALL, WISHES, Stores, open_stores

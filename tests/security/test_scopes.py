@@ -23,7 +23,8 @@ from server.calls.principal import ROLE_SCOPES, Role, Scope
 from server.db.operator import admin_connection
 from server.errors import ConfigurationError
 from server.operations.admin.principals import ExternalIdentity, add_principal, grant_store
-from server.tenancy.store_scope import StoreScopes, store_scopes
+from server.tenancy.dependencies import store_scopes
+from server.tenancy.store_scope import StoreScopes
 from server.toolkit.annotations import requires_scope
 from tests.security.identity_provider import Provider, running_provider
 from tests.support import Retailer

@@ -14,7 +14,8 @@ from server.db.operator import admin_connection
 from server.db.pool import Database
 from server.db.queries import Query
 from server.tenancy.context_token import ContextSigner
-from server.tenancy.store_scope import SET_STORE_CONTEXT, StoreScopes
+from server.tenancy.store_context import SET_STORE_CONTEXT
+from server.tenancy.store_scope import StoreScopes
 from tests.security.chaos_world import Entered, Store, World, rows
 from tests.support import CONTEXT_KEY, Retailer
 

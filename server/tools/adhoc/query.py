@@ -9,7 +9,7 @@ from fastmcp.dependencies import Depends
 from fastmcp.tools import tool
 from pydantic import Field
 
-from server.tenancy.sql_scope import connection_for_sql, sql_scopes
+from server.tenancy.dependencies import connection_for_sql, sql_scopes
 from server.tenancy.store_scope import StoreScopes
 from server.toolkit.annotations import READ_ONLY, requires_scope
 from server.toolkit.audit_marks import KeptAs

@@ -9,7 +9,7 @@ from fastmcp.dependencies import Depends
 from fastmcp.tools import tool
 
 from server.db.queries import QueryFile
-from server.tenancy.sql_scope import sql_scopes
+from server.tenancy.dependencies import sql_scopes
 from server.tenancy.store_scope import StoreScopes
 from server.toolkit.annotations import READ_ONLY, requires_scope
 from server.toolkit.params import StoreId

@@ -13,7 +13,8 @@ from pydantic import Field
 
 from server.db.queries import QueryFile
 from server.errors import NotFoundError
-from server.tenancy.store_scope import StoreScopes, store_scopes
+from server.tenancy.dependencies import store_scopes
+from server.tenancy.store_scope import StoreScopes
 from server.toolkit.annotations import READ_ONLY, requires_scope
 from server.toolkit.params import StoreId
 from server.toolkit.results import Result

@@ -12,7 +12,8 @@ from pydantic import Field
 from server.calls.principal import Role
 from server.db.queries import QueryFile
 from server.errors import InvalidInputError, NotAllowedError
-from server.tenancy.store_scope import StoreScopes, store_scopes
+from server.tenancy.dependencies import store_scopes
+from server.tenancy.store_scope import StoreScopes
 from server.toolkit.annotations import READ_ONLY, requires_scope
 from server.toolkit.cursors import RankedPages
 from server.toolkit.params import Cursor, Limit, StoreId

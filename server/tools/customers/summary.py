@@ -12,7 +12,8 @@ from pydantic import Field
 
 from server.db.queries import QueryFile
 from server.errors import InvalidInputError
-from server.tenancy.store_scope import StoreScope, StoreScopes, store_scopes
+from server.tenancy.dependencies import store_scopes
+from server.tenancy.store_scope import StoreScope, StoreScopes
 from server.toolkit.annotations import READ_ONLY, requires_scope
 from server.toolkit.params import EndDate, Period, StartDate, StoreId
 from server.toolkit.periods import Preset, months_later, previous_days, resolve_period

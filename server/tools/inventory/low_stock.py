@@ -10,7 +10,8 @@ from pydantic import Field
 
 from server.calls.principal import COST_ROLES
 from server.db.queries import QueryFile
-from server.tenancy.store_scope import StoreScopes, store_scopes
+from server.tenancy.dependencies import store_scopes
+from server.tenancy.store_scope import StoreScopes
 from server.toolkit.annotations import READ_ONLY, requires_scope, with_widget
 from server.toolkit.cursors import RankedPages
 from server.toolkit.params import Category, Cursor, Limit, StoreId

@@ -6,7 +6,8 @@ from fastmcp.dependencies import Depends
 from fastmcp.tools import tool
 
 from server.db.queries import QueryFile
-from server.tenancy.store_scope import StoreScopes, store_scopes
+from server.tenancy.dependencies import store_scopes
+from server.tenancy.store_scope import StoreScopes
 from server.toolkit.annotations import READ_ONLY, requires_scope
 from server.toolkit.params import StoreId
 from server.tools.products.models import CategoryNode, CategoryTree

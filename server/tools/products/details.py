@@ -11,7 +11,8 @@ from pydantic import Field, Json, JsonValue
 
 from server.calls.principal import COST_ROLES
 from server.db.queries import QueryFile
-from server.tenancy.store_scope import StoreScopes, store_scopes
+from server.tenancy.dependencies import store_scopes
+from server.tenancy.store_scope import StoreScopes
 from server.toolkit.annotations import READ_ONLY, requires_scope
 from server.toolkit.audit_marks import Identifier
 from server.toolkit.identifiers import as_uuid

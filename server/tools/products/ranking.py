@@ -16,7 +16,9 @@ from server.calls.call import calling_principal
 from server.db.queries import QueryFile
 from server.embeddings.base import Embedder, Vector
 from server.errors import EmbeddingUnavailableError
-from server.tenancy.store_scope import EnteredStore, StoreScope, StoreScopes, scopes_of
+from server.tenancy.dependencies import scopes_of
+from server.tenancy.store_context import EnteredStore
+from server.tenancy.store_scope import StoreScope, StoreScopes
 from server.toolkit.results import Result
 from server.tools.products.models import Facets, ProductHit, ProductSort, SearchMode
 from server.tools.products.query_text import QueryText

@@ -13,7 +13,8 @@ from pydantic import Field
 from server.db.queries import QueryFile
 from server.embeddings.store_embedder import StoreEmbedders, store_embedders
 from server.errors import NotFoundError
-from server.tenancy.store_scope import StoreScopes, store_scopes
+from server.tenancy.dependencies import store_scopes
+from server.tenancy.store_scope import StoreScopes
 from server.toolkit.annotations import READ_ONLY, requires_scope
 from server.toolkit.audit_marks import Identifier
 from server.toolkit.identifiers import as_uuid

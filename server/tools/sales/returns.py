@@ -11,7 +11,8 @@ from fastmcp.tools import tool
 from pydantic import Field
 
 from server.db.queries import QueryFile
-from server.tenancy.store_scope import StoreScopes, store_scopes
+from server.tenancy.dependencies import store_scopes
+from server.tenancy.store_scope import StoreScopes
 from server.toolkit.annotations import READ_ONLY, requires_scope
 from server.toolkit.cursors import RankedPages
 from server.toolkit.params import Cursor, EndDate, Limit, Period, StartDate, StoreId

@@ -9,7 +9,9 @@ from fastmcp.dependencies import Depends
 from fastmcp.tools import tool
 from pydantic import Field
 
-from server.tenancy.store_scope import MOST_STORES, StoreScope, StoreScopes, store_scopes
+from server.tenancy.dependencies import store_scopes
+from server.tenancy.selection import MOST_STORES
+from server.tenancy.store_scope import StoreScope, StoreScopes
 from server.toolkit.annotations import READ_ONLY, requires_scope
 from server.toolkit.audit_marks import Identifier
 from server.toolkit.params import EndDate, Period, StartDate
