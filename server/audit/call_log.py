@@ -16,9 +16,8 @@ from contextlib import suppress
 from itertools import islice
 from typing import Any, Self
 
-import asyncpg
-
 from server.db.connection import CONNECTION_ERRORS
+from server.db.driver import PostgresError
 from server.db.queries import QueryFile
 from server.db.urls import connect, opening
 from server.errors import AuditUnavailableError, ConfigurationError
@@ -238,8 +237,8 @@ class CallLog:
         try:
             await self._copy(entries)
             self._forget(entries)
-        except (asyncpg.PostgresError, *_ENCODING_ERRORS) as error:
-            if isinstance(error, asyncpg.PostgresError) and not str(error.sqlstate).startswith(_ROW_FAULTS):
+        except (PostgresError, *_ENCODING_ERRORS) as error:
+            if isinstance(error, PostgresError) and not str(error.sqlstate).startswith(_ROW_FAULTS):
                 raise
             if len(entries) == 1:
                 await self._store_without_details(entries[0])
@@ -255,8 +254,8 @@ class CallLog:
         values |= {"arguments": '{"(not kept)": true}', "customers": None, "row_count": None, "subject": None}
         try:
             await self._copy([tuple(values.values())])
-        except (asyncpg.PostgresError, *_ENCODING_ERRORS) as error:
-            if isinstance(error, asyncpg.PostgresError) and not str(error.sqlstate).startswith(_ROW_FAULTS):
+        except (PostgresError, *_ENCODING_ERRORS) as error:
+            if isinstance(error, PostgresError) and not str(error.sqlstate).startswith(_ROW_FAULTS):
                 raise
             logger.critical("The entry of call %s to %s is lost", values["call_id"], values["tool"])
             self._observer.audit_lost(1)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from server.audit.call_log import ADD_PARTITIONS, SEAL_ENTRIES
 from server.db.connection import CONNECTION_ERRORS
 from server.db.urls import connect
 from server.errors import ConfigurationError
+from server.process.background import background, repeat
 
 logger = logging.getLogger(__name__)
 
@@ -27,13 +28,8 @@ async def audit_maintenance(dsn: str) -> AsyncIterator[None]:
     Args:
         dsn: URL of the database, logging in as mcp_audit.
     """
-    task = asyncio.create_task(_maintain_forever(dsn))
-    try:
+    async with background(repeat(partial(_maintain, dsn), lambda: SEAL_SECONDS)):
         yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 async def seal_all(connection: Any) -> int | None:
@@ -48,18 +44,16 @@ async def seal_all(connection: Any) -> int | None:
     return total if sealed is not None else None
 
 
-async def _maintain_forever(dsn: str) -> None:
-    while True:
+async def _maintain(dsn: str) -> None:
+    try:
+        connection = await connect(
+            dsn, "RETAIL_AUDIT_DATABASE_URL", application_name="retail-mcp audit", command_timeout=15
+        )
         try:
-            connection = await connect(
-                dsn, "RETAIL_AUDIT_DATABASE_URL", application_name="retail-mcp audit", command_timeout=15
-            )
-            try:
-                await connection.execute(ADD_PARTITIONS)
-                await seal_all(connection)
-            finally:
-                connection.terminate()
-        except (*CONNECTION_ERRORS, ConfigurationError) as error:
-            reason = error if isinstance(error, ConfigurationError) else type(error).__name__
-            logger.warning("The audit log could not be sealed (%s); trying again in a minute", reason)
-        await asyncio.sleep(SEAL_SECONDS)
+            await connection.execute(ADD_PARTITIONS)
+            await seal_all(connection)
+        finally:
+            connection.terminate()
+    except (*CONNECTION_ERRORS, ConfigurationError) as error:
+        reason = error if isinstance(error, ConfigurationError) else type(error).__name__
+        logger.warning("The audit log could not be sealed (%s); trying again in a minute", reason)

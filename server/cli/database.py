@@ -7,13 +7,13 @@ import logging
 from functools import partial
 from typing import Annotated, Any
 
-import asyncpg
 from cyclopts import Parameter
 
 from server.audit.call_log import ADD_PARTITIONS
 from server.cli.operator import as_operator
 from server.config import load_settings
 from server.console.numbers import seconds
+from server.db.driver import InsufficientPrivilegeError, PostgresError
 from server.db.locale import fault_in
 from server.db.migrate import DEFAULT_PATIENCE_SECONDS, when_free
 from server.db.migrate import migrate as apply_files
@@ -65,9 +65,9 @@ async def _migrate(deployment: Deployment, *, set_password: bool, patience: floa
         await _check_letters(connection)
         try:
             applied = await apply_files(connection, patience_seconds=patience)
-        except asyncpg.InsufficientPrivilegeError:
+        except InsufficientPrivilegeError:
             raise
-        except asyncpg.PostgresError as error:
+        except PostgresError as error:
             # Its words may hold what stands in the database.
             raise ConfigurationError(
                 f"A file of sql/ could not be applied ({type(error).__name__}). Nothing of it is, and what came before "

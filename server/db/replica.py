@@ -6,11 +6,10 @@ standby can be asked at all: once a second it compares how far the two have come
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections import deque
-from contextlib import suppress
+from contextlib import AsyncExitStack
 from typing import NamedTuple, Self
 
 from pydantic import BaseModel
@@ -21,6 +20,7 @@ from server.db.queries import QueryFile
 from server.db.routes import DatabaseRoute, check_routes
 from server.errors import ConfigurationError, DatabaseUnavailableError, ReplicaBehindError, RetailError
 from server.monitoring.observer import NULL_OBSERVER, Observer
+from server.process.background import background, repeat
 
 logger = logging.getLogger(__name__)
 
@@ -95,7 +95,7 @@ class Replica:
         self._ahead: deque[tuple[float, int]] = deque(maxlen=_POSITIONS)
         # What it lacked before the first look may be of any age.
         self._has_reached_any = False
-        self._task: asyncio.Task[None] | None = None
+        self._background = AsyncExitStack()
         self.fault: Fault | None = Fault("has not been looked at yet")
         self.lag_seconds: float | None = None
         self.fallbacks = 0
@@ -117,14 +117,13 @@ class Replica:
         except BaseException:
             await self.database.__aexit__()
             raise
-        self._task = asyncio.create_task(self._watch())
+        await self._background.enter_async_context(
+            background(repeat(self._watch, lambda: LOOK_SECONDS, pause_first=True))
+        )
         return self
 
     async def __aexit__(self, *exception: object) -> None:
-        assert self._task is not None
-        self._task.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._task
+        await self._background.aclose()
         await self.database.__aexit__()
 
     def failed(self, error: Exception) -> None:
@@ -135,13 +134,11 @@ class Replica:
             self._found(Fault("dropped a connection"))
 
     async def _watch(self) -> None:
-        while True:
-            await asyncio.sleep(LOOK_SECONDS)
-            try:
-                fault = await self._fault_of()
-            except ConfigurationError as error:
-                fault = Fault("cannot be used", f": {error}")
-            self._found(fault)
+        try:
+            fault = await self._fault_of()
+        except ConfigurationError as error:
+            fault = Fault("cannot be used", f": {error}")
+        self._found(fault)
 
     def _found(self, fault: Fault | None) -> None:
         """Remember what is wrong, and tell the log when that is something else than before."""

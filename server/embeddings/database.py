@@ -8,11 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-import asyncpg
-import pgvector
-from pgvector.asyncpg import register_vector
-
 from server.db.connection import NO_CONTEXT, translated_errors
+from server.db.driver import InsufficientPrivilegeError, ObjectNotInPrerequisiteStateError, as_vectors, register_vectors
 from server.db.queries import QueryFile
 from server.db.urls import connect
 from server.embeddings.base import Embedder, Vector
@@ -91,7 +88,7 @@ class StoreVectors:
         # Wrapped: the driver would take an array of arrays for one of two dimensions.
         ids, hashes = [product.product_id for product in products], [product.content_hash for product in products]
         saved: int = await self._connection.fetchval(
-            _SAVE, embedder.model, embedder.dimensions, ids, hashes, [pgvector.Vector(vector) for vector in vectors]
+            _SAVE, embedder.model, embedder.dimensions, ids, hashes, as_vectors(vectors)
         )
         return saved
 
@@ -187,10 +184,10 @@ async def vector_database(dsn: str, setting: str = _EITHER_SETTING) -> AsyncIter
     connection = await connect(dsn, setting, application_name="retail-mcp embed", command_timeout=_COMMAND_SECONDS)
     try:
         try:
-            await register_vector(connection)
+            await register_vectors(connection)
         except ValueError:
             raise ConfigurationError("The database has no schema of ours yet. Run: retail-mcp migrate") from None
-        except asyncpg.InsufficientPrivilegeError:
+        except InsufficientPrivilegeError:
             raise ConfigurationError(_WRONG_LOGIN) from None
         yield VectorDatabase(connection)
     finally:
@@ -214,11 +211,11 @@ def _job_errors() -> Iterator[None]:
 def _refusals(store_id: str) -> Iterator[None]:
     try:
         yield
-    except asyncpg.InsufficientPrivilegeError as error:
+    except InsufficientPrivilegeError as error:
         if "store context refused" in str(error):
             raise NotFoundError(f"There is no store {store_id}.") from None
         raise
-    except asyncpg.ObjectNotInPrerequisiteStateError:
+    except ObjectNotInPrerequisiteStateError:
         raise ConfigurationError(
             "The database has no key to sign store contexts with. Run: retail-mcp key install"
         ) from None

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from server.db.routes import refuse_shared_sessions
 from server.embeddings.database import SETTING, VectorDatabase, vector_database
 from server.embeddings.job import EmbedJob
 from server.embeddings.models import Embedders
 from server.errors import ConfigurationError, RetailError
+from server.process.background import background
 
 logger = logging.getLogger(__name__)
 
@@ -49,13 +50,8 @@ async def embedding_sync(dsn: str, embedders: Embedders, interval_seconds: float
         embedders: The server's own.
         interval_seconds: Pause between two looks.
     """
-    task = asyncio.create_task(_sync_forever(dsn, embedders, interval_seconds))
-    try:
+    async with background(_sync_forever(dsn, embedders, interval_seconds)):
         yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 async def refresh(database: VectorDatabase, embedders: Embedders) -> int:

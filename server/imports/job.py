@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic
 
-import asyncpg
-
+from server.db.driver import PostgresError
 from server.db.loading import connected
 from server.db.loading import may_skip_triggers as check_role
 from server.imports.checking import Checker
@@ -126,7 +125,7 @@ async def import_file(
         seconds = time.perf_counter() - started
         if merged.changed and not options.dry_run:
             # The import stands without; autovacuum does the same later.
-            with suppress(asyncpg.PostgresError):
+            with suppress(PostgresError):
                 await kind.refresh_statistics(connection)
     return ImportReport(
         merged=merged,

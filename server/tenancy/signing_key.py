@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from server.errors import ConfigurationError, RetailError
+from server.process.background import background, repeat
 from server.tenancy.context_token import ContextSigner
 
 logger = logging.getLogger(__name__)
@@ -67,28 +68,21 @@ class SigningKey:
         if self._path is None:
             yield
             return
-        task = asyncio.create_task(self._follow(knows))
-        try:
+        async with background(repeat(partial(self._follow, knows), lambda: _LOOK_EVERY_SECONDS, pause_first=True)):
             yield
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
 
     async def _follow(self, knows: Callable[[str], Awaitable[bool]]) -> None:
-        while True:
-            await asyncio.sleep(_LOOK_EVERY_SECONDS)
-            self._look()
-            if self._next is None:
-                continue
-            try:
-                known = await knows(self._next.kid)
-            except RetailError:
-                # It has not said no; ask again.
-                continue
-            if known:
-                logger.info("Signing key %s took the place of %s", self._next.kid, self.signer.kid)
-                self.signer, self._next = self._next, None
+        self._look()
+        if self._next is None:
+            return
+        try:
+            known = await knows(self._next.kid)
+        except RetailError:
+            # It has not said no; ask again.
+            return
+        if known:
+            logger.info("Signing key %s took the place of %s", self._next.kid, self.signer.kid)
+            self.signer, self._next = self._next, None
 
     def _look(self) -> None:
         """Read the file if it changed."""

@@ -10,9 +10,8 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-import asyncpg
-
 from server.audit.maintenance import seal_all
+from server.db.driver import LockNotAvailableError, PostgresError
 from server.db.queries import QueryFile
 from server.errors import InvalidInputError, UnavailableError
 
@@ -122,11 +121,11 @@ async def retain(connection: Any, months: int) -> list[Dropped]:
         async with connection.transaction():
             await connection.execute("set local lock_timeout = '10s'")
             return [Dropped(**row) for row in await connection.fetch(_RETAIN, months)]
-    except asyncpg.LockNotAvailableError:
+    except LockNotAvailableError:
         raise UnavailableError(
             "The audit log is in use by a long transaction; nothing was dropped. Try again later."
         ) from None
-    except asyncpg.PostgresError as error:
+    except PostgresError as error:
         if error.sqlstate != "RT003":
             raise
         raise UnavailableError(

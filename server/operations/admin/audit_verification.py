@@ -16,8 +16,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Literal
 
-import asyncpg
-
+from server.db.driver import InsufficientPrivilegeError
 from server.operations.admin.audit import CLUSTER, DROPPED_MONTHS, ENTRIES, FIXED_OUTPUT, LOGS, MONTHS, SEALS
 
 Fault = Literal["changed", "removed", "inserted"]
@@ -131,7 +130,7 @@ async def _cluster(connection: Any) -> int:
     try:
         async with connection.transaction():
             return int(await connection.fetchval(CLUSTER))
-    except asyncpg.InsufficientPrivilegeError:
+    except InsufficientPrivilegeError:
         # As audit.seal_entries() has it.
         return 0
 

@@ -7,8 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import asyncpg
-
+from server.db.driver import LockNotAvailableError, PostgresLogMessage
 from server.db.queries import QueryFile
 from server.errors import ConfigurationError
 
@@ -84,7 +83,7 @@ async def maintain(connection: Any, *, rebuild_all: bool, progress: Callable[[st
         try:
             await connection.execute(f"reindex index concurrently {index['name']}")
             rebuilt.append(index["name"])
-        except asyncpg.LockNotAvailableError:
+        except LockNotAvailableError:
             left.append(index["name"])
     done = Maintained(len(tables), tuple(rebuilt), tuple(left))
     await connection.execute(_RECORD, json.dumps({"tables": done.tables, "rebuilt": rebuilt, "left": left}))
@@ -108,5 +107,5 @@ class _Notices:
     def __init__(self) -> None:
         self.not_permitted = 0
 
-    def __call__(self, _: Any, message: asyncpg.PostgresLogMessage) -> None:
+    def __call__(self, _: Any, message: PostgresLogMessage) -> None:
         self.not_permitted += "permission denied" in message.message

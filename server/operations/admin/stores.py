@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import asyncpg
-
+from server.db.driver import InvalidParameterValueError, UniqueViolationError
 from server.db.queries import QueryFile
 from server.errors import InvalidInputError, NotFoundError
 from server.operations.admin.store_values import check_currency, check_id, check_name, check_time_zone
@@ -35,9 +34,9 @@ async def add_store(connection: Any, store_id: str, store_name: str, currency: s
     async with connection.transaction():
         try:
             await connection.execute(_ADD, store_id, store_name, currency, time_zone)
-        except asyncpg.UniqueViolationError:
+        except UniqueViolationError:
             raise InvalidInputError(f"There is a store {store_id} already. Choose another id.") from None
-        except asyncpg.InvalidParameterValueError:
+        except InvalidParameterValueError:
             raise InvalidInputError(_UNKNOWN_THERE.format(time_zone)) from None
         await connection.execute(_RECORD, "store_added", store_id, _NO_DETAILS)
 
@@ -73,7 +72,7 @@ async def change_store(
         if changed:
             try:
                 await connection.execute(_CHANGE, store_id, store_name, time_zone)
-            except asyncpg.InvalidParameterValueError:
+            except InvalidParameterValueError:
                 raise InvalidInputError(_UNKNOWN_THERE.format(time_zone)) from None
             was = {f"{name}_was": before[name] for name in changed}
             await connection.execute(_RECORD, "store_changed", store_id, json.dumps(changed | was))

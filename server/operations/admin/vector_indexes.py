@@ -9,8 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
-import asyncpg
-
+from server.db.driver import InsufficientPrivilegeError, PostgresError
 from server.db.queries import QueryFile
 from server.errors import InvalidInputError, NotFoundError, UnavailableError
 
@@ -214,9 +213,9 @@ async def _create(connection: Any, store_id: str, store: _Store, watcher: Any, r
     )
     try:
         await connection.execute(statement)
-    except asyncpg.InsufficientPrivilegeError:
+    except InsufficientPrivilegeError:
         raise
-    except asyncpg.PostgresError as error:
+    except PostgresError as error:
         await _drop(connection, store.index_name)
         raise UnavailableError(
             f"The index of {store_id} was not built ({type(error).__name__}); its searches stay exact. The database's "

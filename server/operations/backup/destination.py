@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-import asyncpg
-
+from server.db.driver import FeatureNotSupportedError, InvalidParameterValueError, WrongObjectTypeError
 from server.db.locale import NEW_DATABASE
 from server.db.queries import QueryFile
 from server.errors import ConfigurationError
@@ -18,7 +17,7 @@ QUERIES = QueryFile("server.operations.backup", "destination.sql")
 _OWN_LOCALE = QUERIES.statement("own_locale")
 _CREATION = QUERIES.statement("creation")
 # What `create database` answers for a locale that the machine, the version or the build lacks.
-_NO_SUCH_LOCALE = (asyncpg.WrongObjectTypeError, asyncpg.FeatureNotSupportedError, asyncpg.InvalidParameterValueError)
+_NO_SUCH_LOCALE = (WrongObjectTypeError, FeatureNotSupportedError, InvalidParameterValueError)
 
 
 async def own_locale(connection: Any) -> Locale:
