@@ -41,11 +41,12 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def not_under_nohup() -> None:
-    """Let the processes of tests end on SIGHUP also where this run was started to ignore it."""
-    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
-        # What is ignored is inherited; a handler is not.
-        signal.signal(signal.SIGHUP, lambda *_: None)
+def no_signal_is_ignored() -> None:
+    """Let the processes of tests end on signals also where this run was started to ignore them, by `nohup` or `&`."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            # What is ignored is inherited; a handler is not.
+            signal.signal(number, lambda *_: None)
 
 
 @pytest.fixture(scope="session", autouse=True)

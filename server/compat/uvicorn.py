@@ -15,7 +15,8 @@ from typing import Any, cast
 
 import httptools
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 
 class UvicornConnection(HttpToolsProtocol):
@@ -23,6 +24,24 @@ class UvicornConnection(HttpToolsProtocol):
 
     Fails in: tests/transport/test_http_connection.py, tests/unit/test_compat_uvicorn.py
     """
+
+    _answered: RequestResponseCycle | None = None
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        """Called by uvicorn to have a request answered, one after the other."""
+        self._answered = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Called by asyncio.
+
+        uvicorn tells only the request that was read last. One before it that is being answered would go on: a stream
+        for ever. While a request waits nothing is read, so that the end is noticed when the stream writes its pings.
+        """
+        if self._answered is not None and not self._answered.response_complete:
+            self._answered.disconnected = True
+            self._answered.message_event.set()
+        super().connection_lost(exc)
 
     @property
     def load(self) -> int:

@@ -14,6 +14,7 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from server.compat.uvicorn import UvicornServer
+from server.process.background import background
 from server.transport import http_connection
 from server.transport.http_connection import HttpConnection, IdleConnections
 
@@ -72,6 +73,34 @@ async def test_an_application_that_waits_for_the_body_is_told_at_once(monkeypatc
         writer.write(NO_CHUNK)
         assert b" 400 " in await head_of(reader)
         assert await told.get() == "http.disconnect"
+
+
+@pytest.mark.parametrize("behind", [b"", b"GET / HTTP/1.1\r\nhost: a\r\n\r\n", HEAD], ids=["no", "whole", "half"])
+async def test_a_stream_learns_that_its_client_is_gone_whatever_was_sent_behind(behind: bytes) -> None:
+    """uvicorn 0.54 tells only the request that was read last: a stream before it went on for ever."""
+    gone = asyncio.Event()
+
+    async def app(_: Scope, receive: Receive, send: Send) -> None:
+        async def write() -> None:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            while True:
+                await send({"type": "http.response.body", "body": b"ping", "more_body": True})
+                await asyncio.sleep(0.01)
+
+        async with background(write()):
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            gone.set()
+
+    async with connected(app) as (reader, writer):
+        writer.write(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+        await reader.readuntil(b"ping")
+        writer.write(behind)
+        await writer.drain()
+        # So that it is read before the end.
+        await asyncio.sleep(0.05)
+        writer.close()
+        await gone.wait()
 
 
 async def test_an_application_that_answers_after_the_refusal_is_not_heard() -> None:
