@@ -36,6 +36,7 @@ class RejectFile:
         self._source = source
         self._file: IO[str] | None = None
         self._writer: Any = None
+        self._added: set[int] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -64,6 +65,10 @@ class RejectFile:
         Raises:
             RejectFileError: The file cannot be written, or the path is that of something else.
         """
+        if row.number in self._added:
+            # An order and its refund are two receipts of the same rows.
+            return
+        self._added.add(row.number)
         self.rows += 1
         with self._as_reject_file_error():
             if self._file is None:

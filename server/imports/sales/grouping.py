@@ -38,7 +38,7 @@ def receipts(rows: Iterable[FieldRow]) -> Iterator[tuple[str | None, list[FieldR
     """Put the rows of each receipt together, with its number; faults of where they stand are with them.
 
     A receipt next to a row that cannot be assigned is not whole for certain, and one whose rows are
-    non_contiguous is not either.
+    not contiguous is not either.
     """
     first_rows: dict[str, int] = {}
     before: tuple[str | None, list[FieldRow]] | None = None

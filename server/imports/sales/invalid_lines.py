@@ -14,6 +14,7 @@ from server.imports.sales.merge import SalesOptions
 
 QUERIES = QueryFile("server.imports.sales", "invalid_lines.sql")
 _PRODUCTS = QUERIES.statement("resolve_products")
+_PLACEHOLDERS = QUERIES.statement("insert_placeholders")
 _CUSTOMERS = QUERIES.statement("resolve_customers")
 _RECEIPTS = QUERIES.statement("resolve_receipts")
 _ANALYZE = QUERIES.statement("analyze_resolved")
@@ -73,7 +74,7 @@ async def find_invalid(
         options: Says whether customers have to be known.
         rejected: Numbers of receipts of which other rows were rejected.
     """
-    for resolve in (_PRODUCTS, _CUSTOMERS, _RECEIPTS):
+    for resolve in (_PRODUCTS, _PLACEHOLDERS, _PRODUCTS, _CUSTOMERS, _RECEIPTS):
         await connection.execute(resolve)
     await connection.execute(_ANALYZE)
     found = await connection.fetch(_UNFIT_RECEIPTS, options.unknown_customers, list(rejected))

@@ -5,6 +5,16 @@ set product_id = p.product_id
 from retail.products p
 where p.store_id = l.store_id and p.sku = l.sku;
 
+-- name: insert_placeholders
+-- An article for each SKU that the store does not have and that the file names: without it the receipt would be lost. It
+-- is not on sale, and a catalogue that has the SKU later takes it over.
+insert into retail.products (store_id, sku, product_name, price, is_active, metadata)
+select distinct on (l.sku) l.store_id, l.sku, l.placeholder_name, l.unit_price, false, '{"placeholder": true}'
+from staged_lines l
+where l.product_id is null and l.placeholder_name is not null
+order by l.sku, l.place desc
+on conflict on constraint unique_sku_per_store do nothing;
+
 -- name: resolve_customers
 -- The customer of each receipt, where the store has them.
 update staged_receipts r

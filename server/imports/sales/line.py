@@ -67,6 +67,7 @@ class ImportedLine(BaseModel):
     discount: Annotated[Decimal, BeforeValidator(_amount)] = _NOTHING
     tax: Annotated[Decimal, BeforeValidator(_amount)] = _NOTHING
     unit_cost: Annotated[Decimal | None, BeforeValidator(amount)] = None
+    placeholder_name: Annotated[str | None, BeforeValidator(partial(text, limit=200))] = None
 
     @property
     def total(self) -> Decimal:

@@ -35,7 +35,7 @@ _HEAD_COLUMNS: Final = (
 _SUMS: Final = ("store_id", "rows", "subtotal", "discount_amount", "tax_amount")
 _LINE_COLUMNS: Final = (
     "store_id", "receipt_number", "row_number", "direction", "sku", "quantity", "unit_price", "discount_amount",
-    "tax_amount", "unit_cost", "total_price",
+    "tax_amount", "unit_cost", "total_price", "placeholder_name",
 )  # fmt: skip
 
 
@@ -63,6 +63,7 @@ class MergedSales:
         lines: Lines of the new ones.
         unchanged: Were there as the file says.
         without_customer: New ones whose customer the store does not know.
+        placeholders: Lines of new receipts whose article the store did not have, or has as a placeholder.
         stock_kept: New lines that moved no stock.
     """
 
@@ -70,6 +71,7 @@ class MergedSales:
     lines: int
     unchanged: int
     without_customer: int
+    placeholders: int
     stock_kept: int
 
     @property
@@ -88,6 +90,11 @@ class MergedSales:
             found.append(f"{self.stock_kept:,} lines left the stock as it is; --stock says which do.")
         if self.without_customer:
             found.append(f"{self.without_customer:,} receipts are of customers whom the store does not know.")
+        if self.placeholders:
+            found.append(
+                f"{self.placeholders:,} lines are of articles that the catalogue lacks: they are entered under "
+                "placeholders, which are not on sale."
+            )
         return found
 
 
@@ -140,5 +147,5 @@ def _staged_lines(store_id: str, receipt: Receipt) -> Iterator[tuple[object, ...
         said = line.values
         yield (
             store_id, receipt.values.receipt_number, line.row_number, line.direction, said.sku, abs(said.quantity),
-            said.unit_price, said.discount, said.tax, said.unit_cost, said.total,
+            said.unit_price, said.discount, said.tax, said.unit_cost, said.total, said.placeholder_name,
         )  # fmt: skip

@@ -40,6 +40,8 @@ create temporary table staged_lines (
   tax_amount numeric(12, 2) not null,
   unit_cost numeric(10, 2),
   total_price numeric(12, 2) not null,
+  -- Name of the article to make where the store does not have the SKU.
+  placeholder_name text,
   item_id uuid not null default retail.new_id(),
   product_id uuid,
   original_item_id uuid
@@ -143,6 +145,13 @@ select
     from staged_lines l
     join staged_receipts n on n.receipt_number = l.receipt_number and n.is_new
   ) as lines,
+  (
+    select count(*)
+    from staged_lines l
+    join staged_receipts n on n.receipt_number = l.receipt_number and n.is_new
+    join retail.products p on p.store_id = l.store_id and p.product_id = l.product_id
+    where p.metadata ? 'placeholder' and not p.is_active
+  ) as placeholders,
   count(*) filter (where not r.is_new) as unchanged,
   count(*) filter (where r.is_new and r.customer_email is not null and r.customer_id is null) as without_customer
 from staged_receipts r;
