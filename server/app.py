@@ -28,6 +28,7 @@ from server.middleware.audit import AuditMiddleware
 from server.middleware.call_rate import CallRate
 from server.middleware.error_boundary import ErrorBoundary
 from server.middleware.identity import CallIdentity
+from server.middleware.lenient_arguments import LenientArguments
 from server.middleware.protocol_errors import word_protocol_errors
 from server.middleware.replica_fallback import ReplicaFallback
 from server.middleware.result_size import ResultSize
@@ -146,6 +147,7 @@ async def build(
                 ErrorBoundary(),
                 CallIdentity(),
                 CallRate(limits.rate),
+                LenientArguments(),
                 ResultSize(settings.max_result_bytes),
                 *([ReplicaFallback(parts.databases.replica)] if parts.databases.replica else []),
             ],

@@ -13,7 +13,7 @@ import pytest
 from server.compat import pgserver
 from server.db.embedded import embedded_server
 
-NULL_OBSERVER = 65534
+NOBODY = 65534
 
 
 def run(*command: str | Path, **options: object) -> str:
@@ -68,7 +68,7 @@ def test_others_may_run_them(directory: Path) -> None:
     (copy.parent / "lib").chmod(0o700)
     (copy / "postgres").chmod(0o700)
     pgserver.let_others_run(copy)
-    assert "(PostgreSQL)" in run(copy / "postgres", "--version", user=NULL_OBSERVER)
+    assert "(PostgreSQL)" in run(copy / "postgres", "--version", user=NOBODY)
     assert (copy.parent / "lib").stat().st_mode & stat.S_IROTH
 
 

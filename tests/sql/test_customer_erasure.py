@@ -41,7 +41,7 @@ from tests.sql.personal import (
 )
 from tests.support import answer, refusal
 
-NULL_OBSERVER = UUID(int=0)
+NOBODY = UUID(int=0)
 
 
 @dataclass(frozen=True)
@@ -246,7 +246,7 @@ async def test_erasure_that_cannot_be_logged_does_not_happen(world: World) -> No
     [
         ("redmond", "id"),
         ("redmond", ZELDA["email"]),
-        ("seattle", str(NULL_OBSERVER)),
+        ("seattle", str(NOBODY)),
         ("seattle", "nobody@example.net"),
         ("seattle", "zq.1977"),
         ("atlantis", "id"),

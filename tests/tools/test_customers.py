@@ -17,7 +17,7 @@ from tests.tools.reference.customer_figures import profile as expected_profile
 from tests.tools.reference.rows import Row, StoreData
 from tests.tools.shop import Goods, Shop
 
-NULL_OBSERVER = "00000000-0000-4000-8000-000000000000"
+NOBODY = "00000000-0000-4000-8000-000000000000"
 
 
 async def profile(client: Client[Any], data: StoreData, customer: Row) -> tuple[Row, Row]:
@@ -294,6 +294,6 @@ async def test_too_few_digits_are_refused(demo_as: Callers) -> None:
 
 
 async def test_an_unknown_customer_is_refused_with_the_way_to_find_one(demo_as: Callers) -> None:
-    message = await refusal(await demo_as("seattle"), "get_customer", customer_id=NULL_OBSERVER)
+    message = await refusal(await demo_as("seattle"), "get_customer", customer_id=NOBODY)
 
     assert message == "No customer with this id in seattle. Find the id with search_customers."
