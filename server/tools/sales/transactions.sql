@@ -91,6 +91,14 @@ where t.transaction_id = $1::uuid or t.receipt_number in ($2::text, upper($2))
 order by t.receipt_number = $2 desc
 limit 1;
 
+-- name: receipts_written_otherwise
+-- $1 writings of a receipt number (text[]). The numbers of at most two receipts that have one of them.
+select t.receipt_number
+from retail.sales_transactions t
+where t.receipt_number = any($1::text[])
+order by t.receipt_number
+limit 2;
+
 -- name: transaction_lines
 -- $1 transaction id. Sold lines first, then returned ones, each by SKU.
 select
