@@ -74,6 +74,25 @@ end;
 comment on function retail.name_rank(text, text, text) is
   'Rank of a name for a part of it in lower case: 0 whole, 1 start, 2 inside, null no match.';
 
+-- The same with folded names, which come after the exact spelling: 0, 2 and 4 for that, 1, 3 and 5 for others. Names in
+-- other scripts, of which some write none, also match without the blank between them.
+create or replace function retail.folded_name_rank(first_name text, last_name text, part text, folded text)
+returns integer
+language sql immutable parallel safe
+begin atomic
+  select coalesce(
+    2 * retail.name_rank(first_name, last_name, part),
+    2 * retail.name_rank(retail.fold(first_name), retail.fold(last_name), folded) + 1,
+    case
+      when octet_length(folded) > length(folded)
+        and strpos(retail.fold(last_name || first_name), replace(folded, ' ', '')) > 0
+      then 5
+    end
+  );
+end;
+comment on function retail.folded_name_rank(text, text, text, text) is
+  'Rank of a name for a part of it, in lower case and folded: even numbers for the exact spelling, null no match.';
+
 -- Search in columns that the caller may not read row by row. A role searches only what it sees
 -- unmasked: anything else would let it confirm guesses. Null arguments do not filter. Erased customers
 -- are never found.
@@ -88,6 +107,8 @@ as $$
 declare
   viewer text := guard.viewer();
   part text := lower(name_part);
+  -- "Last, First" is as good as "Last First".
+  folded text := regexp_replace(trim(replace(retail.fold(name_part), ',', ' ')), '\s+', ' ', 'g');
   digits text := regexp_replace(wanted_phone, '[^0-9]', '', 'g');
 begin
   if wanted_email is not null and viewer <> 'manager' then
@@ -97,35 +118,35 @@ begin
     raise exception 'role may not search by name or phone' using errcode = 'RT001';
   end if;
 
-  -- A phone without digits names nobody; as a pattern it would fit everybody.
-  if digits = '' then
+  -- A phone without digits, and a name of apostrophes alone, name nobody; as a pattern they would fit everybody.
+  if digits = '' or folded = '' then
     return;
   end if;
 
   -- An exact key finds its customer by its index; the other conditions narrow that.
   if wanted_email is not null then
     return query
-      select c.customer_id, coalesce(retail.name_rank(c.first_name, c.last_name, part), 0)
+      select c.customer_id, coalesce(retail.folded_name_rank(c.first_name, c.last_name, part, folded), 0)
       from retail.customers c
       where c.erased_at is null
         and c.email = lower(wanted_email)
-        and (part is null or retail.name_rank(c.first_name, c.last_name, part) is not null)
+        and (part is null or retail.folded_name_rank(c.first_name, c.last_name, part, folded) is not null)
         and (digits is null or c.phone_key like '%' || right(digits, 10))
         and (wanted_tier is null or c.loyalty_tier = wanted_tier);
   elsif length(digits) >= 10 then
     return query
-      select c.customer_id, coalesce(retail.name_rank(c.first_name, c.last_name, part), 0)
+      select c.customer_id, coalesce(retail.folded_name_rank(c.first_name, c.last_name, part, folded), 0)
       from retail.customers c
       where c.erased_at is null
         and c.phone_key = right(digits, 10)
-        and (part is null or retail.name_rank(c.first_name, c.last_name, part) is not null)
+        and (part is null or retail.folded_name_rank(c.first_name, c.last_name, part, folded) is not null)
         and (wanted_tier is null or c.loyalty_tier = wanted_tier);
   else
     return query
-      select c.customer_id, coalesce(retail.name_rank(c.first_name, c.last_name, part), 0)
+      select c.customer_id, coalesce(retail.folded_name_rank(c.first_name, c.last_name, part, folded), 0)
       from retail.customers c
       where c.erased_at is null
-        and (part is null or retail.name_rank(c.first_name, c.last_name, part) is not null)
+        and (part is null or retail.folded_name_rank(c.first_name, c.last_name, part, folded) is not null)
         and (digits is null or c.phone_key like '%' || digits)
         and (wanted_tier is null or c.loyalty_tier = wanted_tier);
   end if;
@@ -162,5 +183,6 @@ reset role;
 revoke all on function
   retail.match_customers(text, text, text, text),
   retail.name_rank(text, text, text),
+  retail.folded_name_rank(text, text, text, text),
   retail.mentions(text, retail.customers)
 from public;
