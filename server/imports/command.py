@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
-from cyclopts import App
+from cyclopts import App, Parameter
 
 from server.config import Settings
 from server.console.progress import bar
@@ -21,11 +22,14 @@ from server.imports.sales.job import SalesImport
 from server.imports.sales.merge import SalesOptions, Stock
 from server.operations.command import with_database
 
+# The command lines that have this command name the negative forms of options differently.
+Embed = Annotated[bool, Parameter(negative="--no-embed")]
+
 app = App(name="import", help="Load your own data into a store.")
 
 
 @app.command
-def products(file: Path, /, *, common: CommonOptions, partial: Flag = False, embed: bool = True) -> None:
+def products(file: Path, /, *, common: CommonOptions, partial: Flag = False, embed: Embed = True) -> None:
     """Load a product catalogue into one store; docs/importing.md describes the file.
 
     Products are recognised by their SKU: new ones are inserted, changed ones updated, those that the

@@ -199,9 +199,8 @@ create table if not exists retail.sales_transactions (
   foreign key (store_id, customer_id) references retail.customers on delete set null (customer_id),
   foreign key (store_id, original_transaction_id) references retail.sales_transactions on delete restrict,
   constraint total_is_subtotal_plus_tax check (total_amount = subtotal + tax_amount),
-  constraint return_names_its_sale check (
-    (transaction_type = 'sale') = (original_transaction_id is null)
-  )
+  -- A return may name its sale. Goods come back without a receipt, too.
+  constraint sale_names_no_sale check (transaction_type <> 'sale' or original_transaction_id is null)
 );
 comment on table retail.sales_transactions is 'Receipts: sales, returns and exchanges.';
 comment on column retail.sales_transactions.subtotal is 'Signed sum of the lines'' total_price: after discount, before tax.';
@@ -209,7 +208,7 @@ comment on column retail.sales_transactions.discount_amount is 'Signed sum of th
 comment on column retail.sales_transactions.total_amount is 'subtotal + tax_amount: what the customer paid, negative when money went back.';
 comment on column retail.sales_transactions.pseudonym_salt is
   'Goes into the keyed hashes that stand for this receipt''s free text in the audit log; erasing its customer replaces it.';
-comment on column retail.sales_transactions.original_transaction_id is 'The sale that a return or an exchange refers to.';
+comment on column retail.sales_transactions.original_transaction_id is 'The sale that a return or an exchange refers to; null where it is not known.';
 create index if not exists idx_sales_transactions_date on retail.sales_transactions (store_id, transaction_date, transaction_id);
 create index if not exists idx_sales_transactions_customer_id on retail.sales_transactions (store_id, customer_id, transaction_date);
 create index if not exists idx_sales_transactions_type on retail.sales_transactions (store_id, original_transaction_id)
@@ -239,12 +238,12 @@ create table if not exists retail.sales_transaction_items (
   constraint positive_unit_price check (unit_price >= 0),
   constraint positive_total_price check (total_price >= 0),
   constraint total_is_price_less_discount check (total_price = quantity * unit_price - discount_amount),
-  constraint returned_line_names_its_sale check ((direction = -1) = (original_item_id is not null))
+  constraint sold_line_names_no_sale check (direction = -1 or original_item_id is null)
 );
 comment on table retail.sales_transaction_items is 'Lines of the receipts.';
 comment on column retail.sales_transaction_items.direction is '1: to the customer, -1: back from the customer.';
 comment on column retail.sales_transaction_items.unit_cost is 'Cost of one unit when it was sold, for margins.';
-comment on column retail.sales_transaction_items.original_item_id is 'For a returned line, the line that sold it.';
+comment on column retail.sales_transaction_items.original_item_id is 'For a returned line, the line that sold it; null where that is not known.';
 create index if not exists idx_sales_transaction_items_transaction_id on retail.sales_transaction_items (store_id, transaction_id);
 create index if not exists idx_sales_transaction_items_product_id on retail.sales_transaction_items (store_id, product_id);
 create index if not exists idx_sales_transaction_items_original on retail.sales_transaction_items (store_id, original_item_id)

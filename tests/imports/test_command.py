@@ -203,3 +203,11 @@ def test_one_bad_row_in_a_hundred(configured: Retailer, tmp_path: Path) -> None:
     changes = value(configured, "select count(*) from audit.row_change")
     assert exit_code(file, *store, "--skip-rejected") == 0
     assert value(configured, "select count(*) from audit.row_change") == changes
+
+
+@pytest.mark.parametrize("program", [("server", "import"), ("seed", "import"), ("seed",)])
+def test_embeddings_can_be_left_out_with_either_command_line(program: tuple[str, ...]) -> None:
+    module, *command = program
+    products = ["products"] if command else []
+    asked = [sys.executable, "-m", module, *command, *products, "--help"]
+    assert "--no-embed" in subprocess.run(asked, capture_output=True, text=True, check=True).stdout

@@ -174,7 +174,8 @@ with back as (
     r.original_transaction_id
   from staged_lines l
   join staged_receipts r on r.receipt_number = l.receipt_number and r.is_new
-  where l.direction = -1
+  -- Of a sale that is not known nothing can be wrong.
+  where l.direction = -1 and r.original_transaction_id is not null
 ),
 unit as (
   -- Sold, by known and by new receipts.

@@ -63,6 +63,7 @@ class MergedSales:
         lines: Lines of the new ones.
         unchanged: Were there as the file says.
         without_customer: New ones whose customer the store does not know.
+        sales_unknown: New returns and exchanges that name no sale.
         placeholders: Lines of new receipts whose article the store did not have, or has as a placeholder.
         stock_kept: New lines that moved no stock.
     """
@@ -71,6 +72,7 @@ class MergedSales:
     lines: int
     unchanged: int
     without_customer: int
+    sales_unknown: int
     placeholders: int
     stock_kept: int
 
@@ -90,6 +92,8 @@ class MergedSales:
             found.append(f"{self.stock_kept:,} lines left the stock as it is; --stock says which do.")
         if self.without_customer:
             found.append(f"{self.without_customer:,} receipts are of customers whom the store does not know.")
+        if self.sales_unknown:
+            found.append(f"{self.sales_unknown:,} returns name no sale; they count as returns of their own day.")
         if self.placeholders:
             found.append(
                 f"{self.placeholders:,} lines are of articles that the catalogue lacks: they are entered under "

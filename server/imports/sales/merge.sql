@@ -152,6 +152,7 @@ select
     join retail.products p on p.store_id = l.store_id and p.product_id = l.product_id
     where p.metadata ? 'placeholder' and not p.is_active
   ) as placeholders,
+  count(*) filter (where r.is_new and r.transaction_type <> 'sale' and r.original_receipt is null) as sales_unknown,
   count(*) filter (where not r.is_new) as unchanged,
   count(*) filter (where r.is_new and r.customer_email is not null and r.customer_id is null) as without_customer
 from staged_receipts r;

@@ -142,18 +142,9 @@ def _check_line(head: ImportedReceipt, found: FieldRow, prefix: str, line: Impor
 
 
 def _check_head(head: ImportedReceipt, first: FieldRow, lines: list[ImportedLine]) -> None:
-    is_sale = head.transaction_type == "sale"
-    if is_sale and head.original_receipt is not None:
+    if head.transaction_type == "sale" and head.original_receipt is not None:
         first.faults.append(
             Fault("original_receipt", "is named by a sale", "Leave it empty, or write the type return or exchange.")
-        )
-    if not is_sale and head.original_receipt is None:
-        first.faults.append(
-            Fault(
-                "original_receipt",
-                f"is missing for this {head.transaction_type}",
-                "Write the number of the receipt that sold the goods.",
-            )
         )
     if head.transaction_type == "return" and len({line.quantity < 0 for line in lines}) > 1:
         first.faults.append(
