@@ -26,7 +26,7 @@ _DROP_OTHERS = _QUERIES.statement("drop_other_embeddings")
 _STATE = _QUERIES.statement("embedding_state")
 _IN_USE = _QUERIES.statement("embedding_in_use")
 _USE = _QUERIES.statement("use_embeddings")
-_CLAIM = _QUERIES.statement("lock_store")
+_LOCK_STORE = _QUERIES.statement("lock_store")
 _RELEASE = _QUERIES.statement("release_lock")
 _BACKEND = _QUERIES.statement("backend")
 _BYPASSES = _QUERIES.statement("bypasses_policies")
@@ -161,11 +161,11 @@ class VectorDatabase:
     async def lock_store(self, store_id: str, model: str) -> AsyncIterator[bool]:
         """Keep others from embedding the same while the block runs; False when somebody else is at it."""
         with _job_errors():
-            lock_store: bool = await self._connection.fetchval(_CLAIM, store_id, model)
+            is_locked: bool = await self._connection.fetchval(_LOCK_STORE, store_id, model)
         try:
-            yield lock_store
+            yield is_locked
         finally:
-            if lock_store and not self._connection.is_closed():
+            if is_locked and not self._connection.is_closed():
                 with _job_errors():
                     await self._connection.execute(_RELEASE, store_id, model)
 

@@ -130,8 +130,8 @@ class EmbedJob:
             EmbeddingUnavailableError: The provider failed; finished pages stay.
             ConfigurationError, DatabaseUnavailableError: See `VectorDatabase.inside`.
         """
-        async with self._database.lock_store(store_id, self._embedder.model) as lock_store:
-            if not lock_store:
+        async with self._database.lock_store(store_id, self._embedder.model) as is_locked:
+            if not is_locked:
                 self.done = replace(self.done, busy=(*self.done.busy, store_id))
                 return
             before, removed = await self._state(store_id, drop_discontinued=True)

@@ -110,12 +110,12 @@ class Workers:
             pause = min(pause * 2, _LAST_PAUSE_SECONDS)
 
     def _start(self) -> tuple[SpawnProcess, Connection]:
-        ready, telling = _spawn.Pipe(duplex=False)
+        ready, started = _spawn.Pipe(duplex=False)
         process = _spawn.Process(
-            target=_run_worker, args=(self._work, self._listener, telling, self._tell), name="worker", daemon=True
+            target=_run_worker, args=(self._work, self._listener, started, self._tell), name="worker", daemon=True
         )
         process.start()
-        telling.close()
+        started.close()
         self._running.add(process)
         return process, ready
 
@@ -145,10 +145,10 @@ def at_parents_end(stop: Callable[[], None]) -> None:
         loop.add_reader(parent.sentinel, parent_ended)
 
 
-def _run_worker(work: Work, listener: socket, telling: Connection, tell: Callable[[RetailError], None]) -> None:
+def _run_worker(work: Work, listener: socket, started: Connection, tell: Callable[[RetailError], None]) -> None:
     def tell_ready() -> None:
-        telling.send_bytes(b"ready")
-        telling.close()
+        started.send_bytes(b"ready")
+        started.close()
 
     try:
         work(listener, tell_ready)

@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationInfo
 
 from server.imports.fields import contacts
 from server.imports.fields.choices import choice
-from server.imports.fields.empty_values import default, required
+from server.imports.fields.empty_values import required, with_default
 from server.imports.fields.texts import text
 from server.imports.fields.timestamps import day
 from server.imports.fields.vocabulary import Vocabulary
@@ -35,7 +35,7 @@ class ImportedCustomer(BaseModel):
     date_of_birth: Annotated[date | None, BeforeValidator(day)] = None
     gender: Annotated[str | None, BeforeValidator(partial(text, limit=20))] = None
     customer_since: Annotated[date | None, BeforeValidator(day)] = None
-    loyalty_tier: Annotated[str, default(choice(TIERS), "bronze")] = "bronze"
+    loyalty_tier: Annotated[str, with_default(choice(TIERS), "bronze")] = "bronze"
 
 
 CUSTOMERS: Final = Vocabulary.of(

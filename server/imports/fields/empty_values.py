@@ -16,7 +16,7 @@ def required(value: object) -> object:
     return value
 
 
-def default(read: Callable[[object], object], default: object) -> BeforeValidator:
+def with_default(read: Callable[[object], object], default: object) -> BeforeValidator:
     """Read a value, an empty one being the default."""
 
     def validate(value: object) -> object:

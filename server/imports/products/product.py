@@ -9,7 +9,7 @@ from typing import Annotated, Final
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationInfo
 
 from server.imports.fields import values
-from server.imports.fields.empty_values import default, required
+from server.imports.fields.empty_values import required, with_default
 from server.imports.fields.numbers import amount, measure, whole
 from server.imports.fields.texts import code, text
 from server.imports.fields.vocabulary import Vocabulary
@@ -21,7 +21,7 @@ MAX_OPTION: Final = 50
 
 Text50 = Annotated[str | None, BeforeValidator(partial(text, limit=MAX_OPTION))]
 Text100 = Annotated[str | None, BeforeValidator(partial(text, limit=MAX_BRAND))]
-Rating = Annotated[Decimal, default(partial(measure, largest=Decimal(5), step=Decimal("0.01")), Decimal(0))]
+Rating = Annotated[Decimal, with_default(partial(measure, largest=Decimal(5), step=Decimal("0.01")), Decimal(0))]
 Amount = Annotated[Decimal | None, BeforeValidator(amount)]
 
 
@@ -41,7 +41,7 @@ class ImportedProduct(BaseModel):
     categories: Annotated[tuple[str, ...] | None, BeforeValidator(values.levels)] = None
     stock_level: Annotated[int | None, BeforeValidator(whole)] = None
     brand: Text100 = None
-    tags: Annotated[tuple[str, ...], default(values.tags, ())] = ()
+    tags: Annotated[tuple[str, ...], with_default(values.tags, ())] = ()
     model: Text100 = None
     color: Text50 = None
     size: Text50 = None
@@ -50,19 +50,19 @@ class ImportedProduct(BaseModel):
     ] = None
     dimensions_cm: Text50 = None
     cost: Amount = None
-    minimum_stock: Annotated[int, default(whole, 0)] = 0
+    minimum_stock: Annotated[int, with_default(whole, 0)] = 0
     maximum_stock: Annotated[int | None, BeforeValidator(whole)] = None
-    reorder_point: Annotated[int, default(whole, 10)] = 10
-    lead_time_days: Annotated[int, default(whole, 7)] = 7
+    reorder_point: Annotated[int, with_default(whole, 10)] = 10
+    lead_time_days: Annotated[int, with_default(whole, 7)] = 7
     supplier_name: Text100 = None
     supplier_sku: Annotated[str | None, BeforeValidator(code)] = None
     rating_average: Annotated[
-        Decimal, default(partial(measure, largest=Decimal(5), step=Decimal("0.01")), Decimal(0))
+        Decimal, with_default(partial(measure, largest=Decimal(5), step=Decimal("0.01")), Decimal(0))
     ] = Decimal(0)
-    rating_count: Annotated[int, default(whole, 0)] = 0
-    is_featured: Annotated[bool, default(values.boolean, False)] = False
-    metadata: Annotated[str, default(values.metadata, "{}")] = "{}"
-    discontinued: Annotated[bool, default(values.boolean, False)] = False
+    rating_count: Annotated[int, with_default(whole, 0)] = 0
+    is_featured: Annotated[bool, with_default(values.boolean, False)] = False
+    metadata: Annotated[str, with_default(values.metadata, "{}")] = "{}"
+    discontinued: Annotated[bool, with_default(values.boolean, False)] = False
 
 
 # Fields that one product table column takes as they are, in the order in which they are staged.

@@ -12,7 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationInfo
 from server.imports.fields import values
 from server.imports.fields.choices import choice
 from server.imports.fields.contacts import email
-from server.imports.fields.empty_values import default, required
+from server.imports.fields.empty_values import required, with_default
 from server.imports.fields.numbers import amount, units
 from server.imports.fields.texts import code, fault, quoted, text
 from server.imports.fields.timestamps import timestamp
@@ -44,7 +44,7 @@ class ImportedReceipt(BaseModel):
 
     receipt_number: Annotated[str, BeforeValidator(lambda value: required(code(value)))]
     transaction_date: Annotated[datetime, BeforeValidator(lambda value, info: required(timestamp(value, info)))]
-    transaction_type: Annotated[Literal["sale", "return", "exchange"], default(choice(TYPES), "sale")] = "sale"
+    transaction_type: Annotated[Literal["sale", "return", "exchange"], with_default(choice(TYPES), "sale")] = "sale"
     customer_email: Annotated[str | None, BeforeValidator(email)] = None
     payment_method: Annotated[str | None, BeforeValidator(choice(PAYMENT_METHODS))] = None
     cashier_id: Text50 = None
@@ -52,7 +52,7 @@ class ImportedReceipt(BaseModel):
     original_receipt: Annotated[str | None, BeforeValidator(code)] = None
     return_reason: Annotated[str | None, BeforeValidator(partial(text, limit=100))] = None
     notes: Annotated[str | None, BeforeValidator(partial(text, limit=2_000))] = None
-    metadata: Annotated[str, default(values.metadata, "{}")] = "{}"
+    metadata: Annotated[str, with_default(values.metadata, "{}")] = "{}"
     currency: Annotated[None, BeforeValidator(_currency)] = None
 
 
