@@ -32,7 +32,6 @@ from bench.search import search
 from bench.seeding import loaded_retailer, measure_small_loads
 from bench.start import measure_starts
 from bench.wire import CallFailedError
-from seed.errors import SeedError
 from server.errors import RetailError
 
 Options = Annotated[BenchOptions, Parameter(name="*")]
@@ -101,7 +100,7 @@ def _run(parts: Set[str], options: BenchOptions) -> int:
     try:
         with running_cluster() as cluster, temporary_directory() as directory:
             results = uvloop.run(_measure(parts, options, cluster, directory))
-    except (RetailError, SeedError, CallFailedError) as error:
+    except (RetailError, CallFailedError) as error:
         console.print(str(error), style="red", markup=False, soft_wrap=True)
         return 2
     output = options.output or _RESULTS / f"{datetime.now(UTC):%Y%m%d-%H%M%S}.json"

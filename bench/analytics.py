@@ -18,7 +18,7 @@ from bench.recording import record
 from bench.targets import asyncpg_target, http_target
 from seed.demo import load_demo
 from seed.options import DemoOptions
-from server.admin.connection import admin_connection
+from server.db.operator import admin_connection
 
 _IS_LOADED = "select exists (select from retail.sales_transactions)"
 _RECEIPTS = """

@@ -15,9 +15,9 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from server.address import listening_socket
 from server.config import Settings
-from server.http import HttpServer, http_app
+from server.process.sockets import listening_socket
+from server.transport.http import HttpServer, http_app
 
 TOOL = "multiply"
 
@@ -36,7 +36,7 @@ def multiply(left: int, right: int) -> Product:
     return Product(left=left, right=right, product=left * right, text=f"{left} x {right}")
 
 
-async def build() -> FastMCP[Any]:
+def build() -> FastMCP[Any]:
     server: FastMCP[Any] = FastMCP("Bare", cache_ttl=60, cache_scope="private")
     server.tool(multiply)
 
@@ -45,19 +45,16 @@ async def build() -> FastMCP[Any]:
         """Answers as soon as there is a server."""
         return JSONResponse({"status": "ready"})
 
-    # As server.app does: without it the SDK lists all tools for every call.
-    schemas = {tool.name: tool.parameters for tool in await server.local_provider.list_tools()}
-    server._mcp_server.get_tool_input_schema = schemas.get
     return server
 
 
 async def serve(port: int | None) -> None:
-    server = await build()
+    server = build()
     if port is None:
         await server.run_async("stdio", show_banner=False)
         return
     settings = Settings(host="127.0.0.1", port=port)
-    with listening_socket(settings) as listener:
+    with listening_socket(settings.host, settings.port) as listener:
         await HttpServer(http_app(server, settings), settings, lambda: None).serve(sockets=[listener])
 
 

@@ -11,7 +11,7 @@ from bench import bare_server
 from bench.database import Retailer
 from bench.options import BenchOptions
 from bench.recording import Statement, record
-from server.admin.connection import admin_connection
+from server.db.operator import admin_connection
 
 STORE = "seattle"
 E_MAIL, TOP, SEARCH, BARE = "customer by e-mail", "top products, a year", "product search", "bare FastMCP tool"

@@ -13,17 +13,17 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-from server.admin.connection import admin_connection
-from server.admin.keys import generate_key, install_key
-from server.admin.tokens import issue_token
 from server.auth.authenticator import Authenticator
+from server.calls.principal import Principal
 from server.config import ENV_PREFIX
-from server.databases import Connections
 from server.db.embedded import embedded_server
 from server.db.migrate import migrate
+from server.db.operator import admin_connection
 from server.db.pool import Database
 from server.errors import ConfigurationError
-from server.principal import Principal
+from server.operations.admin.keys import generate_key, install_key
+from server.operations.admin.tokens import issue_token
+from server.operations.databases import Connections
 
 DATABASE_VARIABLE = "RETAIL_BENCH_DATABASE_URL"
 _LIFETIME = timedelta(days=1)

@@ -32,12 +32,12 @@ from bench.growth_stores import Query, SyntheticStore, load_stores
 from bench.machine import machine_facts
 from bench.recording import Statement, recorded
 from bench.relevance_search import LOCAL_MODEL, Model, search_client
-from server.admin.connection import admin_connection
-from server.admin.vector_indexes import BREAK_EVEN, build_index
-from server.context_token import ContextSigner
+from server.db.operator import admin_connection
 from server.embeddings import build_embedder
 from server.embeddings.queries import QueryEmbedder
 from server.errors import RetailError
+from server.operations.admin.vector_indexes import BREAK_EVEN, build_index
+from server.tenancy.context_token import ContextSigner
 
 _RESULTS: Final = Path(__file__).parent / "results"
 _DEPTH: Final = 20

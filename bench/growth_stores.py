@@ -12,7 +12,7 @@ import numpy.typing as npt
 from pgvector.asyncpg import register_vector
 
 from bench.database import Retailer
-from server.admin.connection import admin_connection
+from server.db.operator import admin_connection
 from server.embeddings import LOCAL_MODEL
 
 DIMENSIONS: Final = 256

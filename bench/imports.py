@@ -17,13 +17,13 @@ from rich.table import Table
 
 from bench.database import Cluster, running_cluster, temporary_directory, temporary_retailer
 from bench.processes import load_average
-from seed.imports.customers.job import CustomerImport
-from seed.imports.job import ImportOptions, import_file
-from seed.imports.kind import Kind
-from seed.imports.products.job import ProductImport
-from seed.imports.sales.job import SalesImport
-from seed.imports.sales.merge import SalesOptions
-from seed.imports.stores import TargetStore
+from server.imports.customers.job import CustomerImport
+from server.imports.job import ImportOptions, import_file
+from server.imports.kind import Kind
+from server.imports.products.job import ProductImport
+from server.imports.sales.job import SalesImport
+from server.imports.sales.merge import SalesOptions
+from server.imports.stores import TargetStore
 
 STORE: Final = "tacoma"
 TARGET_SECONDS: Final = 120

@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 
 from bench.database import Cluster
-from server.admin.connection import admin_connection
+from server.db.operator import admin_connection
 
 _PACKAGES = ("fastmcp", "mcp", "pydantic", "uvicorn", "uvloop", "httptools", "asyncpg", "pgvector", "wordllama")
 _SETTINGS = ("shared_buffers", "work_mem", "jit", "synchronous_commit", "plan_cache_mode")

@@ -17,7 +17,7 @@ from server.config import Settings
 from server.db.ad_hoc import AdHocConnection, Table
 from server.db.connection import StoreConnection
 from server.db.queries import Query
-from server.store_scope import EnteredStore
+from server.tenancy.store_context import EnteredStore
 
 
 @dataclass(frozen=True)

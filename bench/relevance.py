@@ -26,7 +26,6 @@ from bench.relevance_report import RelevanceResults, Run, read_earlier, show
 from bench.relevance_search import LOCAL_MODEL, Model, answers, search_client
 from bench.relevance_sets import JudgedSet, own_set, set_from
 from bench.relevance_store import TEMPLATES, Loaded, embed, load
-from seed.errors import SeedError
 from server.errors import InvalidInputError, RetailError
 from server.tools.products.models import SearchMode
 
@@ -96,7 +95,7 @@ def relevance(options: Annotated[RelevanceOptions, Parameter(name="*", negative=
         earlier = read_earlier(options.against) if options.against else {}
         with running_cluster() as cluster, temporary_directory() as directory:
             results = uvloop.run(judge(cluster, directory, judged_sets, models, options))
-    except (RetailError, SeedError, ToolError) as error:
+    except (RetailError, ToolError) as error:
         _console.print(str(error), style="red", markup=False, soft_wrap=True)
         return 2
     results.earlier = earlier

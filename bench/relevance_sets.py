@@ -15,8 +15,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from seed.imports.fields.values import MAX_LEVELS
 from server.errors import InvalidInputError
+from server.imports.fields.values import MAX_LEVELS
 
 OWN: Final = Path(__file__).parent.parent / "tests" / "relevance"
 # What the grades of the own set say: 2 and 3 serve the customer, 1 is at best a hint.

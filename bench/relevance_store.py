@@ -12,13 +12,13 @@ from bench.database import Retailer
 from bench.relevance_search import Model
 from bench.relevance_sets import JudgedSet, SetProduct
 from seed.demo import load_demo
-from seed.embed import embed_products
-from seed.imports.job import ImportOptions
-from seed.imports.products.job import import_products
-from seed.imports.stores import TargetStore
 from seed.options import DemoOptions
-from server.admin.connection import admin_connection
+from server.db.operator import admin_connection
 from server.embeddings import build_embedder
+from server.embeddings.all_stores import embed_products
+from server.imports.job import ImportOptions
+from server.imports.products.job import import_products
+from server.imports.stores import TargetStore
 
 IMPORTED_STORE: Final = "judged"
 # The demo store with the largest range.

@@ -15,10 +15,11 @@ from pydantic import BaseModel, TypeAdapter
 
 from bench.cases import STORE
 from bench.database import Retailer
-from server.context_token import ContextSigner
 from server.db.pool import Database
 from server.db.queries import Query
-from server.store_scope import SET_STORE_CONTEXT, StoreScopes
+from server.tenancy.context_token import ContextSigner
+from server.tenancy.store_context import SET_STORE_CONTEXT
+from server.tenancy.store_scope import StoreScopes
 
 _BATCHES = 20
 _CALLS_PER_BATCH = 100

@@ -21,12 +21,12 @@ from bench.relevance_search import LOCAL_MODEL, Model
 from bench.relevance_store import DEMO_STORE, SERVER_TEMPLATE, embed
 from seed.demo import load_demo
 from seed.options import DemoOptions
-from server.admin.connection import admin_connection
-from server.context_token import ContextSigner
+from server.db.operator import admin_connection
 from server.db.pool import Database
 from server.embeddings import build_embedder
 from server.embeddings.base import Embedder
-from server.store_scope import StoreScopes
+from server.tenancy.context_token import ContextSigner
+from server.tenancy.store_scope import StoreScopes
 from server.tools.products.models import SearchMode
 from server.tools.products.query_text import QueryText
 from server.tools.products.ranking import ENTER_TO_SEARCH, Search

@@ -12,9 +12,9 @@ from pathlib import Path
 from bench.database import Cluster, Retailer, temporary_retailer
 from bench.options import BenchOptions
 from bench.processes import load_average, python_child
-from seed.embed import embed_products
 from seed.options import DemoOptions
-from server.admin.connection import admin_connection
+from server.db.operator import admin_connection
+from server.embeddings.all_stores import embed_products
 from server.embeddings.local import WordLlamaEmbedder
 
 _LARGE_TABLES = ("sales_transactions", "sales_transaction_items", "stock_movements")

@@ -24,7 +24,7 @@ from bench.wire import (
     http_request,
     structured_content,
 )
-from server.context_token import ContextSigner
+from server.tenancy.context_token import ContextSigner
 
 HTTP, STDIO, ASYNCPG = "HTTP", "stdio", "asyncpg"
 

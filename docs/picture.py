@@ -11,7 +11,7 @@ from typing import Any
 from fastmcp.tools import FunctionTool
 
 from server import tools
-from server.pictures import PICTURES
+from server.widgets import PICTURES
 
 _HOST = Path(__file__).with_name("picture.html")
 

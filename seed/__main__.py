@@ -1,28 +1,24 @@
-"""Command line: `retail-mcp-seed` loads the demo data, `retail-mcp-seed embed` makes embeddings."""
+"""Command line: `retail-mcp-seed` loads the demo data. It has `import` and `embed` of the server's, too."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import date
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from seed.console import embed_with_progress
-from seed.embed import EmbedOptions
-from seed.imports.cli import app as imports_app
 from seed.options import DemoOptions, latest_as_of
-from server.cli.numbers import whole
-from server.cli.running import run
-from server.config import Settings, load_settings
-from server.deployment import Deployment, open_deployment, prepare_embedded
+from server.config import Settings
+from server.console.numbers import whole
+from server.console.running import run
 from server.embeddings import build_embedder
-
-Answer = TypeVar("Answer")
+from server.embeddings.command import embed_command, embed_with_progress
+from server.imports.command import app as imports_app
+from server.operations.command import with_database, with_embed_database
 
 app = App(name="retail-mcp-seed", help="Fill the retail database with believable demo data.")
 app.command(imports_app, name="import")
+app.command(embed_command(with_embed_database), name="embed")
 
 
 @app.default
@@ -67,74 +63,13 @@ def demo(
 
         await load_with_progress(admin_url, options, reset=reset)
         if embed:
-            await _embed(admin_url, settings, store=None)
+            embedder = build_embedder(settings)
+            try:
+                await embed_with_progress(admin_url, embedder)
+            finally:
+                await embedder.close()
 
-    _with_database(load)
-
-
-@app.command(name="embed")
-def embed_command(
-    *,
-    model: str | None = None,
-    store: str | None = None,
-    concurrency: Annotated[int, whole(gte=1, lte=32)] = 1,
-    max_texts: Annotated[int | None, whole(gte=0)] = None,
-    max_tokens: Annotated[int | None, whole(gte=0)] = None,
-    remove_old: Annotated[bool, Parameter(negative=())] = False,
-) -> None:
-    """Make missing and stale embeddings; what is current stays, so a run that was stopped goes on where it was.
-
-    A store stays searchable with the model that it has until every product has a vector of the new one.
-
-    Args:
-        model: MODEL or MODEL@DIMENSIONS; wordllama is the local one. The settings' model when not given.
-        store: Only this store.
-        concurrency: Requests to the provider at a time.
-        max_texts: Stop after so many texts were sent to the provider.
-        max_tokens: Stop after so many tokens, by estimate.
-        remove_old: Afterwards remove the embeddings of models that stores are no longer searched with.
-    """
-    options = EmbedOptions(max_texts, max_tokens, concurrency=concurrency, remove_old=remove_old)
-
-    async def work(admin_url: str, settings: Settings) -> None:
-        await _embed(admin_url, settings, store, model, options)
-
-    _with_database(work, url=_embed_url)
-
-
-async def _embed(
-    url: str, settings: Settings, store: str | None, model: str | None = None, options: EmbedOptions | None = None
-) -> None:
-    embedder = build_embedder(settings, model)
-    try:
-        await embed_with_progress(url, embedder, store_id=store, options=options)
-    finally:
-        await embedder.close()
-
-
-def _embed_url(deployment: Deployment) -> str:
-    """A login that may embed and no more, where there is one."""
-    return deployment.embed_database_url or deployment.require_admin_url()
-
-
-def _with_database(
-    work: Callable[[str, Settings], Awaitable[Answer]],
-    url: Callable[[Deployment], str] = Deployment.require_admin_url,
-) -> Answer:
-    settings = load_settings()
-    with open_deployment(settings) as deployment:
-        return asyncio.run(_prepared(deployment, settings, work, url))
-
-
-async def _prepared(
-    deployment: Deployment,
-    settings: Settings,
-    work: Callable[[str, Settings], Awaitable[Answer]],
-    url: Callable[[Deployment], str],
-) -> Answer:
-    if deployment.embedded:
-        await prepare_embedded(deployment)
-    return await work(url(deployment), settings)
+    with_database(load)
 
 
 def main() -> None:

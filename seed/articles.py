@@ -10,8 +10,8 @@ from itertools import product
 
 from seed.catalogue import catalogue
 from seed.catalogue.model import Attribute, Placement
-from seed.errors import OptionError
 from seed.randomness import stream
+from server.errors import OptionError
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from seed.connection import connected, may_skip_triggers
 from seed.load import Report, load
 from seed.options import DemoOptions
+from server.db.loading import connected, may_skip_triggers
 
 __all__ = ["DemoOptions", "DemoReport", "load_demo"]
 
@@ -42,8 +42,8 @@ async def load_demo(
         Rows per table and the rate.
 
     Raises:
-        DatabaseError: The database cannot be reached, has no schema, or stopped the load.
-        RoleError: Row level security binds the role.
+        LoadError: The database cannot be reached, has no schema, or stopped the load.
+        LoadError: Row level security binds the role.
         AlreadyLoadedError: There is data already and `reset` is not set.
     """
     started = time.perf_counter()
@@ -53,11 +53,11 @@ async def load_demo(
             options,
             reset=reset,
             skip_triggers=await may_skip_triggers(connection),
-            report=report or _tell_nobody,
+            report=report or _noop,
         )
     seconds = time.perf_counter() - started
     return DemoReport(dict(rows), seconds, options.transactions / seconds)
 
 
-def _tell_nobody(phase: str, done: int, total: int) -> None:
+def _noop(phase: str, done: int, total: int) -> None:
     """Stand in for a report that nobody asked for."""

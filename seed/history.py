@@ -11,7 +11,7 @@ from typing import Final
 from seed.customers import Clientele
 from seed.options import DemoOptions
 from seed.randomness import even_choices, stream
-from seed.receipts import Heading, Line, Moment, ReceiptPrinter, Sale
+from seed.receipts import Heading, Line, ReceiptPrinter, Sale, Timestamp
 from seed.shelves import Product, Shelf
 from seed.stock import Stockroom
 from seed.stores import Store
@@ -98,7 +98,7 @@ class Shop:
 
         returns = self._returns_of(day, receipts)
         for position, epoch in enumerate(self._instants(clock, receipts), start=1):
-            moment = Moment(
+            timestamp = Timestamp(
                 epoch=epoch,
                 text=timestamp_text(epoch),
                 day=day,
@@ -106,9 +106,9 @@ class Shop:
                 staff=self._staff(day, position, receipts),
             )
             if sale := returns.get(position):
-                self._bring_back(sale, moment)
+                self._bring_back(sale, timestamp)
             else:
-                self._sell(moment)
+                self._sell(timestamp)
 
     def _returns_of(self, day: int, receipts: int) -> dict[int, Sale]:
         """Spread the day's returns over its receipts; those that find no place come another day."""
@@ -133,33 +133,33 @@ class Shop:
         cashier = 1 + (day + 2 * register + (position * 2 > receipts)) % _CASHIERS
         return f"{self._store.code}-C{cashier:02d}", f"{self._store.code}-R{register}"
 
-    def _sell(self, moment: Moment) -> None:
+    def _sell(self, timestamp: Timestamp) -> None:
         random = self._rng.random
         customer = self._customer()
-        lines = self._basket(moment)
+        lines = self._basket(timestamp)
         payment = self._payments[int(random() * len(self._payments))]
-        transaction_id = self._print(moment, lines, "sale", customer, payment)
+        transaction_id = self._print(timestamp, lines, "sale", customer, payment)
         if random() < _COMES_BACK:
             # Most come back within days, some on the last day allowed.
             delay = 1 + int(random() ** 1.6 * _RETURN_WINDOW_DAYS)
-            sale = Sale(transaction_id, customer, payment, moment.day, lines)
-            self._coming_back[moment.day + delay].append(sale)
+            sale = Sale(transaction_id, customer, payment, timestamp.day, lines)
+            self._coming_back[timestamp.day + delay].append(sale)
 
     def _customer(self) -> int | None:
         if not self._customer_shares or self._rng.random() < _WALK_IN:
             return None
         return bisect_right(self._customer_shares, self._rng.random())
 
-    def _basket(self, moment: Moment) -> list[Line]:
+    def _basket(self, timestamp: Timestamp) -> list[Line]:
         random = self._rng.random
-        first = self._product() or self._last_resort(moment)
-        lines = [self._take(first, self._quantity(), moment)]
+        first = self._product() or self._last_resort(timestamp)
+        lines = [self._take(first, self._quantity(), timestamp)]
         chosen = {first.number}
         for _ in range(_LINE_COUNTS[int(random() * 100)] - 1):
             product = self._product(self._companions[first.number], chosen)
             if product is not None:
                 chosen.add(product.number)
-                lines.append(self._take(product, self._quantity(), moment))
+                lines.append(self._take(product, self._quantity(), timestamp))
         return lines
 
     def _product(self, companions: Sequence[int] = (), but: Container[int] = ()) -> Product | None:
@@ -174,40 +174,40 @@ class Shop:
                 return self._shelf.products[number]
         return None
 
-    def _last_resort(self, moment: Moment) -> Product:
+    def _last_resort(self, timestamp: Timestamp) -> Product:
         """Return anything in stock; a store that has sold out fetches its first product."""
         for product, units in zip(self._shelf.products, self._stockroom.on_hand, strict=True):
             if units > 0:
                 return product
         product = self._shelf.products[0]
-        self._stockroom.fill_up(product, moment.text)
+        self._stockroom.fill_up(product, timestamp.text)
         return product
 
     def _quantity(self) -> int:
         return _QUANTITIES[int(self._rng.random() * 100)]
 
-    def _take(self, product: Product, wanted: int, moment: Moment) -> Line:
+    def _take(self, product: Product, wanted: int, timestamp: Timestamp) -> Line:
         """Sell a product that is in stock: as many as are wanted and there."""
         random = self._rng.random
         quantity = min(wanted, self._stockroom.on_hand[product.number])
         percent_off = 5 + int(random() * 21) if random() < _DISCOUNTED else 0
-        line = self._printer.sold_line(self._store, product, quantity, percent_off, moment.epoch)
-        self._stockroom.sell(product, quantity, moment.day, moment.text, line.item_id)
+        line = self._printer.sold_line(self._store, product, quantity, percent_off, timestamp.epoch)
+        self._stockroom.sell(product, quantity, timestamp.day, timestamp.text, line.item_id)
         return line
 
-    def _bring_back(self, sale: Sale, moment: Moment) -> None:
+    def _bring_back(self, sale: Sale, timestamp: Timestamp) -> None:
         reason = self._rng.choice(_REASONS)
         returned = [
-            self._printer.returned_line(sold, quantity, moment.epoch)
+            self._printer.returned_line(sold, quantity, timestamp.epoch)
             for sold, quantity in self._brought_back(sale.lines)
         ]
         for line in returned:
-            self._stockroom.take_back(line.product, line.quantity, moment.text, line.item_id)
+            self._stockroom.take_back(line.product, line.quantity, timestamp.text, line.item_id)
             if reason == _SPOILT:
-                self._stockroom.write_off(line.product, line.quantity, moment.text)
-        replaced = self._replacements(returned, moment) if self._rng.random() < _EXCHANGED else []
+                self._stockroom.write_off(line.product, line.quantity, timestamp.text)
+        replaced = self._replacements(returned, timestamp) if self._rng.random() < _EXCHANGED else []
         kind = "exchange" if replaced else "return"
-        self._print(moment, returned + replaced, kind, sale.customer, sale.payment, sale, reason)
+        self._print(timestamp, returned + replaced, kind, sale.customer, sale.payment, sale, reason)
 
     def _brought_back(self, lines: list[Line]) -> list[tuple[Line, int]]:
         """Choose lines of a sale and how many units of each: mostly one line, and all of it."""
@@ -218,19 +218,19 @@ class Shop:
             for line in rng.sample(lines, count)
         ]
 
-    def _replacements(self, returned: list[Line], moment: Moment) -> list[Line]:
+    def _replacements(self, returned: list[Line], timestamp: Timestamp) -> list[Line]:
         """Take the same product again or another variant of it, where there is one."""
         replaced = []
         for line in returned:
             in_stock = [number for number in self._shelf.siblings(line.product) if self._stockroom.on_hand[number] > 0]
             if in_stock:
                 product = self._shelf.products[self._rng.choice(in_stock)]
-                replaced.append(self._take(product, line.quantity, moment))
+                replaced.append(self._take(product, line.quantity, timestamp))
         return replaced
 
     def _print(
         self,
-        moment: Moment,
+        timestamp: Timestamp,
         lines: list[Line],
         kind: str,
         customer: int | None,
@@ -240,7 +240,7 @@ class Shop:
     ) -> str:
         customer_id = None if customer is None else self._clientele.ids[customer]
         heading = Heading(kind, customer_id, payment, original, reason)
-        transaction_id, paid_cents = self._printer.print(self._store, moment, heading, lines)
+        transaction_id, paid_cents = self._printer.print(self._store, timestamp, heading, lines)
         if customer is not None:
-            self._clientele.enter(customer, moment.epoch, paid_cents, bought=kind == "sale")
+            self._clientele.enter(customer, timestamp.epoch, paid_cents, bought=kind == "sale")
         return transaction_id

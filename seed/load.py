@@ -13,6 +13,7 @@ from seed.errors import AlreadyLoadedError
 from seed.generate import reference_data, sales_data
 from seed.options import DemoOptions
 from seed.tables import CUSTOMERS, MOVEMENTS, NULL, PRODUCTS, STORES, TRANSACTIONS, Batch, Cell, Table
+from server.db.queries import QueryFile
 
 Report = Callable[[str, int, int], None]
 
@@ -29,50 +30,21 @@ _SUMS: Final[dict[str, dict[str, Cell]]] = {
         "last_purchase_at": None,
     },
 }
-_LOCK: Final = "retail demo data"
 
-_HOLDS_DATA: Final = """
-select exists (select from retail.product_categories)
-  or exists (select from retail.customers)
-  or exists (select from retail.products)
-  or exists (select from retail.sales_transactions)
-"""
-
-# NOTE: stores stay. Access rights refer to them, and removing a store would remove those as well.
-_EMPTY: Final = """
-truncate retail.daily_sales, retail.product_embeddings, retail.stock_movements, retail.sales_transaction_items,
-  retail.sales_transactions, retail.products, retail.product_words, retail.customers, retail.product_categories
-restart identity
-"""
-
-# A store that is as it should be stays untouched, updated_at included.
-_UPSERT_STORES: Final = """
-insert into retail.stores as present (
-  store_id, store_name, store_location, store_type, region, currency, time_zone, is_active, created_at,
-  updated_at
-)
-select
-  store_id, store_name, store_location, store_type, region, currency, time_zone, is_active, created_at,
-  updated_at
-from jsonb_populate_recordset(null::retail.stores, $1::jsonb)
-on conflict (store_id) do update
-set (store_name, store_location, store_type, region, currency, time_zone, is_active) = row(
-  excluded.store_name, excluded.store_location, excluded.store_type, excluded.region, excluded.currency,
-  excluded.time_zone, excluded.is_active
-)
-where (
-  present.store_name, present.store_location, present.store_type, present.region, present.currency,
-  present.time_zone, present.is_active
-) is distinct from (
-  excluded.store_name, excluded.store_location, excluded.store_type, excluded.region, excluded.currency,
-  excluded.time_zone, excluded.is_active
-)
-"""
-_SUM: Final = "select retail.sum_daily_sales(s.store_id) from (select store_id from retail.stores order by 1) s"
-_CONTINUE_CATEGORY_IDS: Final = """
-select setval(pg_get_serial_sequence('retail.product_categories', 'category_id'), max(category_id))
-from retail.product_categories
-"""
+QUERIES = QueryFile("seed", "load.sql")
+_LOCK = QUERIES.statement("lock_load")
+_HOLDS_DATA = QUERIES.statement("holds_data")
+_EMPTY = QUERIES.statement("empty_tables")
+_UPSERT_STORES = QUERIES.statement("upsert_stores")
+_CONTINUE_CATEGORY_IDS = QUERIES.statement("continue_category_ids")
+_SKIP_TRIGGERS = QUERIES.statement("skip_triggers")
+_KEEP_TRIGGERS = QUERIES.statement("keep_triggers")
+_LEARN_WORDS = QUERIES.statement("learn_words")
+_SUM_DAILY_SALES = QUERIES.statement("sum_daily_sales")
+_COUNT_MOVEMENTS = QUERIES.statement("count_movements")
+_LOG = QUERIES.statement("log_load")
+_LOG_OF_STORES = QUERIES.statement("log_load_of_stores")
+_UPDATE_STATISTICS = QUERIES.statement("update_statistics")
 
 
 async def load(
@@ -94,8 +66,7 @@ async def load(
         AlreadyLoadedError: There is data, and `reset` is not set.
     """
     async with connection.transaction():
-        # A second load waits here, and then finds the first one's data.
-        await connection.execute("select pg_advisory_xact_lock(hashtext($1))", _LOCK)
+        await connection.execute(_LOCK)
         if reset:
             report("Removing the old data", 0, options.transactions)
             await connection.execute(_EMPTY)
@@ -109,16 +80,10 @@ async def load(
             await loader.load_without_triggers()
         else:
             await loader.load_with_triggers()
-        await connection.execute(
-            "select audit.record_operation('demo_data_loaded', null, $1::jsonb)", json.dumps(loader.rows)
-        )
-        # What concerns a store is its auditors' to see; how much the others hold is not.
-        await connection.execute("select audit.record_operation('demo_data_loaded', store_id, '{}') from retail.stores")
+        await connection.execute(_LOG, json.dumps(loader.rows))
+        await connection.execute(_LOG_OF_STORES)
     report("Updating statistics", options.transactions, options.transactions)
-    await connection.execute(
-        "analyze retail.stores, retail.product_categories, retail.customers, retail.products, retail.product_words, "
-        "retail.sales_transactions, retail.sales_transaction_items, retail.stock_movements, retail.daily_sales"
-    )
+    await connection.execute(_UPDATE_STATISTICS)
     return loader.rows
 
 
@@ -141,12 +106,12 @@ class _Loader:
         the products is collected at the end.
         """
         await self._load_reference_data()
-        await self._connection.execute("set local session_replication_role = replica")
+        await self._connection.execute(_SKIP_TRIGGERS)
         await self._load(sales_data(self._options))
-        await self._connection.execute("set local session_replication_role = origin")
-        await self._connection.execute("select retail.learn_words(s.store_id) from retail.stores s")
+        await self._connection.execute(_KEEP_TRIGGERS)
+        await self._connection.execute(_LEARN_WORDS)
         self._report("Summing", self._options.transactions, self._options.transactions)
-        await self._connection.execute(_SUM)
+        await self._connection.execute(_SUM_DAILY_SALES)
 
     async def load_with_triggers(self) -> None:
         """Load what is referred to first; triggers keep the sums and enter the movements of goods sold.
@@ -158,7 +123,7 @@ class _Loader:
         await self._load(iter(await asyncio.to_thread(_without_sums, self._options)))
         self._only_rows[MOVEMENTS.name] = "item_id is null"
         await self._load(batch for batch in sales_data(self._options) if batch.table.name not in _SUMS)
-        self.rows[MOVEMENTS.name] = await self._connection.fetchval("select count(*) from retail.stock_movements")
+        self.rows[MOVEMENTS.name] = await self._connection.fetchval(_COUNT_MOVEMENTS)
 
     async def _load_reference_data(self) -> None:
         stores, *others = reference_data(self._options)
@@ -166,7 +131,6 @@ class _Loader:
         await self._connection.execute(_UPSERT_STORES, json.dumps(named))
         self.rows[STORES.name] = len(named)
         await self._load(iter(others))
-        # The generator numbers the categories itself; the next one must not get a number again.
         await self._connection.execute(_CONTINUE_CATEGORY_IDS)
 
     async def _load(self, batches: Iterator[Batch]) -> None:

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from seed.errors import OptionError
+from server.errors import OptionError
 
 # The westernmost time zone of any store. A day that is over there is over in every store.
 _WESTERNMOST: Final = ZoneInfo("America/Los_Angeles")

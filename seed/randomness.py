@@ -38,7 +38,7 @@ def even_choices(weights: dict[str, int]) -> list[str]:
 
 
 class Identifiers:
-    """UUIDs laid out like version 7, from a moment and a counter: ordered by time, never repeated.
+    """UUIDs laid out like version 7, from a timestamp and a counter: ordered by time, never repeated.
 
     Ordered by time keeps the inserts into each index in one place. The random part is the counter,
     scattered, so that the same seed gives the same identifiers.

@@ -59,7 +59,7 @@ class Sale:
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class Timestamp:
     """When and where a receipt is printed.
 
     Attributes:
@@ -137,13 +137,13 @@ class ReceiptPrinter:
             original_item_id=sold.item_id,
         )
 
-    def print(self, store: Store, moment: Moment, heading: Heading, lines: list[Line]) -> tuple[str, int]:
+    def print(self, store: Store, timestamp: Timestamp, heading: Heading, lines: list[Line]) -> tuple[str, int]:
         """Write the rows of a receipt.
 
         Returns:
             The transaction's key, and what the customer paid in cents.
         """
-        transaction_id = self._transaction_ids.next(moment.epoch)
+        transaction_id = self._transaction_ids.next(timestamp.epoch)
         subtotal = tax = discount = 0
         for line in lines:
             product = line.product
@@ -164,7 +164,7 @@ class ReceiptPrinter:
                     line.discount,
                     line.tax,
                     line.original_item_id,
-                    moment.text,
+                    timestamp.text,
                 )
             )
         self.transactions.append(
@@ -172,19 +172,19 @@ class ReceiptPrinter:
                 store.store_id,
                 transaction_id,
                 heading.customer_id,
-                moment.text,
+                timestamp.text,
                 heading.kind,
                 heading.payment,
                 subtotal,
                 tax,
                 discount,
                 subtotal + tax,
-                *moment.staff,
-                moment.receipt_number,
+                *timestamp.staff,
+                timestamp.receipt_number,
                 heading.original.transaction_id if heading.original else None,
                 heading.reason,
                 _METADATA[store.is_online],
-                moment.text,
+                timestamp.text,
             )
         )
         return transaction_id, subtotal + tax

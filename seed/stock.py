@@ -124,7 +124,7 @@ class Stockroom:
             product: What is sold.
             units: At most what is on hand.
             day: Day of the period.
-            moved_at: The moment, as text.
+            moved_at: The timestamp, as text.
             item_id: The receipt line.
         """
         self._move(product, -units, "sale", moved_at, item_id)

@@ -121,6 +121,6 @@ def _date_text(epoch_day: int) -> str:
 
 
 def timestamp_text(epoch_second: int) -> str:
-    """Write a moment as PostgreSQL reads it; two lookups, because every row has at least one."""
+    """Write a timestamp as PostgreSQL reads it; two lookups, because every row has at least one."""
     epoch_day, second = divmod(epoch_second, _SECONDS_PER_DAY)
     return _date_text(epoch_day) + _CLOCK[second]

@@ -14,36 +14,41 @@ from starlette.responses import JSONResponse
 
 from server import __version__, tools
 from server.audit.entries import EntryWriter
-from server.audit.upkeep import kept_up
+from server.audit.maintenance import audit_maintenance
+from server.auth.current import StdioIdentity
+from server.calls.server_context import ServerContext
+from server.compat.fastmcp import set_title
 from server.completions import complete
 from server.config import Settings
-from server.databases import Connections
 from server.db.pool import Database
 from server.db.startup_check import check_schema_is_current, knows_key
+from server.embeddings.sync import embedding_sync
 from server.errors import RetailError
-from server.freshness.upkeep import kept_fresh
+from server.middleware.audit import AuditMiddleware
 from server.middleware.call_rate import CallRate
-from server.middleware.call_record import CallRecord
-from server.middleware.connections import let_discover_settle_nothing
 from server.middleware.error_boundary import ErrorBoundary
 from server.middleware.identity import CallIdentity
-from server.middleware.primary_instead import PrimaryInstead
+from server.middleware.lenient_arguments import LenientArguments
 from server.middleware.protocol_errors import word_protocol_errors
+from server.middleware.replica_fallback import ReplicaFallback
 from server.middleware.result_size import ResultSize
 from server.monitoring.activity import Activity
 from server.monitoring.monitoring import Monitoring
-from server.pictures import PICTURES
+from server.operations.databases import Connections
+from server.operations.startup import Transport, keeps_embeddings, opened_parts
 from server.prompts import PROMPTS
 from server.prompts.steps import recipe_of
 from server.resources import RESOURCES
-from server.signing_key import SigningKey
-from server.startup import Transport, keeps_embeddings, opened_parts
+from server.tenancy.call_limits import CallLimits
+from server.tenancy.dependencies import StoreAccess
+from server.tenancy.signing_key import SigningKey
 from server.toolkit.answering import tool_of
+from server.transport.connections import let_discover_settle_nothing
+from server.widgets import PICTURES
 
 SERVER_NAME = "zava-retail"
 """Without blanks, as some clients make the names of tools of it."""
 SERVER_TITLE = "Zava Retail"
-_HEADER_ANNOTATION = "x-mcp-header"
 
 INSTRUCTIONS = """\
 Answers questions about a retailer's customers, sales, products and stock, for the stores that you may see; it changes
@@ -96,29 +101,33 @@ async def build(
         opened_parts(settings, connections, transport, observer, audited=audited) as parts,
         AsyncExitStack() as opened,
     ):
-        database, signing_key, limits = parts.databases.tools, parts.signing_key, parts.limits
+        database, signing_key = parts.databases.tools, parts.signing_key
+        limits = CallLimits.of(settings, observer)
         await opened.enter_async_context(signing_key.followed(partial(knows_key, database)))
         if audited:
-            await opened.enter_async_context(kept_up(connections.audit_database_url))
+            await opened.enter_async_context(audit_maintenance(connections.audit_database_url))
         if keeps_embeddings(settings, connections):
             assert connections.embed_database_url is not None
             await opened.enter_async_context(
-                kept_fresh(connections.embed_database_url, parts.embedders, settings.embed_interval_seconds)
+                embedding_sync(connections.embed_database_url, parts.embedders, settings.embed_interval_seconds)
             )
 
+        shared = ServerContext(
+            StoreAccess(
+                database=database,
+                sql_database=parts.databases.for_sql,
+                replica=parts.databases.replica,
+                signing_key=signing_key,
+                limits=limits,
+                default_store=settings.store_id if transport == "stdio" else None,
+            ),
+            StdioIdentity(parts.stdio_token, parts.databases.authenticator),
+            parts.embedders,
+        )
+
         @lifespan
-        async def shared(_: FastMCP[Any]) -> AsyncIterator[dict[str, Any]]:
-            yield {
-                "database": database,
-                "replica": parts.databases.replica,
-                "sql_database": parts.databases.for_sql,
-                "signing_key": signing_key,
-                "authenticator": parts.databases.authenticator,
-                "embedders": parts.embedders,
-                "limits": limits,
-                "stdio_token": parts.stdio_token,
-                "default_store": settings.store_id if transport == "stdio" else None,
-            }
+        async def share(_: FastMCP[Any]) -> AsyncIterator[dict[str, Any]]:
+            yield shared.as_lifespan()
 
         def served(components: Sequence[Callable[..., Any]]) -> list[Callable[..., Any]]:
             """Those that have what they run on."""
@@ -132,14 +141,15 @@ async def build(
             instructions=INSTRUCTIONS,
             version=__version__,
             auth=parts.auth,
-            lifespan=shared,
+            lifespan=share,
             middleware=[
-                CallRecord(parts.databases.call_log, entries, monitoring),
+                AuditMiddleware(parts.databases.call_log, entries, monitoring),
                 ErrorBoundary(),
                 CallIdentity(),
-                CallRate(limits.calls),
+                CallRate(limits.rate),
+                LenientArguments(),
                 ResultSize(settings.max_result_bytes),
-                *([PrimaryInstead(parts.databases.replica)] if parts.databases.replica else []),
+                *([ReplicaFallback(parts.databases.replica)] if parts.databases.replica else []),
             ],
             # Of its own: what FastMCP makes of a tool is one server's.
             tools=[tool.model_copy() for tool in offers],
@@ -151,8 +161,7 @@ async def build(
             cache_ttl=60,
             cache_scope="private",
         )
-        # FastMCP 4.1 takes none itself.
-        server._mcp_server.title = SERVER_TITLE
+        set_title(server, SERVER_TITLE)
         for resource in served(RESOURCES):
             server.add_resource(resource)
         for picture in PICTURES:
@@ -161,7 +170,6 @@ async def build(
             server.add_prompt(recipe_of(prompt))
         server.add_completion_handler(partial(complete, server))
         _add_health_routes(server, database, signing_key, monitoring.activity)
-        await _share_tool_schemas(server)
         word_protocol_errors(server)
         let_discover_settle_nothing(server)
         yield server
@@ -189,19 +197,3 @@ def _add_health_routes(server: FastMCP[Any], database: Database, signing_key: Si
         if not known:
             return JSONResponse({"status": "unavailable"}, status_code=503)
         return JSONResponse({"status": "ready"})
-
-
-async def _share_tool_schemas(server: FastMCP[Any]) -> None:
-    """Give the SDK the tools' input schemas.
-
-    It checks mirrored headers of every call against them, and would otherwise run the whole
-    tools/list for it: twice the work per call at 30 tools. FastMCP 4.1 has no public way; a test
-    fails when this stops working.
-    """
-    any_object: dict[str, Any] = {"type": "object"}
-    schemas = {
-        # It walks the whole schema for parameters that are mirrored in headers: spare it where there is none.
-        tool.name: tool.parameters if _HEADER_ANNOTATION in str(tool.parameters) else any_object
-        for tool in await server.local_provider.list_tools()
-    }
-    server._mcp_server.get_tool_input_schema = schemas.get

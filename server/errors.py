@@ -2,6 +2,8 @@
 
     RetailError
     +-- ConfigurationError              at start-up, for the operator: names the setting and the fix
+    +-- OptionError                     an option of a command is out of bounds or does not fit the others
+    +-- LoadError                       a load or an import cannot run, or failed and changed nothing
     +-- DatabaseError                   unexpected database failure: masked for clients, logged by SQLSTATE
     |   +-- SchemaMismatchError         rows that do not fit the model of their query
     +-- UserError                       its text reaches the model; written by us, never by the database
@@ -49,6 +51,14 @@ class RetailError(Exception):
 
 class ConfigurationError(RetailError):
     """The server cannot start or a command cannot run as configured."""
+
+
+class OptionError(RetailError):
+    """An option of a command is out of bounds or does not fit the others."""
+
+
+class LoadError(RetailError):
+    """Demo data or an import cannot be loaded: the database, the login or the file is in the way. Nothing changed."""
 
 
 class DatabaseError(RetailError):

@@ -20,8 +20,8 @@ from docker.errors import DockerException
 from testcontainers.community.postgres import PostgresContainer
 
 import docker
-from server.admin.connection import admin_connection
 from server.db.embedded import embedded_server
+from server.db.operator import admin_connection
 from tests.debian import DebianPostgres, debian_postgres, open_workplace
 
 # What chooses the server, beside RETAIL_TEST_POSTGRESQL_ROOT.

@@ -19,12 +19,12 @@ for name in [name for name in os.environ if name.startswith("RETAIL_") and not n
     del os.environ[name]
 
 from seed.demo import DemoOptions, load_demo
-from seed.embed import embed_products
-from server.admin.connection import admin_connection
-from server.admin.keys import install_key
 from server.config import Settings
 from server.db.migrate import migrate
+from server.db.operator import admin_connection
 from server.embeddings import build_embedder
+from server.embeddings.all_stores import embed_products
+from server.operations.admin.keys import install_key
 from tests import pgbouncer
 from tests.cluster import DATABASE_URL, Cluster, running_cluster
 from tests.support import CONTEXT_KEY, DEMO_AS_OF, Retailer
@@ -41,11 +41,12 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def not_under_nohup() -> None:
-    """Let the processes of tests end on SIGHUP also where this run was started to ignore it."""
-    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
-        # What is ignored is inherited; a handler is not.
-        signal.signal(signal.SIGHUP, lambda *_: None)
+def no_signal_is_ignored() -> None:
+    """Let the processes of tests end on signals also where this run was started to ignore them, by `nohup` or `&`."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            # What is ignored is inherited; a handler is not.
+            signal.signal(number, lambda *_: None)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -11,18 +11,18 @@ from urllib.parse import urlsplit, urlunsplit
 
 from fastmcp import Client, FastMCP
 
-from server.admin.connection import admin_connection
-from server.admin.tokens import issue_token
 from server.app import build
 from server.auth.authenticator import Authenticator
+from server.calls.principal import Role
 from server.config import Settings
-from server.context_token import ContextSigner
-from server.databases import Connections
+from server.db.operator import admin_connection
 from server.db.pool import Database
 from server.monitoring.monitoring import Monitoring
-from server.principal import Role
-from server.startup import Transport
-from server.store_scope import StoreScope, StoreScopes
+from server.operations.admin.tokens import issue_token
+from server.operations.databases import Connections
+from server.operations.startup import Transport
+from server.tenancy.context_token import ContextSigner
+from server.tenancy.store_scope import StoreScope, StoreScopes
 from tests.pgbouncer import is_pooled
 
 CONTEXT_KEY = "a-signing-key-that-only-tests-use-0123456789"

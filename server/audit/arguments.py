@@ -17,7 +17,6 @@ import inspect
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from enum import Enum
@@ -28,6 +27,8 @@ from uuid import UUID
 from fastmcp.tools import FunctionTool
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_jsonable_python
+
+from server.toolkit.audit_marks import Identifier, KeptAs
 
 NOT_VALID = "(not valid)"
 NOT_KEPT = "(not kept)"
@@ -43,29 +44,6 @@ _DIGITS = re.compile(r"(?:[./-]*[0-9]){7,15}")
 _KEPT_TYPES = (bool, int, float, Decimal, date, UUID, Enum)
 
 Keep = Callable[[Any], Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Identifier:
-    """Marks a text parameter that takes identifiers of things: `Annotated[str, Identifier()]`.
-
-    Args:
-        pattern: What such an identifier looks like; other text is treated as text. A word without any digit may be
-            a name.
-    """
-
-    pattern: str = r"(?=.*[0-9])[A-Za-z0-9][A-Za-z0-9._/-]{0,49}"
-
-
-@dataclass(frozen=True, slots=True)
-class KeptAs:
-    """Marks a text parameter of which something is kept that no person wrote: `Annotated[str, KeptAs(outline)]`.
-
-    Args:
-        rewrite: What is kept of a text.
-    """
-
-    rewrite: Callable[[str], str]
 
 
 class KeptArguments:

@@ -16,13 +16,12 @@ from contextlib import suppress
 from itertools import islice
 from typing import Any, Self
 
-import asyncpg
-
 from server.db.connection import CONNECTION_ERRORS
+from server.db.driver import PostgresError
 from server.db.queries import QueryFile
 from server.db.urls import connect, opening
 from server.errors import AuditUnavailableError, ConfigurationError
-from server.monitoring.observer import NOBODY, Observer
+from server.monitoring.observer import NULL_OBSERVER, Observer
 
 logger = logging.getLogger(__name__)
 
@@ -76,7 +75,7 @@ class CallLog:
         observer: Who is told of the queue.
     """
 
-    def __init__(self, dsn: str, *, capacity: int = CAPACITY, observer: Observer = NOBODY) -> None:
+    def __init__(self, dsn: str, *, capacity: int = CAPACITY, observer: Observer = NULL_OBSERVER) -> None:
         self._dsn = dsn
         self._capacity = capacity
         self._waiting: deque[Entry] = deque()
@@ -144,7 +143,7 @@ class CallLog:
         """False while the database takes no entries."""
         return self._written
 
-    def admit(self) -> None:
+    def reserve(self) -> None:
         """Set room aside for the entry of a call that begins; `leave` gives it back, for `append` to take.
 
         Raises:
@@ -238,8 +237,8 @@ class CallLog:
         try:
             await self._copy(entries)
             self._forget(entries)
-        except (asyncpg.PostgresError, *_ENCODING_ERRORS) as error:
-            if isinstance(error, asyncpg.PostgresError) and not str(error.sqlstate).startswith(_ROW_FAULTS):
+        except (PostgresError, *_ENCODING_ERRORS) as error:
+            if isinstance(error, PostgresError) and not str(error.sqlstate).startswith(_ROW_FAULTS):
                 raise
             if len(entries) == 1:
                 await self._store_without_details(entries[0])
@@ -255,8 +254,8 @@ class CallLog:
         values |= {"arguments": '{"(not kept)": true}', "customers": None, "row_count": None, "subject": None}
         try:
             await self._copy([tuple(values.values())])
-        except (asyncpg.PostgresError, *_ENCODING_ERRORS) as error:
-            if isinstance(error, asyncpg.PostgresError) and not str(error.sqlstate).startswith(_ROW_FAULTS):
+        except (PostgresError, *_ENCODING_ERRORS) as error:
+            if isinstance(error, PostgresError) and not str(error.sqlstate).startswith(_ROW_FAULTS):
                 raise
             logger.critical("The entry of call %s to %s is lost", values["call_id"], values["tool"])
             self._observer.audit_lost(1)

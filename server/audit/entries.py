@@ -12,7 +12,7 @@ from mcp import MCPError
 
 from server.audit.arguments import KeptArguments, unread_arguments
 from server.audit.call_log import Entry
-from server.call import UNKNOWN_TOOL, Call, CallEnd
+from server.calls.call import UNKNOWN_TOOL, Call, CallEnd
 from server.errors import NotAllowedError, Outcome, RetailError
 
 # Where an answer has its rows; an answer without them is one row.
@@ -101,7 +101,7 @@ class EntryWriter:
                 end.transport,
                 customers,
             )
-            for store_id, role in call.entered.items() or ((None, None),)
+            for store_id, role in call.stores.items() or ((None, None),)
         ]
 
 

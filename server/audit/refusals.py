@@ -8,7 +8,7 @@ from collections import Counter
 
 from starlette.types import Message, Send
 
-from server.monitoring.observer import NOBODY, Observer
+from server.monitoring.observer import NULL_OBSERVER, Observer
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ class HttpRefusals:
         observer: Who is told of each.
     """
 
-    def __init__(self, observer: Observer = NOBODY) -> None:
+    def __init__(self, observer: Observer = NULL_OBSERVER) -> None:
         self._observer = observer
         self._counts: Counter[int] = Counter()
         self._told_at = float("-inf")

@@ -12,9 +12,9 @@ from weakref import WeakValueDictionary
 from pydantic import BaseModel, Json, TypeAdapter
 
 from server.auth.identity_cache import IdentityCache
+from server.calls.principal import Principal, StoreAccess
 from server.db.pool import Database
 from server.db.queries import QueryFile
-from server.principal import Principal, StoreAccess
 
 # 32 random bytes in URL-safe base64 without padding, behind a prefix that secret scanners can find.
 TOKEN_PREFIX = "rmcp_"  # noqa: S105 - public, the secret follows it

@@ -12,8 +12,8 @@ from pydantic import AnyHttpUrl, TypeAdapter
 from server.auth.authenticator import TOKEN_PREFIX, Authenticated, Authenticator
 from server.auth.identity_provider import IdentityProvider, check_identity_provider
 from server.auth.key_set import KeySetClient
+from server.calls.principal import Scope
 from server.config import Settings
-from server.principal import Scope
 
 PRINCIPAL_CLAIM = "principal"
 UNKNOWN_BEARER = (
@@ -28,8 +28,8 @@ SCOPES: tuple[Scope, ...] = get_args(Scope)
 class BearerVerifier(TokenVerifier):
     """Attaches the principal behind a bearer token to the request, or refuses it with 401.
 
-    Not FastMCP's MultiAuth, which takes any exception for "not valid": a database that is down would
-    log everybody out.
+    Not FastMCP's MultiAuth, which takes any exception but its own TokenVerificationError for "not valid": a database
+    that is down would log everybody out.
 
     Args:
         authenticator: Finds the principal of an opaque token, as `retail-mcp token issue` makes them.

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
 from fastmcp import Context
 from fastmcp.server.dependencies import get_access_token
 
 from server.auth.authenticator import Authenticator
 from server.auth.bearer import PRINCIPAL_CLAIM
+from server.calls.principal import Principal
+from server.calls.server_context import ServerContext
 from server.errors import NotAllowedError
-from server.principal import Principal
+
+
+@dataclass(frozen=True, slots=True)
+class StdioIdentity:
+    """Whom a server on standard streams acts for.
+
+    Attributes:
+        token: Of RETAIL_TOKEN; None over HTTP, where each request has its own.
+        authenticator: Finds the principal behind it.
+    """
+
+    token: str | None
+    authenticator: Authenticator
 
 
 async def current_principal(context: Context | None) -> Principal:
@@ -27,10 +41,9 @@ async def current_principal(context: Context | None) -> Principal:
         principal = access_token.claims[PRINCIPAL_CLAIM]
         assert isinstance(principal, Principal)
         return principal
-    server: dict[str, Any] = context.lifespan_context if context is not None else {"stdio_token": None}
-    if server["stdio_token"] is not None:
-        authenticator: Authenticator = server["authenticator"]
-        found = await authenticator.authenticate(server["stdio_token"])
+    stdio = ServerContext.of(context).get(StdioIdentity) if context is not None else None
+    if stdio is not None and stdio.token is not None:
+        found = await stdio.authenticator.authenticate(stdio.token)
         if found is not None:
             return found[0]
     raise NotAllowedError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Hashable
-from contextlib import suppress
+from contextlib import AsyncExitStack
 from typing import Any, Generic, Self, TypeVar
 
 from cachetools import TTLCache
@@ -13,10 +13,11 @@ from cachetools import TTLCache
 from server.db.connection import CONNECTION_ERRORS
 from server.db.urls import connect
 from server.errors import ConfigurationError
+from server.process.background import background, repeat
 
 logger = logging.getLogger(__name__)
 
-CHANNEL = "retail_identity"  # guard.announce_change() in sql/0030_guard.sql
+CHANNEL = "retail_identity"  # guard.announce_change() in sql/repeatable/0030_guard.sql
 # Bounds what a network that swallows announcements can do. Rows are safe regardless: the database checks
 # token, principal and access again for every store that is entered.
 _SECONDS = 5.0
@@ -39,18 +40,15 @@ class IdentityCache(Generic[Identity]):
         self._dsn = dsn
         self._known: TTLCache[Hashable, Identity] = TTLCache(_IDENTITIES, _SECONDS)
         self._listening = False
-        self._task: asyncio.Task[None] | None = None
+        self._background = AsyncExitStack()
         self.generation = 0
 
     async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._listen())
+        await self._background.enter_async_context(background(repeat(self._listen, lambda: _RETRY_SECONDS)))
         return self
 
     async def __aexit__(self, *exception: object) -> None:
-        assert self._task is not None
-        self._task.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._task
+        await self._background.aclose()
 
     def get(self, key: Hashable) -> Identity | None:
         """What is remembered under a key."""
@@ -67,13 +65,11 @@ class IdentityCache(Generic[Identity]):
         self._known.clear()
 
     async def _listen(self) -> None:
-        while True:
-            try:
-                await self._listen_until_lost()
-            except (*CONNECTION_ERRORS, ConfigurationError) as error:
-                reason = error if isinstance(error, ConfigurationError) else type(error).__name__
-                logger.warning("Identities are looked up for every call: cannot listen (%s)", reason)
-            await asyncio.sleep(_RETRY_SECONDS)
+        try:
+            await self._listen_until_lost()
+        except (*CONNECTION_ERRORS, ConfigurationError) as error:
+            reason = error if isinstance(error, ConfigurationError) else type(error).__name__
+            logger.warning("Identities are looked up for every call: cannot listen (%s)", reason)
 
     async def _listen_until_lost(self) -> None:
         connection: Any = await connect(self._dsn, "RETAIL_AUTH_DATABASE_URL", application_name="retail-mcp identities")

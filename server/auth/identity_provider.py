@@ -133,7 +133,7 @@ class IdentityProvider:
         return replace(principal, token_scopes=frozenset(accepted.scopes)), expires_at
 
     def _checked_expiry(self, claims: dict[str, Any]) -> datetime | None:
-        """Check what FastMCP leaves open: that there is an expiry and a subject, and that its time has come."""
+        """Require an expiry and a subject, which FastMCP does not, and allow `nbf` less than its 30 seconds ahead."""
         try:
             self._claims.validate(claims)
             return datetime.fromtimestamp(claims["exp"], UTC)

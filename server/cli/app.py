@@ -8,8 +8,8 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from server import __version__
-from server.cli.numbers import whole
-from server.cli.running import run
+from server.console.numbers import whole
+from server.console.running import run
 
 app = App(
     name="retail-mcp",
@@ -22,30 +22,32 @@ app.register_install_completion_command()
 
 # Named, so that each is imported when it runs: the server takes seconds to import, and few of them serve.
 _COMMANDS = {
-    "http": "serve:http",
-    "stdio": "serve:stdio",
-    "bridge": "serve:bridge",
-    "call": "call:call",
-    "config": "config:config",
-    "doctor": "doctor:doctor",
-    "maintain": "maintenance:maintain",
-    "status": "status:status",
-    "migrate": "database:migrate",
-    "prepare-pg-upgrade": "database:prepare_pg_upgrade",
-    "backup": "backup:backup",
-    "restore": "backup:restore",
-    "verify-backup": "backup:verify_backup",
-    "principal": "principals:app",
-    "token": "tokens:app",
-    "store": "stores:app",
-    "rollups": "rollups:app",
-    "customer": "customers:app",
-    "index": "indexes:app",
-    "audit": "audit:app",
-    "key": "keys:app",
+    "http": "server.cli.serve:http",
+    "stdio": "server.cli.serve:stdio",
+    "bridge": "server.cli.serve:bridge",
+    "call": "server.cli.call:call",
+    "config": "server.cli.config:config",
+    "doctor": "server.cli.doctor:doctor",
+    "maintain": "server.cli.maintenance:maintain",
+    "status": "server.cli.status:status",
+    "migrate": "server.cli.database:migrate",
+    "prepare-pg-upgrade": "server.cli.database:prepare_pg_upgrade",
+    "backup": "server.cli.backup:backup",
+    "restore": "server.cli.backup:restore",
+    "verify-backup": "server.cli.backup:verify_backup",
+    "principal": "server.cli.principals:app",
+    "token": "server.cli.tokens:app",
+    "store": "server.cli.stores:app",
+    "rollups": "server.cli.rollups:app",
+    "customer": "server.cli.customers:app",
+    "index": "server.cli.indexes:app",
+    "audit": "server.cli.audit:app",
+    "key": "server.cli.keys:app",
+    "import": "server.imports.command:app",
+    "embed": "server.cli.embed:embed",
 }
 for name, path in _COMMANDS.items():
-    app.command(f"server.cli.{path}", name=name)
+    app.command(path, name=name)
 
 
 @app.default

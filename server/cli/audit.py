@@ -11,11 +11,11 @@ from uuid import UUID
 
 from cyclopts import App
 
-from server.admin.audit import Kind, export, retain, seal
-from server.admin.audit_verification import verify
-from server.cli.numbers import whole
 from server.cli.operator import as_operator
+from server.console.numbers import whole
 from server.errors import InvalidInputError
+from server.operations.admin.audit import Kind, export, retain, seal
+from server.operations.admin.audit_verification import verify
 
 app = App(name="audit", help="Seal, verify, export and shorten the audit log.")
 
@@ -114,5 +114,5 @@ def _digests(against: str) -> list[str]:
     return found
 
 
-def _with_zone(moment: datetime | None) -> datetime | None:
-    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
+def _with_zone(timestamp: datetime | None) -> datetime | None:
+    return timestamp.replace(tzinfo=UTC) if timestamp is not None and timestamp.tzinfo is None else timestamp

@@ -13,16 +13,16 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from server.admin.connection import SETTING, admin_connection, operator_errors
-from server.admin.keys import install_key
-from server.backup.archive import TableState, manifest_of, outdated, read_manifest, remove
-from server.backup.job import BackupJob
-from server.cli.numbers import whole
 from server.config import Settings, load_settings
+from server.console.numbers import whole
 from server.db.embedded import DATABASE_NAME
+from server.db.operator import SETTING, admin_connection, operator_errors
 from server.db.urls import of_database
-from server.deployment import Deployment, open_deployment, prepare_embedded
 from server.errors import ConfigurationError, InvalidInputError
+from server.operations.admin.keys import install_key
+from server.operations.backup.archive import TableState, manifest_of, outdated, read_manifest, remove
+from server.operations.backup.job import BackupJob
+from server.operations.deployment import Deployment, open_deployment, prepare_embedded
 
 Switch = Annotated[bool, Parameter(negative=())]
 

@@ -14,13 +14,13 @@ from fastmcp.client.transports import StreamableHttpTransport
 from fastmcp.exceptions import ToolError
 from mcp import MCPError
 
-from server.address import checked_server_url
 from server.app import build
+from server.cli.demo import prepare_demo
 from server.config import Settings, load_settings
-from server.demo import prepare_demo
-from server.deployment import Deployment, open_deployment
 from server.errors import ConfigurationError, InvalidInputError, UserError
-from server.startup import connections_of
+from server.operations.deployment import Deployment, open_deployment
+from server.operations.startup import connections_of
+from server.transport.address import checked_server_url
 
 
 def call(tool: str, *arguments: str, url: str | None = None) -> None:

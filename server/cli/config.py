@@ -11,12 +11,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import SecretStr
 
-from server.address import MCP_PATH
-from server.admin.tokens import issue_token
-from server.cli.numbers import whole
+from server.calls.principal import Role
 from server.cli.operator import as_operator
 from server.config import ENV_PREFIX, Settings, load_settings
-from server.principal import Role
+from server.console.numbers import whole
+from server.operations.admin.tokens import issue_token
+from server.transport.address import MCP_PATH
 
 Client = Literal["claude-desktop", "vscode", "cursor", "claude-code"]
 Entry = dict[str, Any]

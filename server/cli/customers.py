@@ -9,7 +9,9 @@ from typing import Annotated
 from cyclopts import App, Parameter
 from pydantic import ValidationError
 
-from server.admin.customers import (
+from server.cli.operator import as_operator
+from server.errors import InvalidInputError
+from server.operations.admin.customers import (
     ErasedCustomer,
     erase_customer,
     export_customer,
@@ -17,9 +19,7 @@ from server.admin.customers import (
     list_erased,
     repeat_erasures,
 )
-from server.cli.operator import as_operator
-from server.errors import InvalidInputError
-from server.private_files import write_private
+from server.process.private_files import write_private
 
 app = App(name="customer", help="Export and erase customers.")
 

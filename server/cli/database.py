@@ -7,23 +7,23 @@ import logging
 from functools import partial
 from typing import Annotated, Any
 
-import asyncpg
 from cyclopts import Parameter
 
-from server.admin.connection import admin_connection, operator_errors
-from server.admin.keys import install_key
-from server.admin.login import set_login_password
-from server.admin.pg_upgrade import prepare_pg_upgrade as prepare
 from server.audit.call_log import ADD_PARTITIONS
-from server.cli.numbers import seconds
 from server.cli.operator import as_operator
 from server.config import load_settings
-from server.db.letters import fault_in
+from server.console.numbers import seconds
+from server.db.driver import InsufficientPrivilegeError, PostgresError
+from server.db.locale import fault_in
 from server.db.migrate import DEFAULT_PATIENCE_SECONDS, when_free
 from server.db.migrate import migrate as apply_files
+from server.db.operator import admin_connection, operator_errors
 from server.db.startup_check import HAS_LEDGER
-from server.deployment import Deployment, open_deployment, prepare_embedded
 from server.errors import ConfigurationError
+from server.operations.admin.keys import install_key
+from server.operations.admin.login import set_login_password
+from server.operations.admin.pg_upgrade import prepare_pg_upgrade as prepare
+from server.operations.deployment import Deployment, open_deployment, prepare_embedded
 
 logger = logging.getLogger(__name__)
 
@@ -65,9 +65,9 @@ async def _migrate(deployment: Deployment, *, set_password: bool, patience: floa
         await _check_letters(connection)
         try:
             applied = await apply_files(connection, patience_seconds=patience)
-        except asyncpg.InsufficientPrivilegeError:
+        except InsufficientPrivilegeError:
             raise
-        except asyncpg.PostgresError as error:
+        except PostgresError as error:
             # Its words may hold what stands in the database.
             raise ConfigurationError(
                 f"A file of sql/ could not be applied ({type(error).__name__}). Nothing of it is, and what came before "

@@ -10,8 +10,8 @@ from rich.text import Text
 
 from server.cli.tables import print_table
 from server.config import Settings, load_settings
-from server.deployment import Deployment, open_deployment, prepare_embedded
-from server.doctor.checks import Finding, examine
+from server.operations.deployment import Deployment, open_deployment, prepare_embedded
+from server.operations.doctor.checks import Finding, examine
 
 _FAULTY = 1
 

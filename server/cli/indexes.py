@@ -7,11 +7,11 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 from rich.table import Table
 
-from server.admin.vector_indexes import Built, build_index, drop_indexes, list_indexes
-from server.cli.numbers import whole
 from server.cli.operator import as_operator, as_watching_operator
 from server.cli.tables import print_table
-from server.progress import bar
+from server.console.numbers import whole
+from server.console.progress import bar
+from server.operations.admin.vector_indexes import Built, build_index, drop_indexes, list_indexes
 
 app = App(name="index", help="Vector indexes of large stores (docs/large-stores.md).")
 

@@ -7,13 +7,13 @@ from typing import Annotated
 from cyclopts import App
 from rich.table import Table
 
-from server.admin.keys import generate_key, install_key, list_keys, retire_key, rotate_key
-from server.cli.numbers import whole
 from server.cli.operator import as_operator
 from server.cli.tables import print_table
 from server.config import load_settings
-from server.deployment import configured_key, context_key_file
+from server.console.numbers import whole
 from server.errors import ConfigurationError
+from server.operations.admin.keys import generate_key, install_key, list_keys, retire_key, rotate_key
+from server.operations.deployment import configured_key, context_key_file
 
 app = App(name="key", help="The key that signs store contexts.")
 

@@ -6,11 +6,11 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from server.admin.maintenance import IndexReport, Maintained, examine_indexes
-from server.admin.maintenance import maintain as run_maintenance
 from server.audit.call_log import ADD_PARTITIONS
 from server.cli.operator import as_operator
-from server.progress import status
+from server.console.progress import status
+from server.operations.admin.maintenance import IndexReport, Maintained, examine_indexes
+from server.operations.admin.maintenance import maintain as run_maintenance
 
 
 def maintain(*, rebuild_all: Annotated[bool, Parameter(negative=())] = False) -> None:

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-from server.admin.connection import admin_connection, operator_errors
 from server.config import load_settings
-from server.deployment import Deployment, open_deployment, prepare_embedded
+from server.db.operator import admin_connection, operator_errors
+from server.operations.deployment import Deployment, open_deployment, prepare_embedded
 
 Answer = TypeVar("Answer")
 

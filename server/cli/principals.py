@@ -7,7 +7,12 @@ from datetime import UTC, date, datetime, time, timedelta
 from cyclopts import App
 from rich.table import Table
 
-from server.admin.principals import (
+from server.calls.principal import Role
+from server.cli.operator import as_operator
+from server.cli.tables import print_table
+from server.config import load_settings
+from server.errors import InvalidInputError
+from server.operations.admin.principals import (
     ExternalIdentity,
     add_principal,
     grant_store,
@@ -15,11 +20,6 @@ from server.admin.principals import (
     revoke_principal,
     revoke_store,
 )
-from server.cli.operator import as_operator
-from server.cli.tables import print_table
-from server.config import load_settings
-from server.errors import InvalidInputError
-from server.principal import Role
 
 app = App(name="principal", help="Say who may ask, and about which stores.")
 

@@ -6,8 +6,8 @@ import sys
 
 from cyclopts import App
 
-from server.admin.rollups import sum_rollups, wrong_days
 from server.cli.operator import as_operator
+from server.operations.admin.rollups import sum_rollups, wrong_days
 
 _FOUND = 1
 

@@ -16,23 +16,24 @@ from typing import Annotated, Any
 
 import uvloop
 
-from server.address import MCP_PATH, listening_socket
 from server.app import build
-from server.bridge import serve_bridge
-from server.cli.numbers import whole
-from server.cli.running import tell
+from server.cli.demo import DemoToken, prepare_demo, print_welcome
 from server.config import MOST_WORKERS, LogLevel, Settings, load_settings
-from server.databases import Connections
-from server.demo import DemoToken, prepare_demo, print_welcome
-from server.deployment import Deployment, open_deployment
+from server.console.numbers import whole
+from server.console.running import report_error
 from server.errors import ConfigurationError
-from server.http import HttpServer, http_app
 from server.monitoring.logs import configure_logging
 from server.monitoring.monitoring import monitored
-from server.signals import stop_signals
-from server.standard_input import limit_line_length
-from server.startup import connections_of
-from server.workers import DRAIN_SECONDS, Workers, at_parents_end
+from server.operations.databases import Connections
+from server.operations.deployment import Deployment, open_deployment
+from server.operations.startup import connections_of
+from server.process.signals import stop_signals
+from server.process.sockets import listening_socket
+from server.process.workers import DRAIN_SECONDS, Workers, at_parents_end
+from server.transport.address import MCP_PATH
+from server.transport.bridge import serve_bridge
+from server.transport.http import HttpServer, http_app
+from server.transport.standard_input import limit_line_length
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ def http(*, workers: Annotated[int | None, whole(gte=1, lte=MOST_WORKERS)] = Non
     if workers is not None:
         settings = settings.model_copy(update={"workers": workers})
     configure_logging(settings)
-    with listening_socket(settings) as listener, open_deployment(settings) as deployment:
+    with listening_socket(settings.host, settings.port) as listener, open_deployment(settings) as deployment:
         _exit_in_order()
         _run(_serve_http(settings, deployment, listener))
 
@@ -92,7 +93,7 @@ async def _serve_http(settings: Settings, deployment: Deployment, listener: sock
     else:
         work = partial(_work, settings, connections)
         drain_seconds = settings.drain_seconds + DRAIN_SECONDS
-        await Workers(settings.workers, work, listener, tell, drain_seconds).run(announce)
+        await Workers(settings.workers, work, listener, report_error, drain_seconds).run(announce)
 
 
 def _work(settings: Settings, connections: Connections, listener: socket.socket, on_ready: Callable[[], None]) -> None:

@@ -9,12 +9,12 @@ from typing import Annotated
 from cyclopts import Parameter
 from rich.table import Table
 
-from server.admin.status import DatabaseStatus, read_status
 from server.cli.operator import as_operator
 from server.cli.tables import print_table, stdout_console
 from server.config import load_settings
 from server.embeddings import build_embedder
 from server.embeddings.models import ModelInUse
+from server.operations.admin.status import DatabaseStatus, read_status
 
 _MIB = 1 << 20
 

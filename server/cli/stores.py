@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from cyclopts import App
 
-from server.admin.stores import add_store, change_store, close_store
 from server.cli.operator import as_operator
 from server.errors import InvalidInputError
+from server.operations.admin.stores import add_store, change_store, close_store
 
 app = App(name="store", help="Open, correct and close stores; status lists them.")
 

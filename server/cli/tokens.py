@@ -8,12 +8,12 @@ from typing import Annotated
 from cyclopts import App
 from rich.table import Table
 
-from server.admin.tokens import issue_token, list_tokens, revoke_subject, revoke_token
-from server.cli.numbers import whole
+from server.calls.principal import Role
 from server.cli.operator import as_operator
 from server.cli.tables import print_table
+from server.console.numbers import whole
 from server.errors import InvalidInputError
-from server.principal import Role
+from server.operations.admin.tokens import issue_token, list_tokens, revoke_subject, revoke_token
 
 # Of a bigint.
 _HIGHEST_ID = 2**63 - 1

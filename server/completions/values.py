@@ -11,10 +11,9 @@ from fastmcp.server.completions import MAX_COMPLETION_VALUES, CompletionReferenc
 from server.auth.current import current_principal
 from server.db.queries import Query, QueryFile
 from server.errors import UserError
-from server.middleware.identity import check_address, is_within
 from server.middleware.protocol_errors import ProtocolError, protocol_error
-from server.principal import Scope
-from server.store_scope import StoreScopes, scopes_of
+from server.tenancy.dependencies import scopes_of
+from server.tenancy.store_scope import StoreScopes
 from server.toolkit.results import Result
 
 
@@ -46,14 +45,14 @@ async def complete(
     the store keeps the values from them, without an error: what is typed may not be a store yet.
 
     Raises:
-        ProtocolError: The caller is offered no such prompt or template, or it has no such argument.
+        ProtocolError: The prompt or template has no such argument.
     """
     async with Context(fastmcp=server) as context:
         try:
             principal = await current_principal(context)
         except UserError as error:
             raise protocol_error(error) from None
-        await _check_asked(server, reference, argument.name, principal.scopes)
+        await _check_argument(server, reference, argument.name)
         typed = argument.value.strip().lower()
         if len(typed) > _LONGEST:
             return _offer([], 0)
@@ -69,23 +68,15 @@ async def complete(
     return _offer([], 0)
 
 
-async def _check_asked(
-    server: FastMCP[Any], reference: CompletionReference, argument: str, scopes: frozenset[Scope]
-) -> None:
-    """Refuse what is asked about something that the caller is not offered."""
+async def _check_argument(server: FastMCP[Any], reference: CompletionReference, argument: str) -> None:
+    """Refuse an argument that the prompt or template does not have; that there is one, the middleware has checked."""
     if isinstance(reference, mcp_types.PromptReference):
         prompt = await server.get_prompt(reference.name)
-        if prompt is None or not is_within(scopes, prompt):
-            raise ProtocolError("Unknown prompt. prompts/list names the prompts there are.")
+        assert prompt is not None
         name, has = prompt.name, [each.name for each in prompt.arguments or ()]
     else:
-        check_address(reference.uri)
-        # A template as it is listed is an address that it matches itself.
         template = await server.get_resource_template(reference.uri)
-        if template is None or template.uri_template != reference.uri or not is_within(scopes, template):
-            raise ProtocolError(
-                "Unknown template. resources/templates/list names those there are.", data={"uri": reference.uri}
-            )
+        assert template is not None
         name, has = template.uri_template, list(template.parameters["properties"])
     if argument not in has:
         raise ProtocolError(f"{name} has no argument of that name. It has: {', '.join(has)}.")

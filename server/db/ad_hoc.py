@@ -17,7 +17,7 @@ from server.db.connection import StoreConnection, statement_step, translated_err
 from server.db.pool import Database
 from server.db.urls import opening
 from server.errors import InvalidInputError, QueryTimeoutError
-from server.monitoring.observer import NOBODY, Observer
+from server.monitoring.observer import NULL_OBSERVER, Observer
 
 SETTING = "RETAIL_SQL_DATABASE_URL"
 # Heavy queries are few at a time; the role's own limit (sql/0010) counts those of all servers.
@@ -74,7 +74,10 @@ class Table:
 
 
 class _Connection(asyncpg.Connection):  # type: ignore[misc]
-    """Asks the catalogue for no type: it is closed to this login, and every value comes as text anyway."""
+    """Asks the catalogue for no type: it is closed to this login, and every value comes as text anyway.
+
+    Overrides a private method of asyncpg, seen in 0.32; `tests/tools/test_ad_hoc_sql.py` fails when it is not called.
+    """
 
     async def _introspect_types(self, typeoids: Iterable[int], timeout: float | None) -> tuple[list[Any], Any]:  # noqa: ASYNC109
         unknown = dict.fromkeys(("elemtype", "range_subtype", "attrtypoids", "basetype"))
@@ -139,7 +142,7 @@ class AdHocDatabase(Database):
 
     connection_type = AdHocConnection
 
-    def __init__(self, dsn: str, *, pool_timeout_seconds: float = 5.0, observer: Observer = NOBODY) -> None:
+    def __init__(self, dsn: str, *, pool_timeout_seconds: float = 5.0, observer: Observer = NULL_OBSERVER) -> None:
         super().__init__(
             dsn,
             setting=SETTING,

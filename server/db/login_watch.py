@@ -6,16 +6,16 @@ whoever gets SQL to run as mcp_user can lift its time limits, or lock the server
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from server.db.ad_hoc import SETTING
 from server.db.pool import Database
 from server.db.startup_check import check_login, check_sql_login, check_time_limits
 from server.errors import ConfigurationError, DatabaseError, RetailError
-from server.monitoring.observer import NOBODY, Observer
+from server.monitoring.observer import NULL_OBSERVER, Observer
+from server.process.background import background, repeat
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class LoginWatch:
         opened: Callable[[], Database],
         query_seconds: float | None = None,
         for_sql: Database | None = None,
-        observer: Observer = NOBODY,
+        observer: Observer = NULL_OBSERVER,
     ) -> None:
         self.fault: str | None = None
         self._opened = opened
@@ -59,13 +59,8 @@ class LoginWatch:
     async def watching(self) -> AsyncIterator[None]:
         """Look again and again while the block runs."""
         self._observer.logins_checked(as_required=True)
-        task = asyncio.create_task(self._watch())
-        try:
+        async with background(repeat(self.look, lambda: LOOK_SECONDS, pause_first=True)):
             yield
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
 
     async def look(self) -> None:
         """Look once, and tell the log when what is found is something else than before."""
@@ -97,8 +92,3 @@ class LoginWatch:
                 raise
             return _LOCKED_OUT.format(setting)
         return None
-
-    async def _watch(self) -> None:
-        while True:
-            await asyncio.sleep(LOOK_SECONDS)
-            await self.look()

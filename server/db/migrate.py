@@ -1,4 +1,9 @@
-"""Applies the numbered files of `sql/` in order, once each."""
+"""Applies the files of `sql/`: the versioned ones once each, the repeatable ones whenever they have changed.
+
+Versioned files make what holds data: roles, schemas, tables, and the functions that tables are defined with. A release
+freezes them. Repeatable files make everything else, each from nothing and over what is there: functions, views,
+triggers, policies and grants. They come last, in one order and one transaction.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +29,7 @@ logger = logging.getLogger(__name__)
 # Any constant that no other program uses as an advisory lock of this database.
 _LOCK = 4_830_117_220_261_120
 # Who waits for a table makes everybody wait who comes after. This is less than any login of the server waits for a
-# lock (sql/0010_roles.sql), so that no call fails because it stands in line behind a migration.
+# lock (sql/repeatable/0010_role_settings.sql), so that no call fails because it stands in line behind a migration.
 LOCK_TIMEOUT_MILLISECONDS = 400
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 5.0
@@ -35,19 +40,33 @@ _LEDGER = QUERIES.statement("create_ledger")
 _LEDGER_GRANTS = QUERIES.statement("grant_ledger")
 _APPLIED = QUERIES.statement("applied")
 _RECORD = QUERIES.statement("record")
+_FORGET = QUERIES.statement("forget")
 _OLDEST_TRANSACTION = QUERIES.statement("oldest_transaction")
 _WAS_ANOTHER_VERSION = QUERIES.statement("was_another_version")
 
 # What they do depends on PostgreSQL's version. A dump carries what the old one made of them, or nothing.
-FILES_OF_THE_SERVERS_VERSION = ("0037_new_ids.sql", "0095_builtin_functions.sql")
+FILES_OF_THE_SERVERS_VERSION = ("versioned/0037_new_ids.sql", "repeatable/0095_builtin_functions.sql")
+
+_VERSIONED = "versioned"
+_REPEATABLE = "repeatable"
 
 
 @dataclass(frozen=True, slots=True)
 class SchemaFile:
-    """One file of `sql/`."""
+    """One file of `sql/`.
+
+    Attributes:
+        name: Its path there: `versioned/0040_tables.sql`.
+        sql: Its text.
+    """
 
     name: str
     sql: str
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether it is applied again when it has changed."""
+        return self.name.startswith(f"{_REPEATABLE}/")
 
     @property
     def sha256(self) -> str:
@@ -56,10 +75,11 @@ class SchemaFile:
 
 
 def schema_files() -> list[SchemaFile]:
-    """The files of `sql/` in the order in which they apply."""
+    """The files of `sql/` in the order in which they apply: versioned ones, then repeatable ones, each by number."""
     return [
-        SchemaFile(entry.name, entry.read_text(encoding="utf-8"))
-        for entry in sorted(resources.files("sql").iterdir(), key=lambda entry: entry.name)
+        SchemaFile(f"{directory}/{entry.name}", entry.read_text(encoding="utf-8"))
+        for directory in (_VERSIONED, _REPEATABLE)
+        for entry in sorted(resources.files("sql").joinpath(directory).iterdir(), key=lambda entry: entry.name)
         if re.fullmatch(r"\d{4}_[a-z0-9_]+\.sql", entry.name)
     ]
 
@@ -72,24 +92,31 @@ def pending_files(files: Sequence[SchemaFile], applied: dict[str, str]) -> list[
         applied: Checksum by file name, as the database's ledger tells.
 
     Returns:
-        Files that the database still lacks, in order.
+        Files to apply, in order: versioned ones that the database lacks, and repeatable ones that it has not in this
+        form.
 
     Raises:
-        ConfigurationError: The database is newer than the code, or a file changed after it was applied.
+        ConfigurationError: The database is newer than the code, or has a versioned file in another form: that of a
+            development version, or of one that was changed after it was applied.
     """
-    unknown = sorted(set(applied) - {file.name for file in files})
+    if any("/" not in name for name in applied):
+        raise ConfigurationError(
+            "The database has the schema of an older development version, which cannot be upgraded; nothing was "
+            "changed. Start with another RETAIL_DATA_DIR for a new demo database, or point the server at a new one."
+        )
+    unknown = sorted(name for name in set(applied) - {file.name for file in files} if name.startswith(f"{_VERSIONED}/"))
     if unknown:
         raise ConfigurationError(
             f"The database is newer than this server: it has {unknown[-1]}, which this version does not know. "
             "Upgrade the server, or point it at the right database."
         )
     for file in files:
-        if applied.get(file.name, file.sha256) != file.sha256:
+        if not file.is_repeatable and applied.get(file.name, file.sha256) != file.sha256:
             raise ConfigurationError(
-                f"sql/{file.name} changed after it was applied to this database. Put changes in a new file; "
-                "to try it on a demo database, start with another RETAIL_DATA_DIR."
+                f"sql/{file.name} changed after it was applied to this database; nothing was changed here. Put changes "
+                "in a new file, or start with another RETAIL_DATA_DIR for a new demo database."
             )
-    return [file for file in files if file.name not in applied]
+    return [file for file in files if applied.get(file.name) != file.sha256]
 
 
 async def migrate(
@@ -98,8 +125,9 @@ async def migrate(
     """Bring a database up to this version's schema, while it is in use.
 
     Safe to run at the same time from several processes: the second waits, then finds nothing to do.
-    Each file is one transaction together with its ledger row. Where others hold what a file changes, it gives way and
-    is tried again. After pg_upgrade, what depends on PostgreSQL's version is set again.
+    Each versioned file is one transaction together with its ledger row, and so are all repeatable files together. Where
+    others hold what a file changes, it gives way and is tried again. After pg_upgrade, what depends on PostgreSQL's
+    version is set again.
 
     Args:
         connection: asyncpg connection of a superuser or of a role with CREATEROLE that owns the database.
@@ -121,7 +149,12 @@ async def migrate(
         applied = {row["file_name"]: row["sha256"] for row in await connection.fetch(_APPLIED)}
         pending = pending_files(files, applied)
         for file in pending:
-            await when_free(connection, f"sql/{file.name}", partial(_apply, connection, file), patience_seconds)
+            if not file.is_repeatable:
+                await when_free(connection, f"sql/{file.name}", partial(_apply, connection, [file]), patience_seconds)
+        if repeatable := [file for file in pending if file.is_repeatable]:
+            names = ", ".join(f"sql/{file.name}" for file in repeatable)
+            await when_free(connection, names, partial(_apply, connection, repeatable), patience_seconds)
+        await connection.execute(_FORGET, [file.name for file in files])
         await connection.execute(_LEDGER_GRANTS)
         if await connection.fetchval(_WAS_ANOTHER_VERSION):
             for file in files:
@@ -167,9 +200,10 @@ async def when_free(connection: Any, what: str, work: Callable[[], Awaitable[Any
             return
 
 
-async def _apply(connection: Any, file: SchemaFile) -> None:
-    await connection.execute(_RECORD, file.name, file.sha256)
-    await connection.execute(file.sql)
+async def _apply(connection: Any, files: Sequence[SchemaFile]) -> None:
+    for file in files:
+        await connection.execute(_RECORD, file.name, file.sha256)
+        await connection.execute(file.sql)
 
 
 async def _oldest_transaction(connection: Any) -> str:

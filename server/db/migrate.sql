@@ -19,7 +19,12 @@ select file_name, sha256 from migrations.applied order by file_name;
 
 -- name: record
 -- $1 file name, $2 SHA-256 in hex.
-insert into migrations.applied (file_name, sha256) values ($1, $2);
+insert into migrations.applied (file_name, sha256) values ($1, $2)
+on conflict (file_name) do update set sha256 = excluded.sha256, applied_at = now();
+
+-- name: forget
+-- $1 names of all files (text[]). A later release may merge or drop a repeatable file; a versioned one stays.
+delete from migrations.applied a where a.file_name like 'repeatable/%' and a.file_name <> all ($1::text[]);
 
 -- name: oldest_transaction
 -- Who has been in a transaction for longest while holding a table or index of this database. At most one row.
@@ -36,8 +41,8 @@ order by a.xact_start
 limit 1;
 
 -- name: was_another_version
--- Whether pg_upgrade moved this database here: PUBLIC may call what sql/0095_builtin_functions.sql takes from it, and
--- this session can take it, or ids are not made as sql/0037_new_ids.sql makes them here. One row.
+-- Whether pg_upgrade moved this database here: PUBLIC may call what sql/repeatable/0095_builtin_functions.sql takes from it, and
+-- this session can take it, or ids are not made as sql/versioned/0037_new_ids.sql makes them here. One row.
 select
   (
     (select r.rolsuper from pg_catalog.pg_roles r where r.rolname = current_user)

@@ -16,7 +16,7 @@ from server.db.connection import StoreConnection, translated_errors
 from server.db.queries import Query, Row
 from server.db.urls import opening, parsed
 from server.errors import BusyError
-from server.monitoring.observer import NOBODY, Observer
+from server.monitoring.observer import NULL_OBSERVER, Observer
 from server.monitoring.spans import step
 
 # As many as the driver keeps by itself.
@@ -62,7 +62,8 @@ class Database:
         setting: Variable that the URL came from, for the error that names it.
         pool_size: Largest number of connections.
         pool_timeout_seconds: How long a borrower waits for a free one.
-        query_timeout_seconds: Time limit of one statement; left out, the login's own in sql/0010_roles.sql.
+        query_timeout_seconds: Time limit of one statement; left out, the login's own
+            (sql/repeatable/0010_role_settings.sql).
         statement_cache_size: Prepared statements that a connection keeps; 0 for a pooler in transaction mode.
         connected: Whether it must be there when the server starts.
         name: What the monitoring calls the pool.
@@ -86,7 +87,7 @@ class Database:
         statement_cache_size: int = STATEMENT_CACHE_SIZE,
         connected: bool = True,
         name: str = "tools",
-        observer: Observer = NOBODY,
+        observer: Observer = NULL_OBSERVER,
     ) -> None:
         self.name = name
         self.waiting = 0

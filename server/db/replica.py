@@ -1,26 +1,26 @@
 """A hot standby that answers the reads of tools while it is near enough to the primary.
 
-Who may enter a store is the primary's to say, for every call (server/store_scope.py). This knows whether the standby
-can be asked at all: once a second it compares how far the two have come.
+Who may enter a store is the primary's to say, for every call (server/tenancy/store_scope.py). This knows whether the
+standby can be asked at all: once a second it compares how far the two have come.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections import deque
-from contextlib import suppress
+from contextlib import AsyncExitStack
 from typing import NamedTuple, Self
 
 from pydantic import BaseModel
 
 from server.config import Settings
 from server.db.pool import Database
-from server.db.pooling import Way, check_ways
 from server.db.queries import QueryFile
+from server.db.routes import DatabaseRoute, check_routes
 from server.errors import ConfigurationError, DatabaseUnavailableError, ReplicaBehindError, RetailError
-from server.monitoring.observer import NOBODY, Observer
+from server.monitoring.observer import NULL_OBSERVER, Observer
+from server.process.background import background, repeat
 
 logger = logging.getLogger(__name__)
 
@@ -95,7 +95,7 @@ class Replica:
         self._ahead: deque[tuple[float, int]] = deque(maxlen=_POSITIONS)
         # What it lacked before the first look may be of any age.
         self._has_reached_any = False
-        self._task: asyncio.Task[None] | None = None
+        self._background = AsyncExitStack()
         self.fault: Fault | None = Fault("has not been looked at yet")
         self.lag_seconds: float | None = None
         self.fallbacks = 0
@@ -117,14 +117,13 @@ class Replica:
         except BaseException:
             await self.database.__aexit__()
             raise
-        self._task = asyncio.create_task(self._watch())
+        await self._background.enter_async_context(
+            background(repeat(self._watch, lambda: LOOK_SECONDS, pause_first=True))
+        )
         return self
 
     async def __aexit__(self, *exception: object) -> None:
-        assert self._task is not None
-        self._task.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._task
+        await self._background.aclose()
         await self.database.__aexit__()
 
     def failed(self, error: Exception) -> None:
@@ -135,13 +134,11 @@ class Replica:
             self._found(Fault("dropped a connection"))
 
     async def _watch(self) -> None:
-        while True:
-            await asyncio.sleep(LOOK_SECONDS)
-            try:
-                fault = await self._fault_of()
-            except ConfigurationError as error:
-                fault = Fault("cannot be used", f": {error}")
-            self._found(fault)
+        try:
+            fault = await self._fault_of()
+        except ConfigurationError as error:
+            fault = Fault("cannot be used", f": {error}")
+        self._found(fault)
 
     def _found(self, fault: Fault | None) -> None:
         """Remember what is wrong, and tell the log when that is something else than before."""
@@ -163,8 +160,8 @@ class Replica:
             (standby,) = await self.database.fetch(REPLICA_POSITION)
             self._check_kinship(primary, standby)
             if self.fault is not None:
-                way = Way(self._url, await self.database.backend())
-                await check_ways(self.database, {SETTING: way}, prepares=self._prepares)
+                route = DatabaseRoute(self._url, await self.database.backend())
+                await check_routes(self.database, {SETTING: route}, prepares=self._prepares)
         except ConfigurationError:
             raise
         except RetailError as error:
@@ -194,7 +191,7 @@ class Replica:
             )
 
 
-def opened_replica(settings: Settings, url: str, primary: Database, observer: Observer = NOBODY) -> Replica:
+def opened_replica(settings: Settings, url: str, primary: Database, observer: Observer = NULL_OBSERVER) -> Replica:
     """A replica as the operator set it up, to be entered.
 
     Args:

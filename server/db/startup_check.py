@@ -52,7 +52,7 @@ class _TimeLimits(BaseModel):
     transaction_timeout: int
 
 
-_APPLY_ROLES = "Apply sql/0010_roles.sql again with psql, or set it with alter role."
+_APPLY_ROLES = "Apply sql/repeatable/0010_role_settings.sql again with psql, or set it with alter role."
 # The database counts in milliseconds.
 _LEAST_SECONDS = 0.001
 
@@ -72,7 +72,8 @@ async def check_schema_is_current(database: Database, *, may_be_newer: bool = Fa
 
     Args:
         database: The server's own pool.
-        may_be_newer: Accept files of a later release: a server goes on serving while the next release migrates.
+        may_be_newer: Accept files of a later release, and repeatable files in its form: a server goes on serving while
+            the next release migrates.
 
     Raises:
         ConfigurationError: The schema is missing, behind, changed, or newer than the code.
@@ -81,10 +82,11 @@ async def check_schema_is_current(database: Database, *, may_be_newer: bool = Fa
     (ledger,) = await database.fetch(HAS_LEDGER)
     applied = {file.file_name: file.sha256 for file in (await database.fetch(APPLIED_FILES) if ledger.present else [])}
     if may_be_newer:
+        files = [file for file in files if not file.is_repeatable]
         applied = {file.name: applied[file.name] for file in files if file.name in applied}
     if pending := pending_files(files, applied):
         raise ConfigurationError(
-            f"The database schema is not current: {pending[0].name} and later files are missing. "
+            f"The database schema is not current: {pending[0].name} is to be applied, and perhaps later files. "
             "Run: retail-mcp migrate"
         )
 
@@ -110,8 +112,8 @@ async def check_isolation(database: Database, kid: str) -> None:
         raise ConfigurationError(
             "Row level security is not complete on: "
             + ", ".join(f"retail.{table.table_name}" for table in unguarded)
-            + ". Every tenant table needs RLS, FORCE and the one policy of sql/0050_policies.sql, and nothing else "
-            "there may show its rows; apply that file again, or drop what does not belong there."
+            + ". Every tenant table needs RLS, FORCE and the one policy of sql/repeatable/0050_policies.sql, and "
+            "nothing else there may show its rows; apply that file again, or drop what does not belong there."
         )
     if not await knows_key(database, kid):
         raise ConfigurationError(
@@ -162,7 +164,7 @@ async def check_sql_login(database: Database, sql_database: Database) -> list[st
     if faults := [*login.powers, *(f"it may read {name}" for name in login.readable)]:
         raise ConfigurationError(
             f"SQL of callers must not run as {current.role_name}: {', '.join(faults)}. Use mcp_sql in "
-            "RETAIL_SQL_DATABASE_URL, with the rights of sql/0088_analytics.sql and no others."
+            "RETAIL_SQL_DATABASE_URL, with the rights of sql/repeatable/0088_analytics.sql and no others."
         )
     if login.limits:
         raise ConfigurationError(
@@ -179,7 +181,8 @@ async def check_time_limits(database: Database, query_seconds: float | None = No
         query_seconds: The time limit of a query that was asked for; left out, any is right.
 
     Raises:
-        ConfigurationError: A limit of sql/0010_roles.sql is missing or too small, or the one asked for does not hold.
+        ConfigurationError: A limit of sql/repeatable/0010_role_settings.sql is missing or too small, or the one asked
+            for does not hold.
     """
     (limits,) = await database.fetch(TIME_LIMITS)
     if missing := [name for name, milliseconds in limits if milliseconds == 0]:

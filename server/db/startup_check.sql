@@ -29,7 +29,7 @@ select
 -- name: unguarded_tables
 -- What in the retail schema would show rows past the policies. No row when all is well.
 -- Tables, except the shared categories: without row level security, FORCE, or exactly the one policy
--- of sql/0050_policies.sql. Materialized views and foreign tables, which can have no policy. Views that
+-- of sql/repeatable/0050_policies.sql. Materialized views and foreign tables, which can have no policy. Views that
 -- the login may read and that run with the rights of an owner whom policies do not bind.
 select c.relname::text as table_name
 from pg_catalog.pg_class c

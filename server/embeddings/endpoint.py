@@ -13,7 +13,7 @@ from server.errors import ConfigurationError
 
 DEFAULT_BASE_URL = "https://api.openai.com/v1"
 MAX_DIMENSIONS = 1_900
-"""A stored vector must fit a page of the database: see sql/0040_tables.sql."""
+"""A stored vector must fit a page of the database: see sql/versioned/0040_tables.sql."""
 _MAX_NAME = 100
 # Source: OpenAI's embeddings guide.
 _OWN_DIMENSIONS = {"text-embedding-3-small": 1_536, "text-embedding-3-large": 3_072, "text-embedding-ada-002": 1_536}

@@ -16,7 +16,7 @@ from server.embeddings.breaker import CircuitBreaker
 from server.embeddings.observed import ObservedEmbedder
 from server.embeddings.queries import VECTORS_REMEMBERED, Memory, QueryEmbedder
 from server.errors import ConfigurationError, EmbeddingUnavailableError
-from server.monitoring.observer import NOBODY, Observer
+from server.monitoring.observer import NULL_OBSERVER, Observer
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ class Embedders:
     """
 
     def __init__(
-        self, settings: Settings, *, clock: Callable[[], float] = time.monotonic, observer: Observer = NOBODY
+        self, settings: Settings, *, clock: Callable[[], float] = time.monotonic, observer: Observer = NULL_OBSERVER
     ) -> None:
         self._settings = settings
         self._observer = observer

@@ -8,7 +8,7 @@ from collections.abc import MutableMapping, Sequence
 from server.embeddings.base import Embedder, Vector
 from server.embeddings.breaker import CircuitBreaker
 from server.errors import EmbeddingUnavailableError
-from server.monitoring.observer import NOBODY, Observer
+from server.monitoring.observer import NULL_OBSERVER, Observer
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ class QueryEmbedder:
         store_id: str,
         breaker: CircuitBreaker,
         memory: Memory,
-        observer: Observer = NOBODY,
+        observer: Observer = NULL_OBSERVER,
     ) -> None:
         self._observer = observer
         self.model = embedder.model

@@ -1,4 +1,4 @@
-"""The texts that embedding models see; what of a product is embedded says sql/0082_embedding.sql."""
+"""The texts that embedding models see; what of a product is embedded says sql/repeatable/0082_embedding.sql."""
 
 from __future__ import annotations
 

@@ -6,8 +6,8 @@ import mcp_types
 from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
 from fastmcp.tools import ToolResult
 
-from server.call import calling_principal, current_call
-from server.limits import Rate
+from server.calls.call import calling_principal, current_call
+from server.tenancy.limits import Rate
 
 
 class CallRate(Middleware):
@@ -26,6 +26,6 @@ class CallRate(Middleware):
         call_next: CallNext[mcp_types.CallToolRequestParams, ToolResult],
     ) -> ToolResult:
         """Run the call when its turn has come."""
-        await self._rate.admit(calling_principal().principal_id)
-        current_call.get().admitted = True
+        await self._rate.consume(calling_principal().principal_id)
+        current_call.get().admit()
         return await call_next(context)

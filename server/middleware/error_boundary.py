@@ -19,10 +19,10 @@ from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
 from fastmcp.tools import ToolResult
 from pydantic import ValidationError as PydanticValidationError
 
-from server.call import current_call
+from server.calls.call import current_call
 from server.errors import InvalidInputError, UnavailableError, UserError
 from server.middleware.protocol_errors import ProtocolError, internal_error
-from server.toolkit.telling import CallFailure
+from server.toolkit.tool_errors import CallFailure
 
 
 class ErrorBoundary(Middleware):

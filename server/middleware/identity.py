@@ -13,12 +13,13 @@ from fastmcp.resources.base import Resource, ResourceResult
 from fastmcp.resources.template import ResourceTemplate
 from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
 from fastmcp.tools import Tool, ToolResult
+from pydantic import ValidationError
 
 from server.auth.current import current_principal
-from server.call import current_call
+from server.calls.call import current_call
+from server.calls.principal import SCOPE_META, Scope
 from server.errors import UserError
 from server.middleware.protocol_errors import ProtocolError, protocol_error
-from server.principal import SCOPE_META, Scope
 
 
 class _Offered(Protocol):
@@ -30,6 +31,7 @@ class _Offered(Protocol):
 
 Component = TypeVar("Component", bound=_Offered)
 _SCOPES = frozenset(get_args(Scope))
+_UNKNOWN_PROMPT = "Unknown prompt. prompts/list names the prompts there are."
 # With a store's name of 40 characters, each of them escaped, no resource's has more than 160.
 _LONGEST_ADDRESS = 1_000
 
@@ -52,14 +54,15 @@ class CallIdentity(Middleware):
     ) -> ToolResult:
         """Run the call as its principal."""
         call = current_call.get()
-        call.principal = await current_principal(context.fastmcp_context)
+        principal = await current_principal(context.fastmcp_context)
+        call.identify(principal)
         name = context.message.name
         needed = self._needs.get(name)
         if needed is None:
             needed = self._needs[name] = _needed_by(await _server(context).get_tool(name))
-        if needed not in call.principal.scopes:
+        if needed not in principal.scopes:
             raise NotFoundError(name)
-        call.needs = needed
+        call.require(needed)
         return await call_next(context)
 
     async def on_list_tools(
@@ -101,7 +104,7 @@ class CallIdentity(Middleware):
     ) -> ResourceResult:
         """Read what the caller may read."""
         server, uri = _server(context), str(context.message.uri)
-        check_address(uri)
+        _check_address(uri)
         found = await server.get_resource(uri) or await server.get_resource_template(uri)
         # The specification wants the address back, outside of the message.
         await _require(
@@ -119,7 +122,18 @@ class CallIdentity(Middleware):
     ) -> PromptResult:
         """Give the caller a prompt that it may use."""
         prompt = await _server(context).get_prompt(context.message.name)
-        await _require(context, prompt, "Unknown prompt. prompts/list names the prompts there are.")
+        await _require(context, prompt, _UNKNOWN_PROMPT)
+        return await call_next(context)
+
+    async def on_request(self, context: MiddlewareContext[Any], call_next: CallNext[Any, Any]) -> Any:
+        """Refuse a completion for what the caller is not offered; FastMCP would answer that there are no values."""
+        if context.method == "completion/complete":
+            try:
+                asked = mcp_types.CompleteRequestParams.model_validate(context.message, by_name=False)
+            except ValidationError:
+                # Passed on, as the SDK refuses it for its parameters.
+                return await call_next(context)
+            await _require_reference(context, asked.ref)
         return await call_next(context)
 
 
@@ -136,7 +150,7 @@ def _needed_by(component: _Offered | None) -> Scope:
     return cast(Scope, declared)
 
 
-def check_address(uri: str) -> None:
+def _check_address(uri: str) -> None:
     """Refuse an address that no resource can have, before it is compared with every template.
 
     Raises:
@@ -164,6 +178,25 @@ async def _within_scopes(
 ) -> Sequence[Component]:
     scopes = await _scopes(context.fastmcp_context)
     return [component for component in await call_next(context) if is_within(scopes, component)]
+
+
+async def _require_reference(
+    context: MiddlewareContext[Any], reference: mcp_types.PromptReference | mcp_types.ResourceTemplateReference
+) -> None:
+    server = _server(context)
+    if isinstance(reference, mcp_types.PromptReference):
+        await _require(context, await server.get_prompt(reference.name), _UNKNOWN_PROMPT)
+        return
+    _check_address(reference.uri)
+    # A template as it is listed is an address that it matches itself.
+    template = await server.get_resource_template(reference.uri)
+    listed = template if template is not None and template.uri_template == reference.uri else None
+    await _require(
+        context,
+        listed,
+        "Unknown template. resources/templates/list names those there are.",
+        {"uri": reference.uri},
+    )
 
 
 async def _require(

@@ -17,6 +17,8 @@ from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp_types.methods import SPEC_CLIENT_METHODS
 from pydantic import ValidationError
 
+from server.compat.fastmcp import add_outermost
+from server.compat.mcp import is_before_initialize
 from server.errors import NotAllowedError, RetailError, UnavailableError, UserError
 
 logger = logging.getLogger(__name__)
@@ -28,8 +30,6 @@ _WORDS = {
     mcp_types.INVALID_PARAMS: "The parameters are not valid. Compare them with the specification of this method.",
 }
 _LACKS_CAPABILITY = "The client lacks a capability that this request needs; data.requiredCapabilities names it."
-# What the SDK says to a request before the handshake; its other refusals of parameters are of pydantic's.
-_BEFORE_INITIALIZE = "Invalid request parameters"
 # `params` and the name of one of them.
 _OUR_NAMES = 2
 _MUST_BE = {
@@ -107,10 +107,9 @@ def log_refusal(method: str, error: MCPError) -> None:
 def word_protocol_errors(server: FastMCP[Any]) -> None:
     """Give every error that ends a request its words.
 
-    The SDK's middleware is outside of FastMCP's and sees the requests that no hook of FastMCP's does. FastMCP 4.1 has
-    no public way to it; tests fail when this stops working.
+    The SDK's middleware is outside of FastMCP's and sees the requests that no hook of FastMCP's does.
     """
-    server._mcp_server.middleware.insert(0, _in_our_words)
+    add_outermost(server, _in_our_words)
 
 
 async def _in_our_words(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
@@ -134,7 +133,7 @@ def _worded(method: str, error: Exception) -> ProtocolError:
     if isinstance(error, ValidationError):
         return ProtocolError(_describe(method, error))
     if isinstance(error, MCPError):
-        if (error.code, error.message) == (mcp_types.INVALID_PARAMS, _BEFORE_INITIALIZE):
+        if is_before_initialize(error):
             return ProtocolError("Nothing was done: send initialize first, or _meta as 2026-07-28 has it.")
         if error.code == mcp_types.MISSING_REQUIRED_CLIENT_CAPABILITY:
             return ProtocolError(_LACKS_CAPABILITY, code=error.code, data=error.error.data)

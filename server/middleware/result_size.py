@@ -6,7 +6,7 @@ import mcp_types
 from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
 from fastmcp.tools import ToolResult
 
-from server.call import current_call
+from server.calls.call import current_call
 from server.toolkit.truncation import shortened
 
 

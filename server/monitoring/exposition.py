@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry, start_http_server
 
-from server.address import unusable_address
+from server.process.sockets import unusable_address
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ import traceback
 from datetime import UTC, datetime
 from typing import Any
 
-from server.call import Call, CallEnd
+from server.calls.call import Call, CallEnd
 from server.config import LogLevel, Settings
 
 calls = logging.getLogger("server.calls")
@@ -94,7 +94,7 @@ def log_call(call: Call, end: CallEnd, trace_id: str | None) -> None:
         "call_id": str(call.call_id),
         "tool": end.tool,
         "principal": call.principal.principal_id if call.principal else None,
-        "stores": list(call.entered),
+        "stores": list(call.stores),
         "outcome": end.outcome,
         "code": end.code,
         "rows": end.rows,
@@ -111,7 +111,7 @@ def log_call(call: Call, end: CallEnd, trace_id: str | None) -> None:
         f" ({end.code})" if end.code else f", {end.rows} rows",
         milliseconds,
         fields["principal"],
-        ", ".join(call.entered) or "none",
+        ", ".join(call.stores) or "none",
         call.call_id,
         extra={_FIELDS: fields},
     )

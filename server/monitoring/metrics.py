@@ -14,7 +14,7 @@ from typing import get_args
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
 
 from server import __version__
-from server.call import UNKNOWN_TOOL, CallEnd
+from server.calls.call import UNKNOWN_TOOL, CallEnd
 from server.errors import Outcome
 from server.monitoring.activity import Activity
 from server.monitoring.observer import AuditQueue, EmbeddingOutcome, Limit, Observer, Pool

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from fastmcp import Context
 from opentelemetry.trace import Span, Tracer, format_trace_id
 
-from server.call import Call, CallEnd
+from server.calls.call import Call, CallEnd
 from server.config import Settings
 from server.monitoring.activity import Activity
 from server.monitoring.logs import log_call
-from server.monitoring.observer import NOBODY, Observer
+from server.monitoring.observer import NULL_OBSERVER, Observer
 from server.monitoring.tracing import call_span, exporting_tracer, finish
 
 
@@ -28,7 +28,7 @@ class Monitoring:
     """
 
     activity: Activity = field(default_factory=Activity)
-    observer: Observer = NOBODY
+    observer: Observer = NULL_OBSERVER
     tracer: Tracer | None = None
 
     def span(self, call: Call, tool: str, context: Context | None) -> AbstractContextManager[Span | None]:
@@ -58,7 +58,7 @@ async def monitored(settings: Settings, *, metrics: bool = True, processes: int 
         ConfigurationError: The port for metrics cannot be had.
     """
     activity = Activity()
-    observer: Observer = NOBODY
+    observer: Observer = NULL_OBSERVER
     async with AsyncExitStack() as opened:
         if metrics and settings.metrics_port is not None:
             # Who wants no metrics pays for no library of them.

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal, Protocol
 
-from server.call import CallEnd
+from server.calls.call import CallEnd
 
 EmbeddingOutcome = Literal["made", "failed", "remembered", "left_alone"]
 """What became of a wish for vectors: from the provider, not from it, from memory, or not asked because it is down."""
 
 Limit = Literal["calls", "requests", "open_requests", "principals", "stores"]
-"""Names of the limits, as in `server.limits.Limits`."""
+"""Names of the limits, as in `server.tenancy.limits.Limits`."""
 
 
 class Pool(Protocol):
@@ -96,4 +96,4 @@ class Observer:
         """Vectors were asked for; where the provider was asked it took so long."""
 
 
-NOBODY = Observer()
+NULL_OBSERVER = Observer()

@@ -31,7 +31,7 @@ from opentelemetry.trace import (
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from server import __version__
-from server.call import Call, CallEnd
+from server.calls.call import Call, CallEnd
 from server.monitoring.spans import current_tracer
 
 logger = logging.getLogger(__name__)

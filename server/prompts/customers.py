@@ -6,10 +6,10 @@ from fastmcp.prompts import prompt
 from pydantic import Field
 
 from server.prompts.steps import StoreName, call, recipe
-from server.toolkit.annotations import needs
+from server.toolkit.annotations import requires_scope
 
 
-@prompt(title="Win-back campaign", meta=needs("retail:pii"), tags={"customers"})
+@prompt(title="Win-back campaign", meta=requires_scope("retail:pii"), tags={"customers"})
 def win_back_campaign(
     segment: Annotated[
         str, Field(description="RFM segment to win back, for example at_risk.", max_length=40)

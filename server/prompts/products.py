@@ -6,12 +6,12 @@ from fastmcp.prompts import prompt
 from pydantic import Field
 
 from server.prompts.steps import StoreName, call, recipe
-from server.toolkit.annotations import needs
+from server.toolkit.annotations import requires_scope
 
 CategoryName = Annotated[str | None, Field(description="Only this category and those below it.", max_length=100)]
 
 
-@prompt(title="Reorder plan", meta=needs("retail:read"), tags={"inventory"})
+@prompt(title="Reorder plan", meta=requires_scope("retail:read"), tags={"inventory"})
 def reorder_plan(category: CategoryName = None, store_id: StoreName = None) -> str:
     """What to order now, from whom, and which money lies in stock that does not move."""
     chosen = {"category": category, "store_id": store_id}
@@ -29,7 +29,7 @@ def reorder_plan(category: CategoryName = None, store_id: StoreName = None) -> s
     )
 
 
-@prompt(title="Find a product", meta=needs("retail:read"), tags={"products"})
+@prompt(title="Find a product", meta=requires_scope("retail:read"), tags={"products"})
 def find_product(
     wish: Annotated[str, Field(description="What the customer asks for, in their words.", max_length=500)],
     category: CategoryName = None,

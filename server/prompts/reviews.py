@@ -3,10 +3,10 @@
 from fastmcp.prompts import prompt
 
 from server.prompts.steps import StoreName, call, recipe
-from server.toolkit.annotations import needs
+from server.toolkit.annotations import requires_scope
 
 
-@prompt(title="Weekly review", meta=needs("retail:read"), tags={"sales"})
+@prompt(title="Weekly review", meta=requires_scope("retail:read"), tags={"sales"})
 def weekly_review(store_id: StoreName = None) -> str:
     """How last week went against the week before: sales, products, returns, stock."""
     store = {"store_id": store_id}
@@ -28,7 +28,7 @@ def weekly_review(store_id: StoreName = None) -> str:
     )
 
 
-@prompt(title="Monthly close", meta=needs("retail:read"), tags={"sales"})
+@prompt(title="Monthly close", meta=requires_scope("retail:read"), tags={"sales"})
 def monthly_close(store_id: StoreName = None) -> str:
     """Figures of the last calendar month for the books and for head office."""
     store = {"store_id": store_id}

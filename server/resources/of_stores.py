@@ -12,10 +12,10 @@ from fastmcp import Context
 from fastmcp.dependencies import CurrentContext
 from fastmcp.resources import ResourceContent, ResourceResult, resource
 
+from server.calls.principal import Scope
 from server.errors import InvalidInputError, StoreNeededError
-from server.principal import Scope
-from server.toolkit.annotations import needs
-from server.toolkit.telling import CallFailure, told
+from server.toolkit.annotations import requires_scope
+from server.toolkit.tool_errors import CallFailure, to_tool_error
 
 _JSON = "application/json"
 _TOOLS = {"categories": "list_categories", "freshness": "get_store_context", "schema": "get_schema"}
@@ -31,7 +31,7 @@ async def _answer(context: Context, name: str, store_id: str | None) -> Resource
             raise
         # A tool has an argument for it, a resource another address.
         stores = failure.error.stores
-        raise told(
+        raise to_tool_error(
             InvalidInputError(
                 f"You have access to several stores ({', '.join(stores)}). Read retail://stores/STORE/{name} to say "
                 f"which one is meant, for example retail://stores/{stores[0]}/{name}."
@@ -41,7 +41,7 @@ async def _answer(context: Context, name: str, store_id: str | None) -> Resource
 
 
 def _about_store(uri: str, title: str, scope: Scope) -> Callable[[_Reader], _Reader]:
-    return resource(uri, title=title, mime_type=_JSON, meta=needs(scope))
+    return resource(uri, title=title, mime_type=_JSON, meta=requires_scope(scope))
 
 
 @_about_store("retail://categories", "Categories of your store", "retail:read")

@@ -14,7 +14,7 @@ from pydantic_core import to_json
 from server.errors import UserError
 from server.toolkit.results import Answer
 from server.toolkit.schemas import concise
-from server.toolkit.telling import told
+from server.toolkit.tool_errors import to_tool_error
 
 
 class AnsweringTool(FunctionTool):
@@ -25,7 +25,7 @@ class AnsweringTool(FunctionTool):
         try:
             return await super().run(arguments)
         except UserError as error:
-            raise told(error) from error
+            raise to_tool_error(error) from error
 
     def convert_result(self, raw_value: Any) -> ToolResult:
         """The answer in both forms."""

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 
-from server.call import current_call
+from server.calls.call import current_call
 from server.errors import InvalidInputError
 
 Position = TypeVar("Position", bound=BaseModel)
@@ -81,7 +81,7 @@ class Pager(Generic[Position]):
 def _continue_with(cursor_after: Callable[[int], str]) -> None:
     """Leave word how this answer goes on, should it have to be cut for its size."""
     if call := current_call.get(None):
-        call.cursor_after = cursor_after
+        call.page_by(cursor_after)
 
 
 class _Offset(BaseModel):

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from server.audit.arguments import Identifier
+from server.toolkit.audit_marks import Identifier
 from server.toolkit.periods import Preset
 
 StoreId = Annotated[

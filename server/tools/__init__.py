@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import Any
 
+from fastmcp.decorators import get_fastmcp_meta
+
+from server.calls.principal import SCOPE_META
 from server.errors import ConfigurationError
-from server.principal import SCOPE_META
 
 Tool = Callable[..., Any]
 
@@ -23,7 +25,9 @@ def discover() -> list[Tool]:
     found = [tool for domain in _modules(__path__, __name__) for tool in _tools_of(domain)]
     for tool in found:
         if scope_of(tool) is None:
-            raise ConfigurationError(f"The tool {tool.__name__} does not say who may call it: add meta=needs(...).")
+            raise ConfigurationError(
+                f"The tool {tool.__name__} does not say who may call it: add meta=requires_scope(...)."
+            )
     return found
 
 
@@ -38,10 +42,11 @@ def _tools_of(domain: ModuleType) -> list[Tool]:
         for module in _modules(domain.__path__, domain.__name__)
         for tool in vars(module).values()
         # A tool that a module imports is another's.
-        if hasattr(tool, "__fastmcp__") and tool.__module__ == module.__name__
+        if get_fastmcp_meta(tool) is not None and tool.__module__ == module.__name__
     ]
 
 
 def scope_of(tool: Tool) -> str | None:
     """The scope that a tool demands of its caller; None for one that declares none."""
-    return (tool.__fastmcp__.meta or {}).get(SCOPE_META)  # type: ignore[attr-defined]
+    declared = get_fastmcp_meta(tool)
+    return (declared.meta or {}).get(SCOPE_META) if declared is not None else None

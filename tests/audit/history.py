@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from server.admin.connection import admin_connection
+from server.db.operator import admin_connection
 from tests.support import Retailer
 
 OLD = date(2020, 3, 1)

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from server.admin.audit import seal
-from server.admin.audit_verification import Verification, verify
-from server.admin.connection import admin_connection
+from server.db.operator import admin_connection
+from server.operations.admin.audit import seal
+from server.operations.admin.audit_verification import Verification, verify
 from tests.support import Retailer
 
 # The hash over a row's new content, as a forger who knows the method makes it.

@@ -15,7 +15,7 @@ from fastmcp import Client
 
 from server.audit.call_log import COLUMNS, CallLog, Entry
 from server.errors import AuditUnavailableError, ConfigurationError
-from server.middleware.call_record import CallRecord
+from server.middleware.audit import AuditMiddleware
 from tests.audit.reading import calls_of, entered
 from tests.faults.messages import assert_helpful
 from tests.support import Retailer, answer, refusal
@@ -48,7 +48,7 @@ def entry(**values: Any) -> Entry:
 def put(log: CallLog, *entries: Entry) -> None:
     """What the server does for each call."""
     for one in entries:
-        log.admit()
+        log.reserve()
         log.leave()
         log.append(one)
 
@@ -91,7 +91,7 @@ async def test_leaving_writes_everything_even_if_it_is_cancelled_meanwhile(shop:
 
 async def test_leaving_waits_for_a_call_that_is_just_ending(shop: Retailer) -> None:
     async with CallLog(shop.login_url("mcp_audit")) as log:
-        log.admit()
+        log.reserve()
 
         def end() -> None:
             log.leave()
@@ -169,14 +169,14 @@ async def test_entries_wait_for_a_database_that_is_away(shop: Retailer, caplog: 
 async def test_without_room_for_its_entry_no_call_begins(shop: Retailer) -> None:
     async with CallLog(shop.login_url("mcp_audit"), capacity=3) as log:
         await shop.execute("revoke insert (call_id) on audit.tool_call from mcp_audit")
-        log.admit()
+        log.reserve()
         put(log, entry(), entry())
         with pytest.raises(AuditUnavailableError):
-            log.admit()
+            log.reserve()
         log.leave()
         log.append(entry())
         with pytest.raises(AuditUnavailableError):
-            log.admit()
+            log.reserve()
         await shop.execute("grant insert (call_id) on audit.tool_call to mcp_audit")
         await entered(shop, 3, seconds=10)
         put(log, entry())
@@ -187,7 +187,7 @@ async def test_without_room_for_its_entry_no_call_begins(shop: Retailer) -> None
 async def test_a_call_without_room_is_refused_before_it_runs(shop: Retailer) -> None:
     token = await shop.token("seattle")
     async with shop.server(token=token) as server, Client(server) as client:
-        (record,) = [layer for layer in server.middleware if isinstance(layer, CallRecord)]
+        (record,) = [layer for layer in server.middleware if isinstance(layer, AuditMiddleware)]
         assert record._log is not None
         record._log._capacity = 0
         text = await refusal(client, "get_store_context")

@@ -8,11 +8,11 @@ from typing import Any
 import asyncpg
 import pytest
 
-from server.admin.audit import retain, seal
-from server.admin.audit_verification import verify
-from server.admin.connection import admin_connection
-from server.audit.upkeep import kept_up
+from server.audit.maintenance import audit_maintenance
+from server.db.operator import admin_connection
 from server.errors import InvalidInputError, UnavailableError
+from server.operations.admin.audit import retain, seal
+from server.operations.admin.audit_verification import verify
 from tests.audit.history import OLD, old_entries
 from tests.sql.acting import connected, rolled_back
 from tests.support import Retailer
@@ -46,7 +46,7 @@ async def test_a_running_server_makes_missing_parts(retailer: Retailer, log: str
     async def is_back() -> bool:
         return last in await parts(retailer, log)
 
-    async with kept_up(retailer.login_url("mcp_audit")):
+    async with audit_maintenance(retailer.login_url("mcp_audit")):
         await eventually(is_back)
 
 

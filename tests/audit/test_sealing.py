@@ -10,11 +10,11 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from server.admin.audit import seal
-from server.admin.audit_verification import verify
-from server.admin.connection import admin_connection
-from server.admin.customers import erase_customer
-from server.audit.upkeep import kept_up
+from server.audit.maintenance import audit_maintenance
+from server.db.operator import admin_connection
+from server.operations.admin.audit import seal
+from server.operations.admin.audit_verification import verify
+from server.operations.admin.customers import erase_customer
 from tests.audit.history import old_entries
 from tests.audit.seals import REHASHED, sealed, unguarded, verified
 from tests.sql.acting import connected, rolled_back
@@ -113,7 +113,7 @@ async def test_after_a_dump_was_restored_elsewhere_the_chain_goes_on(history: Re
 
 
 async def test_a_running_server_seals(shop: Retailer) -> None:
-    async with kept_up(shop.login_url("mcp_audit")):
+    async with audit_maintenance(shop.login_url("mcp_audit")):
 
         async def is_sealed() -> bool:
             return bool(await shop.value("select count(*) from audit.seal"))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from server.admin.audit import last_seal, seal
-from server.admin.audit_verification import Finding
-from server.admin.connection import admin_connection
+from server.db.operator import admin_connection
+from server.operations.admin.audit import last_seal, seal
+from server.operations.admin.audit_verification import Finding
 from tests.audit.seals import REHASHED, sealed, unguarded, verified
 from tests.support import Retailer
 

@@ -14,15 +14,15 @@ from urllib.parse import urlsplit
 import pytest
 
 from seed.demo import DemoOptions, load_demo
-from server.admin.audit import seal
-from server.admin.audit_verification import verify
-from server.admin.connection import admin_connection
-from server.admin.keys import install_key
-from server.backup.archive import outdated, read_manifest, write_manifest
-from server.backup.job import BackupJob
-from server.backup.programs import find_program, run_program
 from server.db.embedded import embedded_programs
+from server.db.operator import admin_connection
 from server.errors import ConfigurationError
+from server.operations.admin.audit import seal
+from server.operations.admin.audit_verification import verify
+from server.operations.admin.keys import install_key
+from server.operations.backup.archive import outdated, read_manifest, write_manifest
+from server.operations.backup.job import BackupJob
+from server.operations.backup.programs import find_program, run_program
 from tests.cluster import Cluster
 from tests.support import CONTEXT_KEY, DEMO_AS_OF, Retailer, answer
 from tests.transport.processes import environment, for_operator, run

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from server.admin.connection import admin_connection
-from server.admin.keys import install_key
-from server.backup.archive import Locale, read_manifest, write_manifest
-from server.backup.destination import own_locale
-from server.backup.job import BackupJob
 from server.db import postmaster
-from server.db.letters import NEW_DATABASE
+from server.db.locale import NEW_DATABASE
 from server.db.migrate import migrate
+from server.db.operator import admin_connection
 from server.errors import ConfigurationError
+from server.operations.admin.keys import install_key
+from server.operations.backup.archive import Locale, read_manifest, write_manifest
+from server.operations.backup.destination import own_locale
+from server.operations.backup.job import BackupJob
 from tests.cluster import Cluster, embedded_cluster
 from tests.sql.acting import retailer_on
 from tests.support import CONTEXT_KEY, Retailer

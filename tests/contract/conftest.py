@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from server.principal import Role
+from server.calls.principal import Role
 from tests.cluster import Cluster
 from tests.support import Retailer
 

@@ -10,7 +10,7 @@ import pytest
 from server.cli.app import _COMMANDS
 
 SERVING = {"http", "stdio", "bridge", "call", "doctor"}
-MODULES = sorted({f"server.cli.{path.partition(':')[0]}" for name, path in _COMMANDS.items() if name not in SERVING})
+MODULES = sorted({path.partition(":")[0] for name, path in _COMMANDS.items() if name not in SERVING})
 
 
 @pytest.mark.parametrize("modules", [MODULES, ["seed.__main__"]], ids=["server", "seed"])

@@ -9,7 +9,12 @@ import pytest
 from tests.transport.processes import ROOT
 
 # Each makes its files with mode 0600, or below a directory that PostgreSQL keeps closed.
-MAY_WRITE = {"server/private_files.py", "server/db/embedded.py", "server/db/postmaster.py", "seed/imports/rejects.py"}
+MAY_WRITE = {
+    "server/process/private_files.py",
+    "server/db/embedded.py",
+    "server/db/postmaster.py",
+    "server/imports/rejects.py",
+}
 WRITING_METHODS = {"write_text", "write_bytes", "NamedTemporaryFile"}
 MODULES = [path for package in ("server", "seed") for path in sorted((ROOT / package).rglob("*.py"))]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import pkgutil
 import re
@@ -52,6 +53,18 @@ def test_every_file_with_named_sql_is_used() -> None:
     assert opened == named
 
 
+def test_seed_keeps_its_sql_in_files() -> None:
+    """Documentation and messages begin with a capital letter."""
+    statement = re.compile(r"\s*(select|insert into|update|delete from|truncate|analyze|create|alter|drop|set|with)\s")
+    spelled_out = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in Path(seed.__path__[0]).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and statement.match(node.value)
+    ]
+    assert spelled_out == []
+
+
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.source)
 def test_every_block_is_bound(file: QueryFile) -> None:
     assert file.unbound == ()
@@ -73,7 +86,7 @@ def test_no_two_queries_share_a_name() -> None:
 LOGINS = {
     "": "mcp_user",
     "server.auth": "mcp_auth",
-    "server/sql_scope": "mcp_sql",
+    "server.tenancy/sql_context": "mcp_sql",
     "server.tools.adhoc": "mcp_sql",
 }
 

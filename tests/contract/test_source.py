@@ -67,11 +67,11 @@ def test_the_environment_is_read_in_one_place() -> None:
     # and names that are none are looked for; processes of a command import nothing from the working directory.
     allowed = (
         "server/__init__.py",
-        "server/backup/programs.py",
-        "server/cli/running.py",
+        "server/operations/backup/programs.py",
+        "server/console/running.py",
         "server/db/postmaster.py",
         "server/monitoring/tracing.py",
-        "server/unknown_settings.py",
+        "server/config/unknown_settings.py",
     )
     assert reading <= {Path(path) for path in allowed}
 

@@ -14,6 +14,7 @@ import pytest
 
 from server.db import embedded, postmaster
 from server.db.embedded import LOG_BYTES, EmbeddedServer, embedded_programs, embedded_server, trim_log
+from tests.transport.processes import environment, run
 
 PG_HBA = """\
 # Written by retail-mcp.
@@ -21,8 +22,8 @@ local all all peer map=retail
 """
 
 
-async def fetch(server: EmbeddedServer, sql: str) -> list[Any]:
-    connection = await asyncpg.connect(server.dsn("postgres", "postgres"))
+async def fetch(server: EmbeddedServer, sql: str, database: str = "postgres") -> list[Any]:
+    connection = await asyncpg.connect(server.dsn("postgres", database))
     try:
         return [tuple(row) for row in await connection.fetch(sql)]
     finally:
@@ -144,3 +145,22 @@ async def test_the_log_is_cut_while_the_server_writes(directory: Path, monkeypat
 def test_nobody_else_can_hold_its_locks(directory: Path) -> None:
     with embedded_server(directory / "data"):
         assert {(directory / "data" / name).stat().st_mode & 0o777 for name in (".lock", ".users")} == {0o600}
+
+
+async def test_a_schema_of_a_development_version_is_left_alone(directory: Path, tmp_path: Path) -> None:
+    """The refusal is one line, for a start and for migrate alike, and says how to get a new demo database."""
+    data_dir = directory / "data"
+    env = environment(RETAIL_DATA_DIR=str(data_dir), RETAIL_PORT="0")
+    ledger = "select file_name, sha256, applied_at from migrations.applied order by 1"
+    assert (await run(tmp_path, env, "migrate")).code == 0
+    with embedded_server(data_dir) as server:
+        # Before there was a release, all files stood in one directory.
+        await fetch(server, "update migrations.applied set file_name = md5(file_name)", "retail")
+        before = await fetch(server, ledger, "retail")
+
+        refusals = [await run(tmp_path, env, *command) for command in ((), ("migrate",))]
+
+        assert await fetch(server, ledger, "retail") == before
+    for refusal in refusals:
+        assert (refusal.code, refusal.out, refusal.err.count("\n")) == (2, "", 1)
+        assert "RETAIL_DATA_DIR for a new" in refusal.err

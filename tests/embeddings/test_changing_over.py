@@ -14,9 +14,9 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from seed.embed import EmbedOptions, EmbedReport, embed_products, store_states
 from server.config import Settings
 from server.embeddings import LOCAL_MODEL, build_embedder
+from server.embeddings.all_stores import EmbedOptions, EmbedReport, embed_products, store_states
 from server.embeddings.models import MODEL_REMEMBERED_SECONDS, Embedders, ModelInUse
 from server.embeddings.openai import OpenAIEmbedder
 from server.errors import ConfigurationError, EmbeddingUnavailableError, NotFoundError
@@ -126,7 +126,7 @@ async def test_servers_get_time_before_the_old_vectors_go(
 
     await embed_products(retailer.admin_url, WordsEmbedder())
     # The module's own name: other tasks of this process go on sleeping.
-    monkeypatch.setattr("seed.embed.asyncio", SimpleNamespace(sleep=wait))
+    monkeypatch.setattr("server.embeddings.all_stores.asyncio", SimpleNamespace(sleep=wait))
     for _ in range(2):
         await embed_products(retailer.admin_url, WordsEmbedder("other", 32), options=EmbedOptions(remove_old=True))
 
@@ -380,7 +380,7 @@ async def test_a_running_server_takes_up_the_new_model_within_seconds(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     clock = Clock()
-    monkeypatch.setattr("server.startup.Embedders", partial(Embedders, clock=clock))
+    monkeypatch.setattr("server.operations.startup.Embedders", partial(Embedders, clock=clock))
     await embed_products(retailer.admin_url, LOCAL)
     async with retailer.client(
         "seattle", embeddings="openai", openai_base_url=openai_server.url, openai_api_key=API_KEY

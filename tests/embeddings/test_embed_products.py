@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 from pgvector.asyncpg import register_vector
 
-from seed.embed import EmbedOptions, EmbedReport, embed_products
+from server.embeddings.all_stores import EmbedOptions, EmbedReport, embed_products
 from server.embeddings.base import Embedder, Vector
 from server.embeddings.openai import OpenAIEmbedder
 from server.errors import ConfigurationError, EmbeddingUnavailableError

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from server.admin.connection import admin_connection
+from server.db.operator import admin_connection
 from server.embeddings.text import fit
 from server.embeddings.tokens import estimate_tokens
 from tests.cluster import Cluster

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from server.principal import Role
+from server.calls.principal import Role
 
 FILE = Path(__file__).with_name("questions.toml")
 ROWS = Path(__file__).with_name("rows.sql")

@@ -14,8 +14,8 @@ from fastmcp import Client
 from mcp import MCPError
 
 from docs.generate import ROOT
-from server.admin.connection import admin_connection
-from server.principal import Role
+from server.calls.principal import Role
+from server.db.operator import admin_connection
 from tests.evaluation.questions import ROWS, Question, at, questions, same
 from tests.support import Retailer, refusal
 from tests.transport.serving import Served, serving

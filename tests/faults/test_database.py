@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from server.admin.connection import admin_connection
-from server.admin.keys import install_key
 from server.db.embedded import embedded_server, postmaster
 from server.db.migrate import migrate
+from server.db.operator import admin_connection
+from server.operations.admin.keys import install_key
 from tests.faults.messages import UNREACHABLE
 from tests.support import CONTEXT_KEY, Retailer, answer, refusal
 from tests.transport.serving import Served, bearer, failure, serving, structured

@@ -11,9 +11,9 @@ from typing import Any
 import httpx2
 import pytest
 
-from server import limits
 from server.db.pool import Database
-from server.limits import Limits
+from server.tenancy import limits
+from server.tenancy.call_limits import CallLimits
 from tests.faults.messages import assert_helpful
 from tests.support import Retailer, answer, refusal
 from tests.transport.serving import bearer, failure, serving, structured
@@ -230,13 +230,13 @@ async def test_naming_somebody_elses_store_takes_none_of_its_places(
 ) -> None:
     """Else whoever can log in could keep a store's own people waiting."""
     taken: list[str | None] = []
-    inside = Limits.inside
+    acquire = CallLimits.acquire
 
-    def noted(self: Limits, principal: int, store_id: str | None) -> Any:
+    def noted(self: CallLimits, principal: int, store_id: str | None) -> Any:
         taken.append(store_id)
-        return inside(self, principal, store_id)
+        return acquire(self, principal, store_id)
 
-    monkeypatch.setattr(Limits, "inside", noted)
+    monkeypatch.setattr(CallLimits, "acquire", noted)
     async with both.client("redmond") as client:
         for store in ("seattle", "nowhere"):
             assert "No such store among yours" in await refusal(client, "get_products", **PRODUCT, store_id=store)

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from pydantic import BaseModel, TypeAdapter
 
-from server.admin.connection import admin_connection
+from server.db.operator import admin_connection
 from server.db.pool import Database
 from server.db.queries import Query
 from server.db.startup_check import TIME_LIMITS, check_time_limits
@@ -155,4 +155,6 @@ async def test_a_database_without_a_limit_is_refused(limit: str, seattle: Retail
     with pytest.raises(ConfigurationError) as error:
         async with seattle.client("seattle"):
             pass
-    assert str(error.value).startswith(f"The database sets no {limit} for the server's login. Apply sql/0010")
+    assert str(error.value).startswith(
+        f"The database sets no {limit} for the server's login. Apply sql/repeatable/0010_role_settings.sql"
+    )

@@ -11,7 +11,7 @@ import pytest
 from fastmcp import Client
 from fastmcp.exceptions import McpError
 
-from server.principal import Role
+from server.calls.principal import Role
 from tests.faults.messages import SECRET
 from tests.support import Retailer, answer
 

@@ -114,7 +114,7 @@ async def test_what_keeps_a_tool_from_answering_keeps_a_resource(
         raise DatabaseUnavailableError
 
     async with demo.client("seattle") as client:
-        monkeypatch.setattr("server.store_scope.StoreScopes._entered", down)
+        monkeypatch.setattr("server.tenancy.store_scope.StoreScopes._entered", down)
         with pytest.raises(MCPError) as failed:
             await client.read_resource("retail://categories")
 

@@ -7,12 +7,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from seed.imports.job import ImportOptions, ImportReport, import_file
-from seed.imports.kind import Kind, OutcomeT_co
-from seed.imports.products.job import import_products
-from seed.imports.products.merge import Merged
-from seed.imports.rejects import HEADER
-from seed.imports.stores import TargetStore
+from server.imports.job import ImportOptions, ImportReport, import_file
+from server.imports.kind import Kind, OutcomeT_co
+from server.imports.products.job import import_products
+from server.imports.products.merge import Merged
+from server.imports.rejects import HEADER
+from server.imports.stores import TargetStore
 from tests.support import Retailer
 
 STORE = "tacoma"

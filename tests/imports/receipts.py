@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from seed.imports.customers.job import CustomerImport
-from seed.imports.job import ImportReport
-from seed.imports.sales.job import SalesImport
-from seed.imports.sales.merge import MergedSales, SalesOptions
+from server.imports.customers.job import CustomerImport
+from server.imports.job import ImportReport
+from server.imports.sales.job import SalesImport
+from server.imports.sales.merge import MergedSales, SalesOptions
 from tests.imports.catalogues import CATALOGUE, load_kind, load_products, write_json
 from tests.support import Retailer
 

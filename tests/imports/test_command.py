@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from seed.__main__ import app
-from server.cli.running import run
+from server.console.running import run
 from tests.imports.catalogues import CATALOGUE, HAMMER, PAINT, SAW, rejects_of, write_json, write_text
 from tests.support import Retailer, answer
 
@@ -203,3 +203,11 @@ def test_one_bad_row_in_a_hundred(configured: Retailer, tmp_path: Path) -> None:
     changes = value(configured, "select count(*) from audit.row_change")
     assert exit_code(file, *store, "--skip-rejected") == 0
     assert value(configured, "select count(*) from audit.row_change") == changes
+
+
+@pytest.mark.parametrize("program", [("server", "import"), ("seed", "import"), ("seed",)])
+def test_embeddings_can_be_left_out_with_either_command_line(program: tuple[str, ...]) -> None:
+    module, *command = program
+    products = ["products"] if command else []
+    asked = [sys.executable, "-m", module, *command, *products, "--help"]
+    assert "--no-embed" in subprocess.run(asked, capture_output=True, text=True, check=True).stdout

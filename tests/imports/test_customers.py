@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from seed.imports.customers.customer import CUSTOMERS
-from seed.imports.customers.job import CustomerImport
-from seed.imports.errors import RejectedRowsError
+from server.imports.customers.customer import CUSTOMERS
+from server.imports.customers.job import CustomerImport
+from server.imports.errors import RejectedRowsError
 from tests.imports.catalogues import load_kind, rejects_of, write_json, write_text
 from tests.support import Retailer
 

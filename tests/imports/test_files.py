@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from seed.imports.errors import ImportFileError
-from seed.imports.layouts import AUTO, Layouts
-from seed.imports.products.product import PRODUCTS
-from seed.imports.reading.rows import SourceRow
-from seed.imports.reading.source import open_source
+from server.imports.errors import ImportFileError
+from server.imports.layouts import AUTO, Layouts
+from server.imports.products.product import PRODUCTS
+from server.imports.reading.rows import SourceRow
+from server.imports.reading.source import open_source
 from tests.imports.catalogues import CATALOGUE, write_json, write_text
 
 HEADER = "name,sku,price,description"
@@ -112,6 +112,21 @@ def test_csv_cells_hold_delimiters_quotation_marks_and_line_ends(tmp_path: Path)
         "price": "28",
         "description": "two\nlines; one",
     }
+
+
+@pytest.mark.parametrize("line", ["sep=;", "SEP=;", '"sep=;"'])
+def test_excel_may_name_the_delimiter_in_the_first_line(tmp_path: Path, line: str) -> None:
+    found = rows_of(write_text(tmp_path, f"{line}\nname;sku;price;a,b,c,d,e\nHammer;H-1;2;x\n"))
+
+    assert [(row.line, row.values) for row in found] == [
+        (3, {"name": "Hammer", "sku": "H-1", "price": "2", "a,b,c,d,e": "x"})
+    ]
+
+
+def test_lines_count_from_the_beginning_of_the_file(tmp_path: Path) -> None:
+    found = rows_of(write_text(tmp_path, "\n\nsep=\t\nname\tsku\tprice\nHammer\tH-1\t2\n"))
+
+    assert [(row.line, row.values) for row in found] == [(5, {"name": "Hammer", "sku": "H-1", "price": "2"})]
 
 
 def test_delimiter_is_the_one_that_finds_columns(tmp_path: Path) -> None:

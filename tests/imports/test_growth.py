@@ -12,10 +12,10 @@ from typing import Any, Final
 
 import pytest
 
-from seed.imports.customers.job import CustomerImport
-from seed.imports.products.job import ProductImport
-from seed.imports.sales.job import SalesImport
-from server.admin.connection import admin_connection
+from server.db.operator import admin_connection
+from server.imports.customers.job import CustomerImport
+from server.imports.products.job import ProductImport
+from server.imports.sales.job import SalesImport
 from tests.cluster import Cluster
 from tests.imports.catalogues import load_kind
 from tests.imports.work import Work, counted, counted_body

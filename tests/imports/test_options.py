@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from seed.errors import OptionError
-from seed.imports.errors import RejectedRowsError
+from server.errors import OptionError
+from server.imports.errors import RejectedRowsError
 from tests.imports.catalogues import HAMMER, PAINT, SAW, counts, load, load_products, rejects_of, write_json, write_text
 from tests.imports.receipts import RECEIPTS, load_receipts, open_shop
 from tests.imports.test_command import exit_code, value

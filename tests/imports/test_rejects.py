@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from seed.imports.errors import ImportFileError, RejectedRowsError, RejectFileError
-from seed.imports.faults import Fault
-from seed.imports.products.job import ProductImport
-from seed.imports.rejects import HEADER
+from server.imports.errors import ImportFileError, RejectedRowsError, RejectFileError
+from server.imports.faults import Fault
+from server.imports.products.job import ProductImport
+from server.imports.rejects import HEADER
 from tests.imports.catalogues import (
     CATALOGUE,
     HAMMER,
@@ -273,9 +273,9 @@ async def test_rows_that_cannot_be_listed_undo_the_import(retailer: Retailer, tm
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
 
     class Leaving(ProductImport):
-        async def unfit(self, *args: Any) -> dict[int, list[Fault]]:
+        async def find_invalid(self, *args: Any) -> dict[int, list[Fault]]:
             os.close(reader)
-            return await super().unfit(*args)
+            return await super().find_invalid(*args)
 
     with pytest.raises(RejectFileError, match=r"cannot be written to .*Nothing was changed"):
         await load_kind(

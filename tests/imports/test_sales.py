@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from seed.imports.errors import RejectedRowsError
-from seed.imports.sales.line import SALES
-from seed.imports.sales.merge import SalesOptions
+from server.imports.errors import RejectedRowsError
+from server.imports.sales.line import SALES
+from server.imports.sales.merge import SalesOptions
 from tests.imports.catalogues import rejects_of, write_text
 from tests.imports.receipts import EXCHANGED, RECEIPTS, RETURNED, SOLD, lines, load_receipts, load_sales, open_shop
-from tests.support import Retailer
+from tests.support import Retailer, answer
 
 DOCUMENTATION = Path(__file__).parents[2] / "docs/importing.md"
 
@@ -173,6 +173,35 @@ async def test_lines_of_one_product_go_back_one_by_one(retailer: Retailer, tmp_p
     assert await retailer.value("select count(distinct original_item_id) from retail.sales_transaction_items") == 2
 
 
+async def test_a_return_whose_sale_is_not_known_is_kept(retailer: Retailer, tmp_path: Path) -> None:
+    """hmislk/hmis#10873, Online Retail II: returns without a receipt, gifts, sales before the imported history."""
+    await open_shop(retailer, tmp_path)
+    line = {"sku": "H-1", "quantity": 1, "unit_price": 20}
+    sale = {"receipt_number": "S-1", "transaction_date": "2026-03-01 10:00", "lines": [{**line, "unit_price": 30}]}
+    back = {**sale, "receipt_number": "R-9", "transaction_type": "return", "lines": [line]}
+    swap = {**back, "receipt_number": "X-1", "transaction_type": "exchange", "lines": [line, {**line, "quantity": -2}]}
+
+    report = await load_receipts(retailer, tmp_path, sale, back, swap)
+
+    assert report.merged.notes()[-1] == "2 returns name no sale; they count as returns of their own day."
+    (day,) = await retailer.fetch(
+        "select net_revenue::text, returns_value::text, units_returned from ("
+        " select sum(direction * total_price) as net_revenue,"
+        " sum(total_price) filter (where direction = -1) as returns_value,"
+        " sum(quantity) filter (where direction = -1) as units_returned from retail.sales_transaction_items) sums"
+    )
+    assert tuple(day.values()) == ("-10.00", "60.00", 3)
+    async with retailer.client("tacoma", role="manager") as client:
+        found = await answer(client, "get_transaction", transaction="R-9")
+        assert (found["transaction_type"], found["original_receipt_number"]) == ("return", None)
+        returns = await answer(client, "summarize_returns", start_date="2026-03-01", end_date="2026-03-31")
+        assert returns["totals"]["units_returned"] == 3
+        march = {"start_date": "2026-03-01", "end_date": "2026-03-31", "metrics": ["net_revenue", "returns_value"]}
+        sums = await answer(client, "summarize_sales", **march)
+        assert sums["totals"]["figures"] == {"net_revenue": "-10.00", "returns_value": "60.00"}
+    assert (await load_receipts(retailer, tmp_path, sale, back, swap)).merged.unchanged == 3
+
+
 async def test_faults_of_a_receipt_by_itself(retailer: Retailer, tmp_path: Path) -> None:
     await open_shop(retailer, tmp_path)
     line = SOLD["lines"][1]
@@ -190,7 +219,6 @@ async def test_faults_of_a_receipt_by_itself(retailer: Retailer, tmp_path: Path)
         (sold(7, lines=["S-1"]), "lines[1]", "is not an object"),
         (sold(8, lines=[{**line, "tax": -1}]), "lines[1].tax", "'-1' is negative"),
         (sold(9, original_receipt="N-1"), "original_receipt", "is named by a sale"),
-        (sold(10, transaction_type="return"), "original_receipt", "is missing for this return"),
         (sold(11, transaction_type="gift"), "transaction_type", "'gift' is none of sale, return, exchange"),
         (sold(12, payment_method="cheque"), "payment_method", "'cheque' is none of cash"),
         (sold(13, transaction_date="2026-03-08 02:30"), "transaction_date", "'2026-03-08 02:30' was left out when"),

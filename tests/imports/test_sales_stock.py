@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from seed.imports.sales.merge import SalesOptions, Stock
+from server.imports.sales.merge import SalesOptions, Stock
 from tests.imports.catalogues import load_products
 from tests.imports.receipts import RECEIPTS, SOLD, load_receipts, open_shop, stock
 from tests.support import Retailer

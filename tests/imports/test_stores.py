@@ -8,13 +8,12 @@ from typing import Any
 
 import pytest
 
-from seed.errors import DatabaseError, OptionError, RoleError
-from seed.imports.job import ImportOptions
-from seed.imports.products.job import import_products
-from seed.imports.stores import TargetStore, name_from
-from server.admin.connection import admin_connection
-from server.admin.stores import close_store
-from server.errors import InvalidInputError, NotFoundError
+from server.db.operator import admin_connection
+from server.errors import InvalidInputError, LoadError, NotFoundError, OptionError
+from server.imports.job import ImportOptions
+from server.imports.products.job import import_products
+from server.imports.stores import TargetStore, name_from
+from server.operations.admin.stores import close_store
 from tests.cluster import Cluster
 from tests.imports.catalogues import CATALOGUE, HAMMER, counts, load, load_products, write_json
 from tests.sql.acting import temporary_login
@@ -94,7 +93,7 @@ def test_name_comes_from_the_id() -> None:
 async def test_login_of_the_server_is_refused(retailer: Retailer, tmp_path: Path) -> None:
     await load_products(retailer, tmp_path, HAMMER)
 
-    with pytest.raises(RoleError, match="mcp_user is bound by row level security"):
+    with pytest.raises(LoadError, match="mcp_user is bound by row level security"):
         await load_products(Retailer(retailer.app_url, retailer.app_url), tmp_path, HAMMER)
 
 
@@ -119,21 +118,21 @@ async def test_database_without_a_schema_is_refused(cluster: Cluster, tmp_path: 
     async with cluster.temporary_database() as name:
         empty = Retailer(cluster.admin_url(name), cluster.app_url(name))
 
-        with pytest.raises(DatabaseError, match="no retail schema"):
+        with pytest.raises(LoadError, match="no retail schema"):
             await load_products(empty, tmp_path, HAMMER)
 
 
 async def test_database_that_is_away_is_told(tmp_path: Path) -> None:
     away = "postgresql://postgres@127.0.0.1:1/retail"
 
-    with pytest.raises(DatabaseError, match="cannot be opened"):
+    with pytest.raises(LoadError, match="cannot be opened"):
         await load_products(Retailer(away, away), tmp_path, HAMMER)
 
 
 async def test_failure_of_the_database_leaves_nothing(retailer: Retailer, tmp_path: Path) -> None:
     await retailer.execute("alter table retail.products add constraint no_saws check (sku <> 'S-1')")
 
-    with pytest.raises(DatabaseError, match=r"The import failed: .*no_saws") as refused:
+    with pytest.raises(LoadError, match=r"The import failed: .*no_saws") as refused:
         await load_products(retailer, tmp_path, *CATALOGUE)
 
     assert "Coping Saw" not in str(refused.value)

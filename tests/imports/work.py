@@ -96,7 +96,7 @@ def counted() -> Iterator[Work]:
         return await connect(*args, connection_class=_counting(work), **others)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("seed.connection.asyncpg.connect", counting_connect)
+        patch.setattr("server.db.loading.asyncpg.connect", counting_connect)
         yield work
 
 

@@ -12,10 +12,10 @@ from uuid import UUID
 import numpy as np
 import pytest
 
-from seed.embed import embed_products
-from server.admin.connection import admin_connection
 from server.config import Settings
+from server.db.operator import admin_connection
 from server.embeddings import build_embedder
+from server.embeddings.all_stores import embed_products
 from tests.cluster import Cluster
 from tests.sql.factories import insert_store
 from tests.support import Retailer

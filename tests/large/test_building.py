@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from server.admin.connection import admin_connection
-from server.admin.vector_indexes import BREAK_EVEN, build_index, drop_indexes, list_indexes
-from server.context_token import ContextSigner
+from server.db.operator import admin_connection
 from server.db.pool import Database
 from server.db.startup_check import check_isolation
 from server.errors import InvalidInputError, NotFoundError, UnavailableError
+from server.operations.admin.vector_indexes import BREAK_EVEN, build_index, drop_indexes, list_indexes
+from server.tenancy.context_token import ContextSigner
 from tests.large.conftest import EMBEDDER, LARGE, NAMES, SMALL, Stores
 from tests.support import CONTEXT_KEY
 from tests.transport.processes import Finished, for_operator, run_here

@@ -17,10 +17,10 @@ from fastmcp import Client
 from pgvector.asyncpg import register_vector
 
 from bench.recording import recorded
-from server.admin.connection import admin_connection
-from server.admin.vector_indexes import build_index
-from server.context_token import ContextSigner
-from server.store_scope import SET_STORE_CONTEXT
+from server.db.operator import admin_connection
+from server.operations.admin.vector_indexes import build_index
+from server.tenancy.context_token import ContextSigner
+from server.tenancy.store_context import SET_STORE_CONTEXT
 from server.tools.products.ranking import SEARCH_PRODUCTS
 from tests.cluster import Cluster
 from tests.large.conftest import EMBEDDER, LARGE, NAMES, SMALL, WISHES, Stores, open_stores

@@ -12,8 +12,8 @@ import httpx2
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from server.address import listening_socket
 from server.monitoring.activity import Activity
+from server.process.sockets import listening_socket
 from tests.audit.reading import calls_of
 from tests.support import Retailer, answer, chosen
 from tests.transport.processes import for_server, running
@@ -115,7 +115,7 @@ async def served_until_stopped(seconds: float, signals: int) -> tuple[Activity, 
 
     activity = Activity()
     settings = chosen(port=0, drain_seconds=seconds)
-    with listening_socket(settings) as listener:
+    with listening_socket(settings.host, settings.port) as listener:
         ready = asyncio.Event()
         runner = ServerWithoutSignals(app, settings, ready.set, activity)
         task = asyncio.create_task(runner.serve(sockets=[listener]))

@@ -14,6 +14,7 @@ from server.audit.call_log import CallLog
 from server.monitoring.activity import Activity
 from server.monitoring.metrics import Metrics
 from server.monitoring.monitoring import Monitoring
+from server.tenancy.dependencies import StoreAccess
 from tests.audit.reading import calls_of
 from tests.monitoring.scraping import Scrape
 from tests.support import Retailer
@@ -160,7 +161,7 @@ async def test_a_full_pool_is_seen_and_who_waited_in_vain_counted(own: Counted, 
 
 
 async def test_waiting_for_a_connection_is_timed_and_giving_up_counted(own: Counted, retailer: Retailer) -> None:
-    database = own.served.app._lifespan_result["database"]
+    database = own.served.app._lifespan_result["server"].get(StoreAccess).database
     before = own.scrape()
     async with database.transaction(), database.transaction():
         full = asyncio.create_task(own.call("get_store_context"))

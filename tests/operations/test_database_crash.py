@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from server.admin.connection import admin_connection
-from server.admin.keys import install_key
 from server.db.migrate import migrate
+from server.db.operator import admin_connection
+from server.operations.admin.keys import install_key
 from tests.cluster import Cluster
 from tests.faults.messages import UNREACHABLE
 from tests.operations.ordinary import PASSWORD, Ordinary, ordinary_server

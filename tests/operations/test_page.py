@@ -21,7 +21,7 @@ from server.db.migrate import schema_files
 from tests.operations.ordinary import PASSWORD, SUPERUSER, Ordinary, free_port, ordinary_server
 from tests.transport.processes import ROOT, environment
 from tests.transport.shop import eventually
-from tests.upgrade.next_release import ADDED, next_source
+from tests.upgrade.next_release import APPLIED, next_source
 
 # Two dozen processes start one after the other: on a busy machine that takes its time.
 pytestmark = [pytest.mark.operations, pytest.mark.timeout(700)]
@@ -186,7 +186,7 @@ async def test_upgrade(machine: Machine, tmp_path: Path) -> None:
         await machine.run(*blocks(OPERATOR), before)
         # What stands between the two, by hand, puts the next release in place.
         told = await machine.run(*blocks(OPERATOR), after, source=upcoming)
-        assert [f"applied {file.name}" for file in ADDED] == [line for line in told.splitlines() if "applied" in line]
+        assert [f"applied {file.name}" for file in APPLIED] == [line for line in told.splitlines() if "applied" in line]
         assert await machine.is_ready()
     async with machine.service(upcoming):
         pass

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from server.admin.connection import admin_connection
-from server.admin.keys import install_key
 from server.db.migrate import migrate
+from server.db.operator import admin_connection
+from server.operations.admin.keys import install_key
 from tests.cluster import Cluster
 from tests.operations.ordinary import PASSWORD, open_directory, ordinary_server
 from tests.sql.acting import retailer_on

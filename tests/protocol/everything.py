@@ -20,7 +20,7 @@ from fastmcp.resources import Resource, ResourceTemplate
 from fastmcp.tools import FunctionTool, ToolResult
 from pydantic import Field
 
-from server.toolkit.annotations import needs
+from server.toolkit.annotations import requires_scope
 from tests.protocol.asking import ASKING_PROMPTS, ASKING_TOOLS
 
 # One red pixel, and a sound without samples.
@@ -157,7 +157,7 @@ PROMPTS: tuple[Callable[..., Awaitable[Any]], ...] = (
     test_prompt_with_embedded_resource,
     test_prompt_with_image,
 )
-READ = needs("retail:read")
+READ = requires_scope("retail:read")
 
 
 def offer_tool(server: FastMCP[Any], function: Callable[..., Awaitable[Any]]) -> None:

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from server.app import _share_tool_schemas
 from tests.protocol.asking import test_input_required_result_elicitation as asks_for_a_name
 from tests.protocol.everything import offer_everything, offer_tool
 from tests.protocol.everything import test_error_handling as fails
@@ -79,8 +78,6 @@ async def test_its_factory_conforms_with_all_that_the_suite_asks_for(
     """Everything is the product's, authentication, middleware and guards, but for what is offered behind them."""
     async with serving(demo, around=presenting(await demo.token(STORE))) as served:
         offer_everything(served.app)
-        # As build does for its own tools.
-        await _share_tool_schemas(served.app)
         told = await judge(programs, served.url, revision, f"baseline-everything-{revision}.yml")
     if revision == MODERN:
         # The suite does not count them yet.

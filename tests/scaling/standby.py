@@ -14,11 +14,11 @@ from typing import Any
 
 import psutil
 
-from server.admin.connection import admin_connection
-from server.admin.keys import install_key
-from server.databases import Connections
 from server.db.embedded import embedded_server
 from server.db.migrate import migrate
+from server.db.operator import admin_connection
+from server.operations.admin.keys import install_key
+from server.operations.databases import Connections
 from tests.cluster import Cluster
 from tests.security.crashes import data_directory
 from tests.sql.acting import TwoStores, retailer_on, two_filled_stores

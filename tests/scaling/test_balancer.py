@@ -15,9 +15,9 @@ from typing import Any
 import httpx2
 import pytest
 
-from server.address import MCP_PATH
-from server.admin.connection import admin_connection
-from server.admin.tokens import issue_token, revoke_token
+from server.db.operator import admin_connection
+from server.operations.admin.tokens import issue_token, revoke_token
+from server.transport.address import MCP_PATH
 from tests.scaling.balancer import PROGRAM, Callers, balanced
 from tests.support import Retailer
 from tests.transport.processes import for_server, running

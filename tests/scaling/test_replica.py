@@ -14,9 +14,9 @@ import pytest
 from fastmcp import Client
 
 from server import tools
-from server.admin.connection import admin_connection
-from server.admin.tokens import issue_token, revoke_token
+from server.db.operator import admin_connection
 from server.errors import ConfigurationError
+from server.operations.admin.tokens import issue_token, revoke_token
 from tests.scaling.standby import Followed, followed_stores
 from tests.security.forgeries import CONTEXTS, TOKENS, open_doors, seen_with_context, seen_with_token
 from tests.sql.acting import connected, enter, inside, rolled_back

@@ -15,9 +15,9 @@ import httpx2
 import psutil
 import pytest
 
-from server.address import SSE_PATH
-from server.admin.connection import admin_connection
-from server.admin.tokens import issue_token, revoke_token
+from server.db.operator import admin_connection
+from server.operations.admin.tokens import issue_token, revoke_token
+from server.transport.address import SSE_PATH
 from tests.support import CONTEXT_KEY, Retailer
 from tests.transport.processes import for_server, run, running
 from tests.transport.serving import Served, bearer, request, structured

@@ -14,9 +14,9 @@ from typing import Any
 
 from fastmcp import Client
 
-from server.admin.connection import admin_connection
-from server.admin.keys import install_key
 from server.db.migrate import migrate
+from server.db.operator import admin_connection
+from server.operations.admin.keys import install_key
 from tests.support import CONTEXT_KEY, Retailer
 
 MARK = "do-not-leak"

@@ -16,8 +16,8 @@ from uuid import UUID
 
 import asyncpg
 
-from server.admin.connection import admin_connection
 from server.db.connection import NO_CONTEXT, StoreConnection
+from server.db.operator import admin_connection
 from server.errors import DatabaseError, DatabaseUnavailableError, QueryTimeoutError, RetailError
 from tests.security.chaos_world import Store, StoreRow, Tally, World, value
 

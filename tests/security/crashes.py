@@ -17,16 +17,16 @@ from uuid import UUID, uuid4
 import psutil
 from pydantic import BaseModel, TypeAdapter
 
-from server.admin.connection import admin_connection
-from server.admin.keys import install_key
-from server.context_token import ContextSigner
+from server.calls.principal import Principal
 from server.db.embedded import embedded_server, postmaster
 from server.db.migrate import migrate
+from server.db.operator import admin_connection
 from server.db.pool import Database
 from server.db.queries import Query
 from server.errors import RetailError
-from server.principal import Principal
-from server.store_scope import StoreScopes
+from server.operations.admin.keys import install_key
+from server.tenancy.context_token import ContextSigner
+from server.tenancy.store_scope import StoreScopes
 from tests.cluster import Cluster
 from tests.sql.acting import retailer_on
 from tests.sql.factories import insert_principal, insert_store

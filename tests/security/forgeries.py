@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from server.admin.tokens import issue_token, revoke_token
-from server.context_token import ContextSigner
+from server.operations.admin.tokens import issue_token, revoke_token
+from server.tenancy.context_token import ContextSigner
 from tests.sql.acting import SIGNER, TwoStores, connected, enter, rolled_back
 from tests.sql.factories import insert_principal, insert_store
 from tests.support import CONTEXT_KEY

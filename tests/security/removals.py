@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from server.admin.connection import admin_connection
+from server.db.operator import admin_connection
 from tests.support import Retailer
 
 CONTEXT = "guard.context()"
@@ -58,7 +58,7 @@ def statement(sql: str) -> Removal:
     return (Statement(sql),)
 
 
-_MAC = "encode(sha256(key.outer_pad || sha256(key.inner_pad || convert_to(payload, 'UTF8'))), 'hex')"
+_MAC = "guard.hmac(key.inner_pad, key.outer_pad, payload)"
 _RETIRED = " and k.not_after > now()"
 _START = "and field[3] = date_part('epoch', transaction_timestamp())::text"
 _BACKEND = "and field[4] = pg_backend_pid()::text"

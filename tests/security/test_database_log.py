@@ -16,12 +16,12 @@ import asyncpg
 import psutil
 import pytest
 
-from server.admin.connection import admin_connection
-from server.admin.keys import install_key
 from server.db.ad_hoc import AdHocConnection, AdHocDatabase
 from server.db.embedded import embedded_server
 from server.db.migrate import migrate
+from server.db.operator import admin_connection
 from server.errors import ConfigurationError, InvalidInputError
+from server.operations.admin.keys import install_key
 from tests.cluster import Cluster
 from tests.security.ad_hoc import AdHocWorld, open_world
 from tests.sql.acting import connected, retailer_on

@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from server.admin.connection import admin_connection
+from server.db.operator import admin_connection
 from tests.security.forgeries import (
     CONTEXTS,
     READ,

@@ -14,7 +14,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from server.admin.connection import admin_connection
+from server.db.operator import admin_connection
 from server.errors import InvalidInputError
 from server.tools.adhoc import expressions, reader, scope, tables
 from server.tools.adhoc.expressions import Expressions, Place

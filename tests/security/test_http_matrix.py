@@ -19,9 +19,9 @@ import httpx2
 import pytest
 from joserfc import jwk
 
-from server.address import MCP_PATH, SSE_PATH
-from server.admin.connection import admin_connection
-from server.admin.principals import ExternalIdentity, add_principal, grant_store
+from server.db.operator import admin_connection
+from server.operations.admin.principals import ExternalIdentity, add_principal, grant_store
+from server.transport.address import MCP_PATH, SSE_PATH
 from tests.cluster import Cluster
 from tests.security.identity_provider import AUDIENCE, PUBLIC_URL, Provider, running_provider
 from tests.support import Retailer

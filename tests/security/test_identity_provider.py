@@ -12,17 +12,17 @@ import httpx2
 import pytest
 from joserfc import jwk
 
-from server.admin.connection import admin_connection
-from server.admin.principals import (
+from server.auth import identity_provider
+from server.calls.principal import Role
+from server.db.operator import admin_connection
+from server.errors import ConfigurationError
+from server.operations.admin.principals import (
     ExternalIdentity,
     add_principal,
     grant_store,
     revoke_principal,
     revoke_store,
 )
-from server.auth import identity_provider
-from server.errors import ConfigurationError
-from server.principal import Role
 from tests.security.identity_provider import PUBLIC_URL, Provider, running_provider
 from tests.support import Retailer, answer, refusal
 from tests.transport.serving import Served, bearer, failure, serving, structured

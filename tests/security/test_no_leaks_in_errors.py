@@ -12,7 +12,7 @@ import pytest
 from fastmcp import Client
 from fastmcp.exceptions import McpError
 
-from server.principal import Role
+from server.calls.principal import Role
 from tests.cluster import Cluster
 from tests.security.fuzzing import SECRET, Arguments, calls_of, examples
 from tests.security.leaks import assert_tells_nothing

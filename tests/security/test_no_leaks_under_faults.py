@@ -18,12 +18,12 @@ from typing import Any
 import httpx2
 import pytest
 
-from server import limits
-from server.admin.connection import admin_connection
 from server.audit.call_log import CallLog
-from server.call import current_call
+from server.calls.call import current_call
 from server.db.connection import StoreConnection
+from server.db.operator import admin_connection
 from server.middleware import result_size
+from server.tenancy import limits
 from server.toolkit.truncation import shortened
 from tests.faults.test_database import OwnServer, data_dir, own_server
 from tests.security.fuzzing import SECRET, calls_of, examples

@@ -196,6 +196,8 @@ async def test_no_function_answers_with_a_number_from_a_shared_counter(near: Nei
     )
 
     assert {row["name"] for row in numbers} <= {
+        # Reference data of all stores, as above.
+        "categories_within.category_id",
         "match_customers.match_rank",
         "embedding_state.missing",
         "embedding_state.outdated",

@@ -19,12 +19,13 @@ from fastmcp.tools import Tool, tool
 from mcp import MCPError
 
 from server import tools
-from server.admin.connection import admin_connection
-from server.admin.principals import ExternalIdentity, add_principal, grant_store
+from server.calls.principal import ROLE_SCOPES, Role, Scope
+from server.db.operator import admin_connection
 from server.errors import ConfigurationError
-from server.principal import ROLE_SCOPES, Role, Scope
-from server.store_scope import StoreScopes, store_scopes
-from server.toolkit.annotations import needs
+from server.operations.admin.principals import ExternalIdentity, add_principal, grant_store
+from server.tenancy.dependencies import store_scopes
+from server.tenancy.store_scope import StoreScopes
+from server.toolkit.annotations import requires_scope
 from tests.security.identity_provider import Provider, running_provider
 from tests.support import Retailer
 from tests.transport.processes import SERVER, for_server
@@ -51,7 +52,7 @@ async def enter(store_id: str | None = None, scopes: StoreScopes = Depends(store
 
 def add_gated(server: FastMCP[Any]) -> None:
     """One tool, resource, template and prompt per scope, and one of each that declares none."""
-    for name, meta in [*((name, needs(scope)) for name, scope in GATED.items()), ("gated_undeclared", None)]:
+    for name, meta in [*((name, requires_scope(scope)) for name, scope in GATED.items()), ("gated_undeclared", None)]:
         server.add_tool(Tool.from_function(enter, name=name, meta=meta))
         server.add_resource(Resource.from_function(lambda: "text", uri=f"test://{name}", name=name, meta=meta))
         server.add_template(

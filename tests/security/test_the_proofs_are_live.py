@@ -118,7 +118,7 @@ async def test_owner_sees_every_store_without_force(own_stores: TwoStores) -> No
 @pytest.mark.parametrize("door", GRANTS)
 async def test_door_opens_with_a_grant_too_many(own_stores: TwoStores, door: str) -> None:
     database = urlsplit(own_stores.retailer.admin_url).path.lstrip("/")
-    # What sql/0020_schemas.sql revokes of a database is not copied with its template.
+    # What sql/repeatable/0020_schemas.sql revokes of a database is not copied with its template.
     await own_stores.retailer.execute(
         f'revoke all on database "{database}" from public; grant connect on database "{database}" to mcp_user'
     )

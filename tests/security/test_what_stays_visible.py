@@ -14,10 +14,10 @@ import asyncpg
 import pytest
 
 import server
-from server.context_token import ContextSigner
+from server.calls.principal import Principal
 from server.db.pool import Database
-from server.principal import Principal
-from server.store_scope import StoreScopes
+from server.tenancy.context_token import ContextSigner
+from server.tenancy.store_scope import StoreScopes
 from tests.sql.acting import StoresTemplate, TwoStores, connected, inside, query
 from tests.support import CONTEXT_KEY
 

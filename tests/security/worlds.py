@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, TypeAdapter
 
-from server.admin.connection import admin_connection
-from server.context_token import ContextSigner
+from server.calls.principal import Principal, Role, StoreAccess
 from server.db.connection import StoreConnection
+from server.db.operator import admin_connection
 from server.db.pool import Database
 from server.db.queries import Query
-from server.principal import Principal, Role, StoreAccess
-from server.store_scope import SET_STORE_CONTEXT, StoreScopes
+from server.tenancy.context_token import ContextSigner
+from server.tenancy.store_context import SET_STORE_CONTEXT
+from server.tenancy.store_scope import StoreScopes
 from tests.security.chaos_world import Entered, Store, World, rows
 from tests.support import CONTEXT_KEY, Retailer
 

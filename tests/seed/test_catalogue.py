@@ -7,7 +7,7 @@ import pytest
 
 from seed.articles import make_articles
 from seed.catalogue import catalogue
-from seed.errors import OptionError
+from server.errors import OptionError
 
 TOP_LEVEL = [
     "Electronics",

@@ -9,8 +9,9 @@ import asyncpg
 import pytest
 
 from seed.demo import load_demo
-from seed.errors import AlreadyLoadedError, DatabaseError, RoleError
+from seed.errors import AlreadyLoadedError
 from seed.generate import generate
+from server.errors import LoadError
 from tests.seed.rows import SMALL, collect
 
 OPTIONS = replace(SMALL, customers=120, products=80, transactions=600, days=90)
@@ -294,7 +295,7 @@ async def test_role_that_may_not_skip_triggers_loads_the_same_data(admin_dsn, ad
 
 async def test_role_under_row_level_security_is_refused(admin_dsn, admin):
     async with own_role(admin, "in role retail_owner") as role:
-        with pytest.raises(RoleError, match="BYPASSRLS"):
+        with pytest.raises(LoadError, match="BYPASSRLS"):
             await load_demo(dsn_of(admin_dsn, role), OPTIONS)
     assert set((await counts(admin)).values()) == {0}
 
@@ -302,7 +303,7 @@ async def test_role_under_row_level_security_is_refused(admin_dsn, admin):
 async def test_failure_of_the_database_names_reason_and_remedy(admin_dsn, admin):
     await admin.execute("alter table retail.customers add constraint nobody check (false)")
 
-    with pytest.raises(DatabaseError, match=r"nobody.*run it again") as refusal:
+    with pytest.raises(LoadError, match=r"nobody.*run it again") as refusal:
         await load_demo(admin_dsn, OPTIONS)
     assert "@example" not in str(refusal.value)
     assert set((await counts(admin)).values()) == {0}
@@ -311,12 +312,12 @@ async def test_failure_of_the_database_names_reason_and_remedy(admin_dsn, admin)
 async def test_unreachable_database_is_named_as_the_reason(admin_dsn):
     nowhere = urlunsplit(urlsplit(admin_dsn)._replace(path="/no_such_database"))
 
-    with pytest.raises(DatabaseError, match="no database of that name"):
+    with pytest.raises(LoadError, match="no database of that name"):
         await load_demo(nowhere, OPTIONS)
 
 
 async def test_database_without_schema_is_told_to_migrate(admin_dsn):
     unmigrated = urlunsplit(urlsplit(admin_dsn)._replace(path="/postgres"))
 
-    with pytest.raises(DatabaseError, match="no retail schema"):
+    with pytest.raises(LoadError, match="no retail schema"):
         await load_demo(unmigrated, OPTIONS)

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from seed.__main__ import app
-from server.cli.running import run
+from server.console.running import run
 from tests.support import Retailer
 
 VOLUMES = ["--customers", "50", "--products", "40", "--transactions", "100", "--days", "30", "--as-of", "2026-10-05"]

@@ -4,8 +4,8 @@ from datetime import date, timedelta
 
 import pytest
 
-from seed.errors import OptionError
 from seed.options import DemoOptions, latest_as_of
+from server.errors import OptionError
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,10 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 from pydantic import BaseModel, TypeAdapter
 
-from server.admin.connection import admin_connection
-from server.context_token import ContextSigner
+from server.calls.principal import Role
+from server.db.operator import admin_connection
 from server.db.queries import Query
-from server.principal import Role
+from server.tenancy.context_token import ContextSigner
 from tests.cluster import Cluster
 from tests.pgbouncer import is_pooled
 from tests.sql.factories import StoreRows, fill_store, insert_category, insert_principal

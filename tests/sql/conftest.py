@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from server.admin.keys import install_key
 from server.db.migrate import migrate
+from server.operations.admin.keys import install_key
 from tests.cluster import Cluster
 from tests.sql.acting import StoresTemplate, TwoStores, connected, retailer_on, stores_template
 from tests.support import CONTEXT_KEY, Retailer

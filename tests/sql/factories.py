@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from server.principal import Role
+from server.calls.principal import Role
 
 _serial = itertools.count(1)
 

@@ -29,7 +29,7 @@ PINNED = "search_path=pg_catalog, pg_temp"
 INDEXES_WITHOUT_STORE = {
     # A store is a tenant, so an index over stores leads nowhere else.
     "idx_stores_region",
-    # GIN indexes: for the owner's jobs; see the note in sql/0040_tables.sql.
+    # GIN indexes: for the owner's jobs; see the note in sql/versioned/0040_tables.sql.
     "idx_products_metadata",
     "idx_products_tags",
     "idx_products_text_search",

@@ -12,10 +12,11 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from server.admin.audit import seal
-from server.admin.audit_verification import verify
-from server.admin.connection import admin_connection
-from server.admin.customers import (
+from server.db.operator import admin_connection
+from server.errors import NotFoundError
+from server.operations.admin.audit import seal
+from server.operations.admin.audit_verification import verify
+from server.operations.admin.customers import (
     ErasedCustomer,
     Repeated,
     erase_customer,
@@ -23,7 +24,6 @@ from server.admin.customers import (
     list_erased,
     repeat_erasures,
 )
-from server.errors import NotFoundError
 from tests.sql.acting import ROLES, StoresTemplate, TwoStores, connected, enter, inside
 from tests.sql.factories import insert_customer, insert_transaction
 from tests.sql.personal import (

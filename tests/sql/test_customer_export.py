@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from server.admin import customer_export
-from server.admin.connection import admin_connection
-from server.admin.customers import erase_customer, export_customer
+from server.db.operator import admin_connection
 from server.errors import NotFoundError
+from server.operations.admin import customer_export
+from server.operations.admin.customers import erase_customer, export_customer
 from tests.sql.acting import TwoStores
 from tests.sql.factories import insert_customer, insert_transaction
 from tests.sql.personal import METADATA, NOTES, REASON, ZELDA, Zelda, insert_zelda, traces

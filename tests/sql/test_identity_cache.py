@@ -11,13 +11,13 @@ from typing import Any
 import asyncpg
 import pytest
 
-from server.admin.connection import admin_connection
-from server.admin.stores import add_store
 from server.auth.authenticator import Authenticated, Authenticator
 from server.auth.identity_cache import IdentityCache
+from server.db.operator import admin_connection
 from server.db.pool import Database
 from server.errors import NotFoundError
-from server.store_scope import StoreScopes
+from server.operations.admin.stores import add_store
+from server.tenancy.store_scope import StoreScopes
 from tests.sql.acting import SIGNER
 from tests.support import Retailer
 

@@ -10,17 +10,17 @@ import asyncpg
 import pytest
 from prometheus_client import generate_latest
 
-from server.admin.connection import admin_connection
-from server.admin.keys import install_key
-from server.context_token import ContextSigner
-from server.databases import opened_databases
 from server.db.ad_hoc import AdHocDatabase
 from server.db.login_watch import LoginWatch
 from server.db.migrate import migrate
+from server.db.operator import admin_connection
 from server.db.pool import Database
 from server.monitoring.activity import Activity
 from server.monitoring.metrics import Metrics
 from server.monitoring.observer import Observer
+from server.operations.admin.keys import install_key
+from server.operations.databases import opened_databases
+from server.tenancy.context_token import ContextSigner
 from tests.cluster import Cluster
 from tests.monitoring.scraping import samples
 from tests.operations.ordinary import PASSWORD, Ordinary, ordinary_server

@@ -8,9 +8,9 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from server.admin.connection import admin_connection
-from server.admin.maintenance import Maintained, examine_indexes, maintain
+from server.db.operator import admin_connection
 from server.errors import ConfigurationError
+from server.operations.admin.maintenance import Maintained, examine_indexes, maintain
 from tests.support import Retailer
 from tests.transport.processes import for_operator, run_here
 
@@ -62,7 +62,7 @@ async def test_all_indexes_are_rebuilt_on_request_but_those_that_are_locked(reta
     async with admin_connection(retailer.admin_url) as reader, reader.transaction():
         await reader.execute("lock table retail.products in access exclusive mode")
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("server.admin.maintenance._LOCK_TIMEOUT", "100ms")
+            patch.setattr("server.operations.admin.maintenance._LOCK_TIMEOUT", "100ms")
             done, _ = await maintained(retailer, rebuild_all=True)
 
     assert await retailer.value("select pg_relation_filenode('retail.customers_pkey')") != file

@@ -1,4 +1,4 @@
-"""The schema's files: applied once each, in order, whoever starts and however often."""
+"""The schema's files: versioned ones applied once each, repeatable ones when they change, in order."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ async def ledger(connection: Any) -> list[str]:
 async def test_empty_database_gets_every_file_in_order(empty: Retailer) -> None:
     async with connected(empty.admin_url) as connection:
         assert await migrate(connection) == NAMES
-        assert await ledger(connection) == NAMES
+        assert await ledger(connection) == sorted(NAMES)
 
 
 async def test_current_database_gets_nothing(admin: Any) -> None:
@@ -87,36 +87,92 @@ async def test_changed_file_is_refused_by_name(admin: Any) -> None:
         await migrate(admin, changed)
 
 
-async def test_database_of_a_newer_version_is_refused(admin: Any) -> None:
-    await admin.execute("insert into migrations.applied values ('9990_later.sql', 'x')")
+def changed(name: str, sql: str) -> list[SchemaFile]:
+    """The files, one of them with something at its end."""
+    return [replace(file, sql=f"{file.sql}\n{sql}\n") if file.name == name else file for file in schema_files()]
 
-    with pytest.raises(ConfigurationError, match=r"newer than this server: it has 9990_later\.sql"):
+
+async def test_changed_repeatable_file_is_applied_again_and_alone(admin: Any) -> None:
+    files = changed("repeatable/0038_local_days.sql", "comment on function retail.day_start(date, text) is 'Changed.';")
+
+    assert await migrate(admin, files) == ["repeatable/0038_local_days.sql"]
+    assert await migrate(admin, files) == []
+    assert await admin.fetchval("select obj_description('retail.day_start'::regproc)") == "Changed."
+    assert await ledger(admin) == sorted(NAMES)
+
+
+async def test_repeatable_files_come_after_all_versioned_ones(admin: Any) -> None:
+    files = changed(
+        "repeatable/0038_local_days.sql",
+        "create or replace view retail.made_of with (security_invoker = true) as select m.id from retail.made m;",
+    )
+    table = SchemaFile("versioned/9990_made.sql", "create table retail.made (id integer);")
+
+    assert await migrate(admin, [table, *files]) == [table.name, "repeatable/0038_local_days.sql"]
+
+
+async def test_repeatable_files_are_applied_all_or_none(admin: Any) -> None:
+    files = changed("repeatable/0038_local_days.sql", "comment on function retail.day_start(date, text) is 'Changed.';")
+    broken = SchemaFile("repeatable/9990_broken.sql", "select 1 / 0;")
+
+    with pytest.raises(asyncpg.DivisionByZeroError):
+        await migrate(admin, [*files, broken])
+
+    assert await admin.fetchval("select obj_description('retail.day_start'::regproc)") != "Changed."
+    assert await migrate(admin) == []
+
+
+async def test_repeatable_file_that_is_gone_is_forgotten(admin: Any) -> None:
+    assert await migrate(admin, [*schema_files(), SchemaFile("repeatable/9990_gone.sql", "select 1;")]) == [
+        "repeatable/9990_gone.sql"
+    ]
+    assert await migrate(admin) == []
+    assert await ledger(admin) == sorted(NAMES)
+
+
+async def test_schema_of_a_development_version_is_refused_and_left_alone(admin: Any) -> None:
+    """Before there was a release, the files were numbered from one end to the other."""
+    await admin.execute("update migrations.applied set file_name = split_part(file_name, '/', 2) || sha256")
+    before = await fingerprint(admin), await ledger(admin)
+
+    with pytest.raises(ConfigurationError, match="RETAIL_DATA_DIR") as refusal:
+        await migrate(admin)
+
+    assert "nothing was changed" in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+    assert (await fingerprint(admin), await ledger(admin)) == before
+
+
+async def test_database_of_a_newer_version_is_refused(admin: Any) -> None:
+    await admin.execute("insert into migrations.applied values ('versioned/9990_later.sql', 'x')")
+
+    with pytest.raises(ConfigurationError, match=r"newer than this server: it has versioned/9990_later\.sql"):
         await migrate(admin)
 
 
 async def test_failing_file_leaves_nothing_of_itself(admin: Any) -> None:
-    broken = SchemaFile("9990_broken.sql", "create table retail.half_made (); select 1 / 0;")
+    broken = SchemaFile("versioned/9990_broken.sql", "create table retail.half_made (); select 1 / 0;")
 
     with pytest.raises(asyncpg.DivisionByZeroError):
         await migrate(admin, [*schema_files(), broken])
 
     assert await admin.fetchval("select to_regclass('retail.half_made')") is None
-    assert await ledger(admin) == NAMES
+    assert await ledger(admin) == sorted(NAMES)
 
 
 async def test_files_before_a_failing_one_stay(admin: Any) -> None:
-    good = SchemaFile("9989_good.sql", "create table retail.made ();")
-    broken = SchemaFile("9990_broken.sql", "select 1 / 0;")
+    good = SchemaFile("versioned/9989_good.sql", "create table retail.made ();")
+    broken = SchemaFile("versioned/9990_broken.sql", "select 1 / 0;")
 
     with pytest.raises(asyncpg.DivisionByZeroError):
         await migrate(admin, [*schema_files(), good, broken])
 
-    assert await ledger(admin) == [*NAMES, good.name]
+    assert await ledger(admin) == sorted([*NAMES, good.name])
 
 
 async def test_migrator_that_failed_does_not_block_the_next(retailer: Retailer, admin: Any) -> None:
     with pytest.raises(asyncpg.DivisionByZeroError):
-        await migrate(admin, [*schema_files(), SchemaFile("9990_broken.sql", "select 1 / 0;")])
+        await migrate(admin, [*schema_files(), SchemaFile("versioned/9990_broken.sql", "select 1 / 0;")])
 
     assert await asyncio.wait_for(migrate_by_url(retailer.admin_url), timeout=30) == []
 
@@ -172,7 +228,7 @@ async def test_current_schema_is_accepted(retailer: Retailer) -> None:
         (f"delete from migrations.applied where file_name = '{NAMES[-1]}'", f"{NAMES[-1]} .* retail-mcp migrate"),
         ("drop schema migrations cascade", f"{NAMES[0]} .* retail-mcp migrate"),
         ("update migrations.applied set sha256 = 'x'", f"{NAMES[0]} changed"),
-        ("insert into migrations.applied values ('9990_later.sql', 'x')", "newer than this server"),
+        ("insert into migrations.applied values ('versioned/9990_later.sql', 'x')", "newer than this server"),
     ],
     ids=["behind", "without a ledger", "changed", "newer"],
 )

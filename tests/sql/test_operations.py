@@ -24,7 +24,7 @@ grant select on pg_stat_statements to public;
 insert into pg_extension (oid, extname, extowner, extnamespace, extrelocatable, extversion)
 select 1, 'pg_stat_statements', 10, 'public'::regnamespace, false, '1.12'
 """
-(OPERATIONS,) = [file for file in schema_files() if file.name == "0085_operations.sql"]
+(OPERATIONS,) = [file for file in schema_files() if file.name == "repeatable/0085_operations.sql"]
 VIEWS = ["table_stats", "index_usage", "slow_queries"]
 
 

@@ -13,18 +13,18 @@ import pytest
 from iso4217 import Currency as ISO
 
 from seed.stores import make_stores
-from server.admin.keys import install_key
-from server.admin.principals import add_principal, grant_store, revoke_principal, revoke_store
-from server.admin.rollups import sum_rollups, wrong_days
-from server.admin.store_values import check_id, check_name, check_time_zone, currencies, time_zones
-from server.admin.stores import add_store, change_store, close_store
-from server.admin.tokens import IssuedToken, issue_token, list_tokens, revoke_subject, revoke_token
 from server.auth.authenticator import Authenticator
-from server.context_token import ContextSigner
+from server.calls.principal import Principal, Role, StoreAccess
 from server.db.pool import Database
 from server.errors import InvalidInputError, NotFoundError
-from server.principal import Principal, Role, StoreAccess
-from server.store_scope import StoreScopes
+from server.operations.admin.keys import install_key
+from server.operations.admin.principals import add_principal, grant_store, revoke_principal, revoke_store
+from server.operations.admin.rollups import sum_rollups, wrong_days
+from server.operations.admin.store_values import check_id, check_name, check_time_zone, currencies, time_zones
+from server.operations.admin.stores import add_store, change_store, close_store
+from server.operations.admin.tokens import IssuedToken, issue_token, list_tokens, revoke_subject, revoke_token
+from server.tenancy.context_token import ContextSigner
+from server.tenancy.store_scope import StoreScopes
 from tests.sql.acting import SIGNER, rolled_back
 from tests.sql.factories import insert_store
 from tests.support import CONTEXT_KEY, Retailer
@@ -356,7 +356,7 @@ def test_what_is_entered_without_a_store_concerns_none() -> None:
     }
     without = {name for name, text in texts.items() if re.search(r"record_operation\([^()]*?,\s*null\b", text)}
     # The signing key, upkeep of the whole database, retention of the log; the demo's sums, beside an entry per store.
-    assert without == {"keys.sql", "maintenance.sql", "0062_call_audit.sql", "0085_operations.sql", "load.py"}
+    assert without == {"keys.sql", "maintenance.sql", "0062_call_audit.sql", "0085_operations.sql", "load.sql"}
 
 
 async def test_new_store_can_be_entered(shop: Any, database: Database, identities: Database) -> None:

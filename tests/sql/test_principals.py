@@ -10,7 +10,11 @@ from typing import Any
 import asyncpg
 import pytest
 
-from server.admin.principals import (
+from server.auth.authenticator import Authenticator
+from server.calls.principal import Principal, StoreAccess
+from server.db.pool import Database
+from server.errors import InvalidInputError, NotFoundError
+from server.operations.admin.principals import (
     ExternalIdentity,
     add_principal,
     grant_store,
@@ -18,11 +22,7 @@ from server.admin.principals import (
     revoke_principal,
     revoke_store,
 )
-from server.admin.tokens import issue_token
-from server.auth.authenticator import Authenticator
-from server.db.pool import Database
-from server.errors import InvalidInputError, NotFoundError
-from server.principal import Principal, StoreAccess
+from server.operations.admin.tokens import issue_token
 from tests.sql.acting import SIGNER, connected, enter, rolled_back
 from tests.sql.factories import insert_store
 from tests.support import Retailer

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from server.admin.connection import admin_connection
+from server.db.operator import admin_connection
 from tests.cluster import Cluster
 from tests.sql.acting import retailer_on
 from tests.support import Retailer

@@ -107,6 +107,7 @@ select to_jsonb(r) - 'oid' - 'rolpassword' - 'rolconfig' as role
 from pg_roles r
 where r.rolname = any ($1) or r.rolname like 'mcp\\_%'
 """
+(SETTINGS_FILE,) = [file for file in schema_files() if file.name == "repeatable/0010_role_settings.sql"]
 SETTINGS_SQL = """
 select r.rolname::text as role, s.setdatabase::int as database, split_part(c, '=', 1) as name,
   substr(c, strpos(c, '=') + 1) as value
@@ -125,7 +126,7 @@ async def fresh(migrated: Retailer) -> AsyncIterator[Any]:
         await transaction.start()
         for login in LOGINS:
             await connection.execute(f"alter role {login} reset all; alter role {login} connection limit -1")
-        await connection.execute(schema_files()[0].sql)
+        await connection.execute(SETTINGS_FILE.sql)
         yield connection
         await transaction.rollback()
 

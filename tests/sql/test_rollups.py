@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from server.admin.rollups import sum_rollups, wrong_days
 from server.errors import NotFoundError
+from server.operations.admin.rollups import sum_rollups, wrong_days
 from tests.sql.acting import TwoStores, connected, enter
 from tests.sql.factories import insert_category, insert_customer, insert_product
 from tests.support import Retailer

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from server.context_token import ContextSigner
 from server.db.pool import Database
 from server.db.startup_check import check_isolation
 from server.errors import ConfigurationError
+from server.tenancy.context_token import ContextSigner
 from tests.cluster import Cluster
 from tests.sql.acting import SIGNER, login_name, temporary_login
 from tests.support import Retailer
@@ -111,7 +111,7 @@ async def test_table_with_a_gap_in_its_guard_is_named(retailer: Retailer, change
     message = await refusal(retailer.app_url)
 
     assert "Row level security is not complete on: retail.products." in message
-    assert "sql/0050_policies.sql" in message
+    assert "sql/repeatable/0050_policies.sql" in message
 
 
 @pytest.mark.parametrize("change", ADDITIONS.values(), ids=ADDITIONS)

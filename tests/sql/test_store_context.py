@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -88,3 +90,28 @@ async def test_parallel_workers_see_the_own_store(own_stores: TwoStores) -> None
 
         assert {row["store_id"] for row in rows} == {"seattle"}
         assert own["process"] not in {row["process"] for row in rows}
+
+
+@pytest.mark.parametrize("message", ["", "T|kid|1|2|seattle|0", "Zürich " * 50])
+async def test_signature_is_hmac_sha256(admin: Any, message: str) -> None:
+    key = bytes(range(64))
+    pads = [bytes(byte ^ pad for byte in key) for pad in (0x36, 0x5C)]
+
+    assert await admin.fetchval("select guard.hmac($1, $2, $3)", *pads, message) == (
+        hmac.new(key, message.encode(), hashlib.sha256).hexdigest()
+    )
+
+
+async def test_one_function_computes_signatures_and_costs_no_call(admin: Any) -> None:
+    """Policies verify the context in every statement, so the planner must be able to dissolve that function."""
+    hashing = await admin.fetch(
+        "select p.oid::regprocedure::text as name from pg_proc p"
+        " where p.pronamespace in ('guard'::regnamespace, 'retail'::regnamespace)"
+        " and pg_get_functiondef(p.oid) ~ '(inner|outer)_pad \\|\\|'"
+    )
+    plan = await admin.fetch(
+        "explain (verbose, costs off) select guard.hmac(k.inner_pad, k.outer_pad, 'm') from guard.context_key k"
+    )
+
+    assert [row["name"] for row in hashing] == ["guard.hmac(bytea,bytea,text)"]
+    assert "guard.hmac" not in "".join(line[0] for line in plan)

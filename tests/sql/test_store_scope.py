@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from server.context_token import ContextSigner
+from server.calls.principal import Principal, Role, StoreAccess
 from server.db.pool import Database
 from server.errors import DatabaseError, InvalidInputError, NotAllowedError, NotFoundError
-from server.principal import Principal, Role, StoreAccess
-from server.store_scope import StoreScopes
+from server.tenancy.context_token import ContextSigner
+from server.tenancy.store_scope import StoreScopes
 from tests.sql.acting import SIGNER, TwoStores, query
 
 STORES_SEEN = query("select distinct store_id from retail.products")

@@ -9,7 +9,7 @@ from typing import Any
 
 from fastmcp import Client
 
-from server.principal import Role
+from server.calls.principal import Role
 from tests.support import Retailer, answer
 
 # What the clock adds to an answer.

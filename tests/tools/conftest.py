@@ -10,7 +10,7 @@ import pytest
 from fastmcp import Client
 
 from seed.demo import DemoOptions, load_demo
-from server.admin.connection import admin_connection
+from server.db.operator import admin_connection
 from tests.cluster import Cluster
 from tests.support import DEMO_AS_OF, Retailer
 from tests.tools.asking import Callers

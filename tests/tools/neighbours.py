@@ -8,10 +8,10 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from seed.embed import embed_products
-from server.admin.connection import admin_connection
 from server.config import Settings
+from server.db.operator import admin_connection
 from server.embeddings import build_embedder
+from server.embeddings.all_stores import embed_products
 from tests.sql.factories import insert_category
 from tests.support import Retailer
 from tests.tools.asking import Callers

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from server.principal import Role
+from server.calls.principal import Role
 from tests.tools.neighbours import Side
 
 Arguments = dict[str, Any]

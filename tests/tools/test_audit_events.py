@@ -10,8 +10,8 @@ import asyncpg
 import pytest
 from mcp import MCPError
 
-from server.admin.connection import admin_connection
-from server.admin.customers import erase_customer
+from server.db.operator import admin_connection
+from server.operations.admin.customers import erase_customer
 from tests.audit.reading import entered
 from tests.cluster import Cluster
 from tests.sql.acting import SIGNER, connected, enter

@@ -10,7 +10,7 @@ from fastmcp import Client
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.principal import Role
+from server.calls.principal import Role
 from server.tools.customers.models import Segment
 from tests.support import answer, refusal
 from tests.tools.asking import Callers, walk

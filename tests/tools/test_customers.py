@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from fastmcp import Client
 
-from server.principal import Role
+from server.calls.principal import Role
 from tests.support import answer, refusal
 from tests.tools.asking import Callers, walk
 from tests.tools.reference.customer_figures import found_customers

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from fastmcp import Client
 
-from server.admin.connection import admin_connection
+from server.db.operator import admin_connection
 from tests.cluster import Cluster
 from tests.sql.factories import insert_category
 from tests.support import Retailer, answer

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from seed.embed import embed_products
 from server.config import Settings
 from server.embeddings import LOCAL_MODEL, build_embedder
+from server.embeddings.all_stores import embed_products
 from server.embeddings.breaker import FAILURES_TO_OPEN
 from tests.embeddings import openai_server as fake
 from tests.embeddings.openai_server import API_KEY, OpenAIServer, fail, openai_server

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from fastmcp import Client
 
-from server.principal import Role
+from server.calls.principal import Role
 from tests.support import answer
 from tests.tools.asking import Callers
 from tests.tools.conftest import SEEDS, Seeded

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from seed.embed import embed_products
 from server.config import Settings
 from server.embeddings import build_embedder
+from server.embeddings.all_stores import embed_products
 from tests.support import answer, refusal
 from tests.tools.asking import Callers, walk
 from tests.tools.reference.products import products, similarity

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from server.principal import Role
+from server.calls.principal import Role
 from tests.support import answer, refusal
 from tests.tools.asking import Callers, walk
 from tests.tools.conftest import DEMO_STORES

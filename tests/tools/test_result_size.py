@@ -13,10 +13,10 @@ from fastmcp import Client
 from fastmcp.tools import FunctionTool, ToolResult
 
 from server import tools
+from server.calls.principal import Role
 from server.config import Settings
 from server.errors import ResultTooLargeError
 from server.middleware import result_size
-from server.principal import Role
 from server.toolkit.truncation import shortened
 from tests.support import Retailer, answer, refusal
 from tests.tools.calls import RECORDS

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.principal import Role
+from server.calls.principal import Role
 from tests.support import answer
 from tests.tools.asking import Callers, walk
 from tests.tools.conftest import SEEDS, Seeded

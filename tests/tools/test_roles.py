@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from server.principal import Role
+from server.calls.principal import Role
 from tests.support import answer
 from tests.tools.asking import whole_text
 from tests.tools.calls import RECORDS, calls_about

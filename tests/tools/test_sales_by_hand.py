@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from fastmcp import Client
 
-from server.admin.connection import admin_connection
+from server.db.operator import admin_connection
 from server.tools.sales.metrics import Metric
 from tests.support import Retailer, answer
 from tests.tools.shop import Goods, Shop

@@ -12,10 +12,10 @@ from fastmcp import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from seed.embed import embed_products
-from server.admin.connection import admin_connection
 from server.config import Settings
+from server.db.operator import admin_connection
 from server.embeddings import build_embedder
+from server.embeddings.all_stores import embed_products
 from tests.cluster import Cluster
 from tests.support import Retailer, answer
 from tests.tools.asking import Callers, walk

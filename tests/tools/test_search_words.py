@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from fastmcp import Client
 
-from seed.embed import embed_products
-from server.admin.connection import admin_connection
 from server.config import Settings
+from server.db.operator import admin_connection
 from server.embeddings import build_embedder
+from server.embeddings.all_stores import embed_products
 from server.tools.products.query_text import QueryText
 from tests.cluster import Cluster
 from tests.sql.factories import insert_category

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from fastmcp import Client
 
-from server.admin.connection import admin_connection
-from server.admin.tokens import issue_token
+from server.db.operator import admin_connection
+from server.operations.admin.tokens import issue_token
 from tests.support import Retailer, answer, refusal
 from tests.tools.asking import Callers, walk
 from tests.tools.conftest import DEMO_STORES

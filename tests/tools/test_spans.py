@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.tools.sales.spans import spans_of
+from server.tools.sales.rollup_ranges import ranges_of
 
 A_DAY = timedelta(days=1)
 
@@ -19,7 +19,7 @@ A_DAY = timedelta(days=1)
 )
 def test_spans_are_the_days_of_the_period(first: date, days: int) -> None:
     counted: Counter[date] = Counter()
-    spans = spans_of(first, first + timedelta(days=days - 1))
+    spans = ranges_of(first, first + timedelta(days=days - 1))
     for span in spans:
         if span.by_month:
             assert span.first.day == 1
@@ -32,5 +32,5 @@ def test_spans_are_the_days_of_the_period(first: date, days: int) -> None:
 
 
 def test_a_year_until_nearly_the_end_of_a_month() -> None:
-    spans = spans_of(date(2025, 11, 27), date(2026, 11, 26))
+    spans = ranges_of(date(2025, 11, 27), date(2026, 11, 26))
     assert [(span.by_month, span.sign, span.rows) for span in spans] == [(True, 1, 12), (False, 1, 4), (False, -1, 4)]

@@ -146,6 +146,29 @@ async def test_the_receipt_number_as_it_was_typed_wins_over_one_in_capitals(shop
     assert (lower["receipt_number"], upper["receipt_number"]) == ("r-a1", "R-A1")
 
 
+async def test_a_leading_sign_blanks_and_case_of_a_number_do_not_matter(shop: Shop) -> None:
+    """woocommerce/woocommerce-android#2621: "order 3001" was not found; Shopify numbers it #3001."""
+    nail = await shop.product("NAIL")
+    for number in ("#3001", "3002", "#A7"):
+        await shop.receipt("2026-11-10 10:00", Goods(nail, 1), receipt_number=number)
+    meant = {"3001": "#3001", "#3001": "#3001", "# 3001": "#3001", " 30 01 ": "#3001", "#3002": "3002", "a 7": "#A7"}
+    async with shop.client() as client:
+        for written, number in meant.items():
+            assert (await answer(client, "get_transaction", transaction=written))["receipt_number"] == number
+        for nothing in ("#", "# ", "300"):
+            assert "No receipt with this number" in await refusal(client, "get_transaction", transaction=nothing)
+
+
+async def test_a_number_that_fits_two_receipts_is_asked_about(shop: Shop) -> None:
+    nail = await shop.product("NAIL")
+    for number in ("#3001", "3001"):
+        await shop.receipt("2026-11-10 10:00", Goods(nail, 1), receipt_number=number)
+    async with shop.client() as client:
+        for exact in ("3001", "#3001"):
+            assert (await answer(client, "get_transaction", transaction=exact))["receipt_number"] == exact
+        assert "#3001 or 3001" in await refusal(client, "get_transaction", transaction="# 3001")
+
+
 async def test_an_exchange_shows_both_directions_and_the_difference(shop: Shop) -> None:
     old, new = await shop.product("OLD"), await shop.product("NEW")
     sale = await shop.receipt("2026-11-10 10:00", Goods(old, 2, "10.00", tax="1.00"), receipt_number="S-1")

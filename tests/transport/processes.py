@@ -14,7 +14,7 @@ from pathlib import Path
 from unittest import mock
 
 from server.cli.app import app
-from server.cli.running import run as server_command
+from server.console.running import run as server_command
 from tests.support import CONTEXT_KEY, Retailer
 
 ROOT = Path(__file__).parents[2]

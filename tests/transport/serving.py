@@ -14,9 +14,10 @@ from fastmcp import Client, FastMCP
 from fastmcp.client.transports import StreamableHttpTransport
 from starlette.types import ASGIApp
 
-from server.address import MCP_PATH, listening_socket
-from server.http import HttpServer, http_app
 from server.monitoring.monitoring import Monitoring
+from server.process.sockets import listening_socket
+from server.transport.address import MCP_PATH
+from server.transport.http import HttpServer, http_app
 from tests.support import Retailer, chosen
 
 Era = Literal["modern", "legacy"]
@@ -144,7 +145,7 @@ async def serving(
     configured = chosen(**{"port": 0} | settings)
     monitoring = monitoring or Monitoring()
     async with retailer.server("http", monitoring=monitoring, **settings) as app:
-        with listening_socket(configured) as listener:
+        with listening_socket(configured.host, configured.port) as listener:
             ready = asyncio.Event()
             edge = around(http_app(app, configured, monitoring.observer))
             runner = ServerWithoutSignals(edge, configured, ready.set, monitoring.activity, monitoring.observer)

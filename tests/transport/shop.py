@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
-from server.admin.connection import admin_connection
+from server.db.operator import admin_connection
 from tests.support import Retailer
 
 Found = TypeVar("Found")

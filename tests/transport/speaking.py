@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import httpx2
 from mcp.shared.inbound import encode_header_value
 
-from server.address import SSE_PATH
+from server.transport.address import SSE_PATH
 from tests.transport.processes import running
 from tests.transport.serving import LEGACY, MODERN, Era, Served, bearer
 

@@ -11,7 +11,7 @@ import httpx2
 import pytest
 from fastmcp import Client
 
-from server.address import MCP_PATH
+from server.transport.address import MCP_PATH
 from tests.support import Retailer, answer
 from tests.transport.serving import Served, bearer, request, serving, structured
 from tests.transport.shop import blocked_backends, eventually, locked_receipts, open_store, wait_for_locks

@@ -14,7 +14,7 @@ from uuid import UUID
 
 import pytest
 
-from server.admin.connection import admin_connection
+from server.db.operator import admin_connection
 from tests.sql.factories import fill_store, insert_category
 from tests.support import Retailer
 from tests.transport.processes import SERVER, Finished, for_operator, run, run_here

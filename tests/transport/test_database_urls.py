@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from server.app import build
-from server.databases import Connections
 from server.db.urls import OPENING_ERRORS, connect, of_database, opening, parsed
 from server.errors import ConfigurationError
+from server.operations.databases import Connections
 from tests.support import Retailer, chosen
 from tests.transport.processes import for_operator, run_here
 

@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from server.address import MCP_PATH, SSE_PATH
+from server.transport.address import MCP_PATH, SSE_PATH
 from tests.support import Retailer, answer
 from tests.transport.processes import for_server, running
 from tests.transport.serving import Era, Served, bearer, request, serving, structured

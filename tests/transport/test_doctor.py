@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from seed.demo import DemoOptions, load_demo
-from server.doctor import checks
+from server.operations.doctor import checks
 from tests.cluster import Cluster
 from tests.support import CONTEXT_KEY, DEMO_AS_OF, Retailer
 from tests.transport.processes import Finished, environment, for_operator, for_server, run_here
@@ -106,7 +106,10 @@ async def test_a_wrong_role_is_named(retailer: Retailer, login: str) -> None:
     ("sql", "told"),
     [
         ("delete from migrations.applied where file_name = (select max(file_name) from migrations.applied)", "migrate"),
-        ("insert into migrations.applied values ('9999_later.sql', repeat('0', 64))", "newer than this server"),
+        (
+            "insert into migrations.applied values ('versioned/9999_later.sql', repeat('0', 64))",
+            "newer than this server",
+        ),
         ("alter table retail.customers no force row level security", "Row level security is not complete"),
         ("drop extension vector cascade", "create extension vector"),
         (

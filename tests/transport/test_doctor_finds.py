@@ -11,15 +11,15 @@ from unittest import mock
 
 import pytest
 
-from server.address import listening_socket
 from server.app import build
 from server.config import load_settings
 from server.db.urls import of_database
-from server.deployment import open_deployment
 from server.embeddings import LOCAL_MODEL
 from server.errors import ConfigurationError
 from server.monitoring.monitoring import monitored
-from server.startup import connections_of
+from server.operations.deployment import open_deployment
+from server.operations.startup import connections_of
+from server.process.sockets import listening_socket
 from tests import pgbouncer
 from tests.cluster import Cluster
 from tests.support import Retailer, answer
@@ -53,7 +53,7 @@ async def refusal_of_a_start(env: dict[str, str], transport: str) -> str | None:
     with mock.patch.dict(os.environ, env, clear=True):
         settings = load_settings(env_file=None)
     try:
-        with listening_socket(settings), open_deployment(settings) as deployment:
+        with listening_socket(settings.host, settings.port), open_deployment(settings) as deployment:
             async with (
                 monitored(settings) as monitoring,
                 build(settings, connections_of(deployment), transport, monitoring=monitoring),
@@ -126,7 +126,9 @@ CASES = {
         "not current",
         sql="delete from migrations.applied where file_name = (select max(file_name) from migrations.applied)",
     ),
-    "schema ahead": Case("newer than", sql="insert into migrations.applied values ('9999_x.sql', repeat('0', 64))"),
+    "schema ahead": Case(
+        "newer than", sql="insert into migrations.applied values ('versioned/9999_x.sql', repeat('0', 64))"
+    ),
     "schema gone": Case("not current", sql="drop schema migrations cascade"),
     "row level security off": Case("not complete", sql="alter table retail.customers no force row level security"),
     "tools own a table": Case("owns what", sql="alter table retail.product_words owner to mcp_user"),

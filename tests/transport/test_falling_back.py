@@ -76,3 +76,14 @@ async def test_discover_still_begins_the_new_version(
         assert came[2]["error"]["code"] == -32022
         assert came[2]["error"]["data"]["supported"] == [MODERN]
         assert came[4]["result"]["supportedVersions"]
+
+
+@pytest.mark.parametrize("name", CONNECTIONS)
+async def test_a_request_before_the_handshake_is_told_what_comes_first(
+    name: str, tmp_path: Path, two_stores: Retailer, http: Served, seattle: str
+) -> None:
+    async with way(name, tmp_path, two_stores, http, seattle) as line:
+        await say(line, asking(3, "tools/list"))
+        error = by_id(await line.answers(3))[3]["error"]
+        assert error["code"] == -32602
+        assert error["message"].startswith("Nothing was done: send initialize first")

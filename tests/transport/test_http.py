@@ -191,7 +191,7 @@ class CountLists(Middleware):
 
 
 async def test_a_call_does_not_list_all_tools(two_stores: Retailer, seattle: str) -> None:
-    """The SDK asks for the schema of the called tool; without app._share_tool_schemas it lists them all for it."""
+    """The SDK asks FastMCP for the schema of the called tool; where it gets none, it lists all tools for it."""
     async with serving(two_stores) as served:
         counter = CountLists()
         served.app.add_middleware(counter)
@@ -234,7 +234,7 @@ async def test_health_and_readiness_need_no_token(http: Served) -> None:
     "change",
     [
         "delete from migrations.applied where file_name = (select max(file_name) from migrations.applied)",
-        "update migrations.applied set sha256 = 'x' where file_name = (select min(file_name) from migrations.applied)",
+        "update migrations.applied set sha256 = 'x' where file_name = (select max(file_name) from migrations.applied)",
         "drop schema migrations cascade",
     ],
     ids=["behind", "changed", "without a ledger"],
@@ -249,7 +249,9 @@ async def test_a_server_whose_schema_is_not_its_own_is_not_ready(change: str, re
 
 async def test_a_server_stays_ready_when_the_next_release_migrates_its_database(retailer: Retailer) -> None:
     async with serving(retailer) as served:
-        await retailer.execute("insert into migrations.applied (file_name, sha256) values ('9999_later.sql', 'x')")
+        await retailer.execute(
+            "insert into migrations.applied (file_name, sha256) values ('versioned/9999_later.sql', 'x')"
+        )
         ready = await served.get("/ready")
     assert (ready.status_code, ready.json()) == (200, {"status": "ready"})
 

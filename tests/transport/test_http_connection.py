@@ -13,10 +13,10 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from server import http_connection
-from server.address import SSE_PATH
 from server.config import Settings
-from server.http_connection import MAX_HEAD_BYTES, MAX_HEADERS
+from server.transport import http_connection
+from server.transport.address import SSE_PATH
+from server.transport.http_connection import MAX_HEAD_BYTES, MAX_HEADERS
 from tests.support import Retailer
 from tests.transport.raw import PING, connected, head
 from tests.transport.serving import Served, bearer, serving

@@ -12,12 +12,12 @@ from typing import Any
 import httpx2
 import pytest
 
-from server.admin.connection import admin_connection
-from server.admin.keys import generate_key, install_key, list_keys, retire_key, rotate_key
-from server.context_token import ContextSigner
+from server.db.operator import admin_connection
 from server.errors import ConfigurationError
-from server.private_files import write_private
-from server.signing_key import SigningKey
+from server.operations.admin.keys import generate_key, install_key, list_keys, retire_key, rotate_key
+from server.process.private_files import write_private
+from server.tenancy.context_token import ContextSigner
+from server.tenancy.signing_key import SigningKey
 from tests.support import CONTEXT_KEY, Retailer
 from tests.transport.processes import for_operator, for_server, run, run_here, running
 from tests.transport.serving import bearer, request, structured
@@ -156,7 +156,7 @@ async def following(path: Path, shop: Retailer) -> AsyncIterator[SigningKey]:
 async def test_what_is_no_key_changes_nothing(
     tmp_path: Path, shop: Retailer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("server.signing_key._LOOK_EVERY_SECONDS", 0.01)
+    monkeypatch.setattr("server.tenancy.signing_key._LOOK_EVERY_SECONDS", 0.01)
     caplog.set_level("INFO")
     path = tmp_path / "context.key"
     write_private(path, CONTEXT_KEY)
@@ -193,7 +193,7 @@ async def test_a_file_that_becomes_readable_is_read(
     tmp_path: Path, shop: Retailer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its content and time do not change by that."""
-    monkeypatch.setattr("server.signing_key._LOOK_EVERY_SECONDS", 0.01)
+    monkeypatch.setattr("server.tenancy.signing_key._LOOK_EVERY_SECONDS", 0.01)
     path, new = tmp_path / "context.key", generate_key()
     async with admin_connection(shop.admin_url) as connection:
         await install_key(connection, new)

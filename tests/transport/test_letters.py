@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from server.admin.connection import admin_connection
-from server.admin.keys import install_key
-from server.db.letters import LOCALE
+from server.db.locale import LOCALE
 from server.db.migrate import migrate
+from server.db.operator import admin_connection
+from server.operations.admin.keys import install_key
 from tests.cluster import Cluster
 from tests.sql.acting import retailer_on
 from tests.support import CONTEXT_KEY, Retailer, answer

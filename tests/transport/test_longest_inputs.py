@@ -18,10 +18,10 @@ from mcp.shared.inbound import encode_header_value
 from mcp_types import INVALID_REQUEST
 
 from server import tools
+from server.calls.principal import Role
 from server.config import Settings
-from server.middleware.messages import MAX_PARTS
-from server.principal import Role
 from server.toolkit.answering import tool_of
+from server.transport.messages import MAX_PARTS
 from tests.support import Retailer
 from tests.transport.processes import environment, for_server
 from tests.transport.raw import PING, connected, head

@@ -11,8 +11,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from server.address import MCP_PATH, SSE_PATH
-from server.middleware import refusal_form
+from server.transport import refusal_form
+from server.transport.address import MCP_PATH, SSE_PATH
 from tests.support import Retailer
 from tests.transport.raw import PING, connected, head
 from tests.transport.serving import Served, bearer, serving

@@ -12,7 +12,7 @@ import pytest
 from fastmcp import Client
 from fastmcp.client.transports import SSETransport
 
-from server.address import SSE_PATH
+from server.transport.address import SSE_PATH
 from tests.support import Retailer, answer, refusal
 from tests.transport.serving import Served, bearer, request, serving
 from tests.transport.shop import eventually, open_store

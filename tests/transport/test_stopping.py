@@ -20,7 +20,7 @@ import httpx2
 import psutil
 import pytest
 
-from server.address import SSE_PATH
+from server.transport.address import SSE_PATH
 from tests.support import Retailer, answer
 from tests.transport.processes import SERVER, environment, for_server, running
 from tests.transport.serving import Served, bearer

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from server.address import MCP_PATH, SSE_PATH
+from server.transport.address import MCP_PATH, SSE_PATH
 from tests.security.identity_provider import Provider, running_provider
 from tests.support import Retailer
 from tests.transport.serving import Served, bearer, request, serving, structured

@@ -8,13 +8,13 @@ import time
 
 import pytest
 
-from server.context_token import REQUEST_TOKEN_SECONDS, ContextSigner
+from server.tenancy.context_token import REQUEST_TOKEN_SECONDS, ContextSigner
 
 KEYS = ["short", "k" * 63, "k" * 64, "k" * 65, "k" * 200, "schlüssel-mit-ümlauten-0123456789"]
 
 
 def as_the_database_computes_it(signer: ContextSigner, message: bytes) -> bytes:
-    """RFC 2104 as in sql/0030_guard.sql, which has sha256() but no hmac()."""
+    """RFC 2104 as in sql/repeatable/0030_guard.sql, which has sha256() but no hmac()."""
     inner, outer = signer.pads()
     return hashlib.sha256(outer + hashlib.sha256(inner + message).digest()).digest()
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from server.config import Settings
 from server.errors import TooManyCallsError
-from server.limits import MOST_TOKENS, PATIENCE_SECONDS, SECONDS_PER_TOKEN, Limits, Places, Rate
+from server.tenancy.call_limits import CallLimits
+from server.tenancy.limits import MOST_TOKENS, PATIENCE_SECONDS, SECONDS_PER_TOKEN, KeyedSemaphore, Rate
 
 
 class Time:
@@ -45,17 +46,17 @@ async def test_a_burst_passes_unhindered_and_no_more_than_that() -> None:
     time = Time()
     rate = time.rate(per_minute=6, burst=3)
     for _ in range(3):
-        await rate.admit("ann")
+        await rate.consume("ann")
     assert time.slept == []
-    assert (await refused(rate.admit("ann"))).retry_seconds == 9
+    assert (await refused(rate.consume("ann"))).retry_seconds == 9
     assert len(time.slept) == 1
 
 
 async def test_a_refusal_says_that_nothing_ran_and_when_to_come_back() -> None:
     time = Time()
     rate = time.rate(per_minute=6, burst=1)
-    await rate.admit("ann")
-    error = await refused(rate.admit("ann"))
+    await rate.consume("ann")
+    error = await refused(rate.consume("ann"))
     assert str(error) == (
         "You call faster than the 6 times a minute that are allowed, so this call did not run. "
         "Try the same call again in 9 seconds."
@@ -64,7 +65,7 @@ async def test_a_refusal_says_that_nothing_ran_and_when_to_come_back() -> None:
     (held,) = time.slept
     assert 0.5 * PATIENCE_SECONDS <= held < 1.5 * PATIENCE_SECONDS
     time.now += error.retry_seconds
-    await rate.admit("ann")
+    await rate.consume("ann")
     assert time.slept == [held]
 
 
@@ -76,7 +77,7 @@ async def test_those_refused_together_do_not_come_back_together() -> None:
         held.append(seconds)
 
     rate = Rate(per_minute=6, burst=1, clock=time.clock, sleep=sleep)
-    await asyncio.gather(*(rate.admit("ann") for _ in range(21)), return_exceptions=True)
+    await asyncio.gather(*(rate.consume("ann") for _ in range(21)), return_exceptions=True)
     gaps = [later - earlier for earlier, later in itertools.pairwise(sorted(held))]
     assert len(held) == 20
     assert min(gaps) > 0.02 * PATIENCE_SECONDS
@@ -85,38 +86,38 @@ async def test_those_refused_together_do_not_come_back_together() -> None:
 async def test_time_in_the_database_counts_like_calls() -> None:
     time = Time()
     rate = time.rate(per_minute=60, burst=10)
-    await rate.admit("ann")
-    with rate.metered("ann"):
+    await rate.consume("ann")
+    with rate.charge("ann"):
         time.now += 0.2
     # Nine tokens are left and a fifth of one has grown back; four went for the time.
     for _ in range(5):
-        await rate.admit("ann")
+        await rate.consume("ann")
     assert time.slept == []
-    await rate.admit("ann")
+    await rate.consume("ann")
     assert time.slept == pytest.approx([0.8])
     # Nobody else pays for it.
     for _ in range(10):
-        await rate.admit("bob")
+        await rate.consume("bob")
 
 
 async def test_a_quick_call_costs_nothing_more_and_a_long_one_no_more_than_so_much() -> None:
     time = Time()
     rate = time.rate(per_minute=60, burst=1)
-    with rate.metered("ann"):
+    with rate.charge("ann"):
         time.now += 0.9 * SECONDS_PER_TOKEN
-    await rate.admit("ann")
+    await rate.consume("ann")
     assert time.slept == []
-    with pytest.raises(ZeroDivisionError), rate.metered("bob"):
+    with pytest.raises(ZeroDivisionError), rate.charge("bob"):
         time.now += 3600
         raise ZeroDivisionError
-    assert (await refused(rate.admit("bob"))).retry_seconds <= MOST_TOKENS
+    assert (await refused(rate.consume("bob"))).retry_seconds <= MOST_TOKENS
 
 
 async def test_who_is_a_little_early_is_held_and_served() -> None:
     time = Time()
     rate = time.rate(per_minute=300, burst=1)
     for _ in range(5):
-        await rate.admit("ann")
+        await rate.consume("ann")
     assert time.slept == pytest.approx([0.2] * 4)
 
 
@@ -129,7 +130,7 @@ async def test_held_calls_are_told_apart() -> None:
         waits.append(seconds)
 
     rate = Rate(per_minute=240, burst=1, clock=time.clock, sleep=sleep)
-    ends = await asyncio.gather(*(rate.admit("ann") for _ in range(9)), return_exceptions=True)
+    ends = await asyncio.gather(*(rate.consume("ann") for _ in range(9)), return_exceptions=True)
     assert waits[:4] == [0.25, 0.5, 0.75, 1.0]
     assert [isinstance(end, TooManyCallsError) for end in ends] == [False] * 5 + [True] * 4
 
@@ -137,12 +138,12 @@ async def test_held_calls_are_told_apart() -> None:
 async def test_refused_calls_cost_no_tokens() -> None:
     time = Time()
     rate = time.rate(per_minute=6, burst=1)
-    await rate.admit("ann")
+    await rate.consume("ann")
     began = time.now
     for _ in range(5):
-        await refused(rate.admit("ann"))
+        await refused(rate.consume("ann"))
     time.now = began + 10
-    await rate.admit("ann")
+    await rate.consume("ann")
     assert len(time.slept) == 5
 
 
@@ -150,9 +151,9 @@ async def test_one_callers_flood_is_no_other_callers_business() -> None:
     time = Time()
     rate = time.rate(per_minute=6, burst=2)
     for _ in range(2):
-        await rate.admit("ann")
-    await refused(rate.admit("ann"))
-    await rate.admit("bob")
+        await rate.consume("ann")
+    await refused(rate.consume("ann"))
+    await rate.consume("bob")
     assert len(time.slept) == 1
 
 
@@ -168,7 +169,7 @@ async def test_no_pattern_of_calls_gets_more_than_its_share(per_minute: int, bur
     for pause in pauses:
         time.now += pause
         try:
-            await rate.admit("ann")
+            await rate.consume("ann")
         except TooManyCallsError as error:
             assert 1 <= error.retry_seconds <= math.ceil(60 / per_minute)
         else:
@@ -183,7 +184,7 @@ async def test_callers_who_left_are_forgotten() -> None:
     time = Time()
     rate = time.rate(per_minute=60, burst=10)
     for caller in range(20_000):
-        await rate.admit(caller)
+        await rate.consume(caller)
         time.now += 0.01
     # A bucket is full again a second after one call: a hundred callers are not full at any time.
     assert len(rate) <= 2_000
@@ -193,14 +194,14 @@ async def test_forgetting_gives_nobody_new_tokens() -> None:
     time = Time()
     rate = time.rate(per_minute=1, burst=2)
     for _ in range(2):
-        await rate.admit("ann")
+        await rate.consume("ann")
     for caller in range(5_000):
-        await rate.admit(caller)
-    await refused(rate.admit("ann"))
+        await rate.consume(caller)
+    await refused(rate.consume("ann"))
 
 
-async def hold(places: Places, key: str, until: asyncio.Event) -> None:
-    async with places.one(key):
+async def hold(places: KeyedSemaphore, key: str, until: asyncio.Event) -> None:
+    async with places.acquire(key):
         await until.wait()
 
 
@@ -210,12 +211,12 @@ async def settle() -> None:
 
 
 async def test_so_many_are_inside_and_the_next_comes_in_when_one_leaves() -> None:
-    places = Places(2, None, "Full")
+    places = KeyedSemaphore(2, None, "Full")
     doors = [asyncio.Event() for _ in range(3)]
     inside: list[int] = []
 
     async def visit(number: int) -> None:
-        async with places.one("seattle"):
+        async with places.acquire("seattle"):
             inside.append(number)
             await doors[number].wait()
 
@@ -232,24 +233,24 @@ async def test_so_many_are_inside_and_the_next_comes_in_when_one_leaves() -> Non
 
 
 async def test_who_waits_too_long_is_refused_and_leaves_nothing_behind() -> None:
-    places = Places(1, 0.01, "Full")
+    places = KeyedSemaphore(1, 0.01, "Full")
     until = asyncio.Event()
     holder = asyncio.create_task(hold(places, "seattle", until))
     await settle()
     error = await refused(hold(places, "seattle", until))
     assert str(error) == "Full, so this call did not run. Try the same call again in 2 seconds."
     # Another store is not concerned.
-    async with places.one("redmond"):
+    async with places.acquire("redmond"):
         pass
     until.set()
     await holder
-    async with places.one("seattle"):
+    async with places.acquire("seattle"):
         pass
     assert len(places) == 0
 
 
 async def test_a_queue_has_an_end() -> None:
-    places = Places(1, None, "Full")
+    places = KeyedSemaphore(1, None, "Full")
     until = asyncio.Event()
     crowd = [asyncio.create_task(hold(places, "seattle", until)) for _ in range(17)]
     await settle()
@@ -261,7 +262,7 @@ async def test_a_queue_has_an_end() -> None:
 
 
 async def test_a_caller_that_goes_away_gives_its_place_back() -> None:
-    places = Places(1, None, "Full")
+    places = KeyedSemaphore(1, None, "Full")
     until = asyncio.Event()
     holder, waiting = (asyncio.create_task(hold(places, "seattle", until)) for _ in range(2))
     await settle()
@@ -270,20 +271,20 @@ async def test_a_caller_that_goes_away_gives_its_place_back() -> None:
         with pytest.raises(asyncio.CancelledError):
             await task
     assert len(places) == 0
-    async with places.one("seattle"):
+    async with places.acquire("seattle"):
         pass
 
 
 async def test_a_failure_inside_gives_the_place_back() -> None:
-    places = Places(1, None, "Full")
+    places = KeyedSemaphore(1, None, "Full")
     with pytest.raises(ZeroDivisionError):
-        async with places.one("seattle"):
+        async with places.acquire("seattle"):
             raise ZeroDivisionError
     assert len(places) == 0
 
 
-def limits(**settings: Any) -> Limits:
-    return Limits.of(Settings(_env_file=None, **settings))
+def limits(**settings: Any) -> CallLimits:
+    return CallLimits.of(Settings(_env_file=None, **settings))
 
 
 async def most_inside(enter: Callable[[int], Any]) -> int:
@@ -312,15 +313,15 @@ async def test_neither_a_caller_nor_a_store_ever_gets_all_connections(
 ) -> None:
     found = limits(pool_size=pool_size)
     # In a store of its own each time, and as another principal each time.
-    assert await most_inside(lambda number: found.inside(1, f"store-{number}")) == of_one_principal
-    assert await most_inside(lambda number: found.inside(number, "seattle")) == in_one_store
+    assert await most_inside(lambda number: found.acquire(1, f"store-{number}")) == of_one_principal
+    assert await most_inside(lambda number: found.acquire(number, "seattle")) == in_one_store
 
 
 async def test_naming_a_store_that_is_not_ones_own_takes_no_place_in_it() -> None:
     found = limits()
-    strangers = [found.inside(number, None) for number in range(4)]
+    strangers = [found.acquire(number, None) for number in range(4)]
     for stranger in strangers:
         await stranger.__aenter__()
-    assert await most_inside(lambda number: found.inside(100 + number, "seattle")) == 4
+    assert await most_inside(lambda number: found.acquire(100 + number, "seattle")) == 4
     for stranger in strangers:
         await stranger.__aexit__(None, None, None)

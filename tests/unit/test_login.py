@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from server.admin.login import scram_verifier, set_login_password
 from server.errors import ConfigurationError
+from server.operations.admin.login import scram_verifier, set_login_password
 
 
 class Recorder:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from server.private_files import keep_private, replace_secret, write_private
+from server.process.private_files import keep_private, replace_secret, write_private
 
 
 @pytest.fixture(autouse=True)
@@ -115,7 +115,7 @@ def test_a_link_stays_and_what_it_leads_to_is_its_owners_alone(tmp_path: Path) -
 def test_a_file_behind_standard_output_is_written_on(tmp_path: Path) -> None:
     link = tmp_path / "stdout"
     link.symlink_to("/proc/self/fd/1")
-    write = "import sys, pathlib\nfrom server.private_files import write_private\nprint('before')\n"
+    write = "import sys, pathlib\nfrom server.process.private_files import write_private\nprint('before')\n"
     write += "write_private(pathlib.Path(sys.argv[1]), 'text\\n')\nprint('after')"
     with (tmp_path / "file").open("w") as file:
         subprocess.run([sys.executable, "-c", write, str(link)], stdout=file, check=True, timeout=60)

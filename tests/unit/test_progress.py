@@ -9,7 +9,7 @@ import pytest
 
 import seed
 import server
-from server.progress import bar, status
+from server.console.progress import bar, status
 
 
 def work() -> None:

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from server.signals import exit_on_signals
+from server.process.signals import exit_on_signals
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.standard_input import TRUNCATED, LimitedLines
+from server.transport.standard_input import TRUNCATED, LimitedLines
 
 LIMIT = 5
 

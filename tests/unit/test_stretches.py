@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server.toolkit.results import PeriodUsed
-from server.tools.sales.buckets import Comparison, Periods, resolve_periods
 from server.tools.sales.dimensions import SERIES, Dimension
+from server.tools.sales.time_buckets import Comparison, Periods, resolve_periods
 
 OF_DAYS = (*SERIES, Dimension.WEEKDAY)
 
@@ -34,22 +34,22 @@ def periods(draw: st.DrawFn) -> Periods:
 def test_each_day_is_in_its_own_buckets(periods: Periods, dimensions: list[Dimension]) -> None:
     stretches = periods.stretches(dimensions)
 
-    found = [(s.is_now, day, (s.key_1, s.key_2)) for s in stretches for day in s.days]
+    found = [(s.is_current, day, (s.key_1, s.key_2)) for s in stretches for day in s.days]
 
     by_days = [dimension if dimension.is_of_days else None for dimension in dimensions] + [None, None]
     expected = []
-    for is_now, period in ((True, periods.now), (False, periods.before)):
+    for is_current, period in ((True, periods.now), (False, periods.before)):
         if period is None:
             continue
-        key = periods.bucket if is_now else periods.bucket_beside
+        key = periods.bucket if is_current else periods.bucket_beside
         for number in range((period.end_date - period.start_date).days + 1):
             day = period.start_date + timedelta(days=number)
             first, second = (None if dimension is None else key(day, dimension) for dimension in by_days[:2])
-            expected.append((is_now, day, (first, second)))
+            expected.append((is_current, day, (first, second)))
     assert found == expected
     # In as few stretches as there are changes of buckets.
     assert all(
-        (one.is_now, one.key_1, one.key_2) != (other.is_now, other.key_1, other.key_2)
+        (one.is_current, one.key_1, one.key_2) != (other.is_current, other.key_1, other.key_2)
         for one, other in pairwise(stretches)
     )
 

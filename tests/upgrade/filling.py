@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from seed.demo import DemoOptions, load_demo
-from seed.embed import embed_products
-from server.admin.audit import seal
-from server.admin.connection import admin_connection
-from server.admin.principals import ExternalIdentity, add_principal, grant_store
 from server.config import Settings
+from server.db.operator import admin_connection
 from server.embeddings import build_embedder
+from server.embeddings.all_stores import embed_products
+from server.operations.admin.audit import seal
+from server.operations.admin.principals import ExternalIdentity, add_principal, grant_store
 from tests.support import DEMO_AS_OF, Retailer, answer
 from tests.transport.shop import eventually
 

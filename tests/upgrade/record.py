@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 from server import __version__
-from server.admin.connection import admin_connection
-from server.admin.keys import install_key
 from server.db.migrate import migrate
+from server.db.operator import admin_connection
+from server.operations.admin.keys import install_key
 from tests.cluster import Cluster, running_cluster
 from tests.sql.acting import retailer_on
 from tests.support import CONTEXT_KEY

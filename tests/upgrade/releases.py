@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from server.admin.connection import admin_connection
-from server.admin.keys import install_key
-from server.backup.archive import manifest_of, read_manifest, remove
-from server.backup.job import BackupJob
 from server.db.migrate import SchemaFile, schema_files
+from server.db.operator import admin_connection
+from server.operations.admin.keys import install_key
+from server.operations.backup.archive import manifest_of, read_manifest, remove
+from server.operations.backup.job import BackupJob
 from tests.support import CONTEXT_KEY, Retailer
 
 ROOT = Path(__file__).parents[2]

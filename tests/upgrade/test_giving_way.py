@@ -14,7 +14,7 @@ from server.errors import UnavailableError
 from tests.sql.acting import connected
 from tests.support import Retailer, answer
 from tests.transport.shop import eventually, open_store
-from tests.upgrade.next_release import ADDED, next_files
+from tests.upgrade.next_release import ADDED, APPLIED, next_files
 
 FIRST = ADDED[0].name
 
@@ -53,7 +53,7 @@ async def test_calls_are_answered_while_a_migration_waits(retailer: Retailer) ->
                 # Behind the one that waits: it must give way before this call loses its patience.
                 assert (await answer(client, "list_low_stock"))["store_id"] == "seattle"
             assert not migration.done()
-        assert await migration == [file.name for file in ADDED]
+        assert await migration == [file.name for file in APPLIED]
         assert (await answer(client, "list_low_stock"))["store_id"] == "seattle"
 
 
@@ -67,7 +67,7 @@ async def test_it_gives_up_with_the_name_of_who_is_in_the_way(retailer: Retailer
     assert "monthly report)" in message
     assert await retailer.value("select count(*) from migrations.applied where file_name = $1", FIRST) == 0
 
-    assert await migrated(retailer) == [file.name for file in ADDED]
+    assert await migrated(retailer) == [file.name for file in APPLIED]
 
 
 async def test_no_login_of_the_server_loses_its_patience_first(retailer: Retailer) -> None:

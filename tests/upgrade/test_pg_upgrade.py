@@ -8,9 +8,9 @@ from typing import Any
 import asyncpg
 import pytest
 
-from server.admin.pg_upgrade import prepare_pg_upgrade
 from server.db.migrate import migrate
 from server.errors import ConfigurationError
+from server.operations.admin.pg_upgrade import prepare_pg_upgrade
 from tests.cluster import Cluster
 from tests.sql.acting import connected, temporary_login
 from tests.support import Retailer

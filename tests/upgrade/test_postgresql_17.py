@@ -11,12 +11,12 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from server.admin.connection import admin_connection
-from server.admin.keys import install_key
-from server.backup.job import BackupJob
-from server.context_token import ContextSigner
 from server.db.migrate import migrate
+from server.db.operator import admin_connection
 from server.db.startup_check import check_isolation
+from server.operations.admin.keys import install_key
+from server.operations.backup.job import BackupJob
+from server.tenancy.context_token import ContextSigner
 from tests.cluster import Cluster
 from tests.debian import DebianPostgres, debian_postgres, open_workplace
 from tests.sql.acting import connected, retailer_on

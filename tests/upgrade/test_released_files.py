@@ -1,4 +1,4 @@
-"""What a release has applied somewhere is never changed: databases that have it would be refused."""
+"""A versioned file that a release has applied somewhere is never changed: databases that have it would be refused."""
 
 from __future__ import annotations
 
@@ -15,13 +15,23 @@ CHANGELOG = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
 def changed_since(released: dict[str, str], files: dict[str, str]) -> list[str]:
-    """Why these files are no successors of those."""
-    last = max(released, default="")
-    faults = [f"{name} is gone" for name in released if name not in files]
-    faults += [
-        f"{name} was changed: put the change into a new file" for name in released if files.get(name) != released[name]
-    ]
-    return faults + [f"{name} comes before {last}" for name in files if name not in released and name < last]
+    """Why these files are no successors of those.
+
+    A server tells by the versioned files alone that a database is newer than itself. So repeatable files change
+    together with them: else the server before would take the change back.
+    """
+    old, new = versioned(released), versioned(files)
+    last = max(old, default="")
+    faults = [f"{name} is gone" for name in old if name not in new]
+    faults += [f"{name} was changed: put the change into a new file" for name in old if new.get(name) != old[name]]
+    faults += [f"{name} comes before {last}" for name in new if name not in old and name < last]
+    if files != released and new == old:
+        faults.append("repeatable files changed, and no versioned one was added: add one that says what changes")
+    return faults
+
+
+def versioned(files: dict[str, str]) -> dict[str, str]:
+    return {name: sha256 for name, sha256 in files.items() if name.startswith("versioned/")}
 
 
 def test_files_of_a_release_stay_as_they_are_and_new_ones_come_after_them() -> None:
@@ -37,18 +47,29 @@ def test_every_release_is_recorded() -> None:
     assert dated <= {release.version for release in RELEASES}
 
 
+A, B, C, D = (f"versioned/00{number}0.sql" for number in (1, 2, 3, 4))
+VIEWS, GRANTS = "repeatable/0050_views.sql", "repeatable/0090_grants.sql"
+RELEASED = {A: "x", C: "z", VIEWS: "v", GRANTS: "g"}
+
+
 @pytest.mark.parametrize(
     ("files", "fault"),
     [
-        ({"0010_a.sql": "x", "0030_c.sql": "changed"}, ["0030_c.sql was changed: put the change into a new file"]),
+        (RELEASED | {C: "changed"}, [f"{C} was changed: put the change into a new file"]),
         (
-            {"0010_a.sql": "x"},
-            ["0030_c.sql is gone", "0030_c.sql was changed: put the change into a new file"],
+            {A: "x", VIEWS: "v", GRANTS: "g"},
+            [f"{C} is gone", f"{C} was changed: put the change into a new file"],
         ),
-        ({"0010_a.sql": "x", "0020_b.sql": "y", "0030_c.sql": "z"}, ["0020_b.sql comes before 0030_c.sql"]),
-        ({"0010_a.sql": "x", "0030_c.sql": "z", "0040_d.sql": "w"}, []),
+        (RELEASED | {B: "y"}, [f"{B} comes before {C}"]),
+        (RELEASED | {D: "w"}, []),
+        (
+            RELEASED | {VIEWS: "changed"},
+            ["repeatable files changed, and no versioned one was added: add one that says what changes"],
+        ),
+        ({A: "x", C: "z", D: "w", VIEWS: "changed"}, []),
+        (RELEASED, []),
     ],
-    ids=["changed", "gone", "between", "after"],
+    ids=["changed", "gone", "between", "after", "repeatable alone", "repeatable with a versioned one", "the same"],
 )
 def test_that_rule_notices(files: dict[str, str], fault: list[str]) -> None:
-    assert changed_since({"0010_a.sql": "x", "0030_c.sql": "z"}, files) == fault
+    assert changed_since(RELEASED, files) == fault

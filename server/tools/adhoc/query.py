@@ -9,10 +9,10 @@ from fastmcp.dependencies import Depends
 from fastmcp.tools import tool
 from pydantic import Field
 
-from server.audit.arguments import KeptAs
-from server.sql_scope import connection_for_sql, sql_scopes
-from server.store_scope import StoreScopes
-from server.toolkit.annotations import READ_ONLY, needs
+from server.tenancy.dependencies import connection_for_sql, sql_scopes
+from server.tenancy.store_scope import StoreScopes
+from server.toolkit.annotations import READ_ONLY, requires_scope
+from server.toolkit.audit_marks import KeptAs
 from server.toolkit.params import StoreId
 from server.tools.adhoc.gate import checked
 from server.tools.adhoc.limits import MAX_COLUMNS, MAX_LENGTH, MAX_ROWS
@@ -20,7 +20,7 @@ from server.tools.adhoc.models import QueryAnswer, QueryColumn
 from server.tools.adhoc.redaction import outline
 
 
-@tool(title="Run SQL", annotations=READ_ONLY, meta=needs("retail:sql"), tags={"sql"})
+@tool(title="Run SQL", annotations=READ_ONLY, meta=requires_scope("retail:sql"), tags={"sql"})
 async def run_query(
     sql: Annotated[
         str,

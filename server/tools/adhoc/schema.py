@@ -9,16 +9,16 @@ from fastmcp.dependencies import Depends
 from fastmcp.tools import tool
 
 from server.db.queries import QueryFile
-from server.sql_scope import sql_scopes
-from server.store_scope import StoreScopes
-from server.toolkit.annotations import READ_ONLY, needs
+from server.tenancy.dependencies import sql_scopes
+from server.tenancy.store_scope import StoreScopes
+from server.toolkit.annotations import READ_ONLY, requires_scope
 from server.toolkit.params import StoreId
 from server.toolkit.results import Result
 from server.tools.adhoc.limits import MAX_COLUMNS, MAX_LENGTH, MAX_ROWS, MAX_SORTS, MAX_TABLES, MAX_WINDOWS
 from server.tools.adhoc.models import Schema, SchemaColumn, SchemaTable
 from server.tools.adhoc.vocabulary import FUNCTIONS
 
-# How a comment in sql/0088_analytics.sql says what a column refers to.
+# How a comment in sql/repeatable/0088_analytics.sql says what a column refers to.
 _JOINS = re.compile(r"\s*-> (\w+\.\w+)$")
 
 
@@ -41,7 +41,7 @@ DESCRIBE_VIEWS = QUERIES.query("describe_views", _ColumnRow)
 EXAMPLE_VALUES = QUERIES.query("example_values", _ExampleRow)
 
 
-@tool(title="Tables for SQL", annotations=READ_ONLY, meta=needs("retail:sql"), tags={"sql"})
+@tool(title="Tables for SQL", annotations=READ_ONLY, meta=requires_scope("retail:sql"), tags={"sql"})
 async def get_schema(store_id: StoreId = None, scopes: StoreScopes = Depends(sql_scopes)) -> Schema:
     """Describe the tables that run_query can ask: columns, joins, example values, functions.
 

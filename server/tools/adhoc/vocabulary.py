@@ -8,7 +8,7 @@ def words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-# Functions of PostgreSQL; sql/0095_builtin_functions.sql has the same list.
+# Functions of PostgreSQL; sql/repeatable/0095_builtin_functions.sql has the same list.
 CATALOGUE_FUNCTIONS = words(
     """
     abs age array_length array_position avg bool_and bool_or btrim cardinality cbrt ceil ceiling char_length
@@ -23,7 +23,7 @@ CATALOGUE_FUNCTIONS = words(
     trunc unnest upper var_pop var_samp variance width_bucket
     """
 )
-# Those that could fill the memory, bounded by sql/0087_bounded_functions.sql.
+# Those that could fill the memory, bounded by sql/repeatable/0087_bounded_functions.sql.
 BOUNDED_FUNCTIONS = words(
     """
     array_agg generate_series json_agg jsonb_agg lpad replace rpad string_agg

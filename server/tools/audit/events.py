@@ -10,10 +10,11 @@ from fastmcp.dependencies import Depends
 from fastmcp.tools import tool
 from pydantic import Field, Json
 
-from server.audit.arguments import Identifier
 from server.db.queries import QueryFile
-from server.store_scope import StoreScopes, store_scopes
-from server.toolkit.annotations import READ_ONLY, needs
+from server.tenancy.dependencies import store_scopes
+from server.tenancy.store_scope import StoreScopes
+from server.toolkit.annotations import READ_ONLY, requires_scope
+from server.toolkit.audit_marks import Identifier
 from server.toolkit.cursors import PagedTime, Pager
 from server.toolkit.params import Cursor, EndDate, Limit, StartDate, StoreId
 from server.toolkit.periods import resolve_period
@@ -51,7 +52,7 @@ QUERIES = QueryFile("server.tools.audit")
 AUDIT_EVENTS = QUERIES.query("audit_events", _EventRow)
 
 
-@tool(title="List audit entries", annotations=READ_ONLY, meta=needs("retail:audit"), tags={"audit"})
+@tool(title="List audit entries", annotations=READ_ONLY, meta=requires_scope("retail:audit"), tags={"audit"})
 async def list_audit_events(
     start_date: StartDate = None,
     end_date: EndDate = None,

@@ -8,8 +8,8 @@ select
   e.arguments, e.old_values, e.new_values, e.row_count, e.duration_ms, e.outcome, e.error_code, e.transport
 from retail.list_audit_events(
   $4::text,
-  $1::date::timestamp at time zone $3,
-  ($2::date + 1)::timestamp at time zone $3,
+  retail.day_start($1::date, $3),
+  retail.day_end($2::date, $3),
   $5::text,
   $6::text,
   $7::text,

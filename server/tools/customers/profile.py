@@ -13,8 +13,9 @@ from pydantic import Field
 
 from server.db.queries import QueryFile
 from server.errors import NotFoundError
-from server.store_scope import StoreScopes, store_scopes
-from server.toolkit.annotations import READ_ONLY, needs
+from server.tenancy.dependencies import store_scopes
+from server.tenancy.store_scope import StoreScopes
+from server.toolkit.annotations import READ_ONLY, requires_scope
 from server.toolkit.params import StoreId
 from server.toolkit.results import Result
 from server.tools.customers.models import (
@@ -57,7 +58,7 @@ RECENT_PURCHASES = QUERIES.query("recent_purchases", RecentPurchase)
 FAVOURITE_CATEGORIES = QUERIES.query("favourite_categories", FavouriteCategory)
 
 
-@tool(title="Customer profile", annotations=READ_ONLY, meta=needs("retail:read"), tags={"customers"})
+@tool(title="Customer profile", annotations=READ_ONLY, meta=requires_scope("retail:read"), tags={"customers"})
 async def get_customer(
     customer_id: Annotated[UUID, Field(description="The customer, as search_customers or list_transactions gives it.")],
     store_id: StoreId = None,

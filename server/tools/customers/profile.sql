@@ -9,7 +9,7 @@ select
   c.phone,
   c.date_of_birth,
   c.gender,
-  (c.erased_at at time zone $2)::date as erased_date,
+  retail.local_date(c.erased_at, $2) as erased_date,
   c.customer_since,
   c.loyalty_tier,
   bought.lifetime_value,
@@ -26,9 +26,9 @@ cross join lateral (
     count(*) filter (where t.transaction_type = 'sale') as orders,
     count(*) filter (where t.transaction_type <> 'sale') as returns,
     round(avg(t.subtotal) filter (where t.transaction_type = 'sale'), 2) as average_basket,
-    (min(t.transaction_date) filter (where t.transaction_type = 'sale') at time zone $2::text)::date
+    retail.local_date(min(t.transaction_date) filter (where t.transaction_type = 'sale'), $2::text)
       as first_purchase_date,
-    (max(t.transaction_date) filter (where t.transaction_type = 'sale') at time zone $2::text)::date
+    retail.local_date(max(t.transaction_date) filter (where t.transaction_type = 'sale'), $2::text)
       as last_purchase_date
   from retail.sales_transactions t
   where t.store_id = c.store_id and t.customer_id = c.customer_id
@@ -59,7 +59,7 @@ where s.recency_score is not null;
 -- $1 customer id, $2 IANA time zone, $3 today there (date). One row. Three pauses are the fewest that tell
 -- a rhythm from chance.
 with day as (
-  select distinct (t.transaction_date at time zone $2::text)::date as bought
+  select distinct retail.local_date(t.transaction_date, $2::text) as bought
   from retail.sales_transactions t
   where t.customer_id = $1::uuid and t.transaction_type = 'sale'
 ),

@@ -9,11 +9,12 @@ from fastmcp.dependencies import Depends
 from fastmcp.tools import tool
 from pydantic import Field
 
+from server.calls.principal import Role
 from server.db.queries import QueryFile
 from server.errors import InvalidInputError, NotAllowedError
-from server.principal import Role
-from server.store_scope import StoreScopes, store_scopes
-from server.toolkit.annotations import READ_ONLY, needs
+from server.tenancy.dependencies import store_scopes
+from server.tenancy.store_scope import StoreScopes
+from server.toolkit.annotations import READ_ONLY, requires_scope
 from server.toolkit.cursors import RankedPages
 from server.toolkit.params import Cursor, Limit, StoreId
 from server.tools.customers.models import CustomerHit, CustomerPage, LoyaltyTier, Segment
@@ -42,7 +43,7 @@ QUERIES = QueryFile("server.tools.customers", "search.sql")
 SEARCH_CUSTOMERS = QUERIES.query("search_customers", _MatchedRow)
 
 
-@tool(title="Search customers", annotations=READ_ONLY, meta=needs("retail:read"), tags={"customers"})
+@tool(title="Search customers", annotations=READ_ONLY, meta=requires_scope("retail:read"), tags={"customers"})
 async def search_customers(
     name: Annotated[
         str | None,
@@ -100,7 +101,7 @@ async def search_customers(
         _check_role(store.role, given)
         if "segment" in given:
             # All customers are ranked for it.
-            await store.prepare_to_read_much()
+            await store.enable_analytic_settings()
         rows = await store.db.all(
             SEARCH_CUSTOMERS,
             given.get("name"),

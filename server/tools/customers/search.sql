@@ -39,7 +39,7 @@ cross join lateral (
   select
     c.customer_id, c.pseudonym, c.first_name || ' ' || c.last_name as name, c.email, c.phone,
     c.loyalty_tier, c.customer_since, c.total_lifetime_value, c.purchase_count,
-    (c.last_purchase_at at time zone $6::text)::date as last_purchase_date
+    retail.local_date(c.last_purchase_at, $6::text) as last_purchase_date
   from retail.customer_card c
   where c.store_id = m.store_id and c.customer_id = m.customer_id
   offset 0

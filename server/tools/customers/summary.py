@@ -12,8 +12,9 @@ from pydantic import Field
 
 from server.db.queries import QueryFile
 from server.errors import InvalidInputError
-from server.store_scope import StoreScope, StoreScopes, store_scopes
-from server.toolkit.annotations import READ_ONLY, needs
+from server.tenancy.dependencies import store_scopes
+from server.tenancy.store_scope import StoreScope, StoreScopes
+from server.toolkit.annotations import READ_ONLY, requires_scope
 from server.toolkit.params import EndDate, Period, StartDate, StoreId
 from server.toolkit.periods import Preset, months_later, previous_days, resolve_period
 from server.toolkit.results import PeriodUsed, Result
@@ -109,7 +110,7 @@ VALUE_FIGURES = QUERIES.query("value_figures", ValueFigures)
 COHORTS = QUERIES.query("cohorts", _CohortRow)
 
 
-@tool(title="Customer summary", annotations=READ_ONLY, meta=needs("retail:read"), tags={"customers"})
+@tool(title="Customer summary", annotations=READ_ONLY, meta=requires_scope("retail:read"), tags={"customers"})
 async def summarize_customers(
     view: Annotated[
         CustomerView,
@@ -142,7 +143,7 @@ async def summarize_customers(
     Example: summarize_customers(view="activity", period="last_month")
     """
     async with scopes.enter(store_id) as store:
-        await store.prepare_to_read_much()
+        await store.enable_analytic_settings()
         if view is CustomerView.ACTIVITY:
             asked = resolve_period(start_date, end_date, store.today, store.time_zone, period)
             found = await _activity(store, asked, period, lapse_days)

@@ -12,25 +12,25 @@ with period as (
 ),
 receipt as (
   select
-    case when t.transaction_date < ($1::timestamp at time zone $5::text) then 2 else 1 end as number,
+    case when t.transaction_date < retail.day_start($1, $5::text) then 2 else 1 end as number,
     t.customer_id,
     count(*) filter (where t.transaction_type = 'sale') as orders,
     sum(t.subtotal) as net_revenue,
     min(t.transaction_date) filter (where t.transaction_type = 'sale') as first_at
   from retail.sales_transactions t
-  where t.transaction_date >= ($3::timestamp at time zone $5)
-    and t.transaction_date < (($2 + 1)::timestamp at time zone $5)
+  where t.transaction_date >= retail.day_start($3, $5)
+    and t.transaction_date < retail.day_end($2, $5)
     and (
-      t.transaction_date < (($4 + 1)::timestamp at time zone $5)
-      or t.transaction_date >= ($1::timestamp at time zone $5)
+      t.transaction_date < retail.day_end($4, $5)
+      or t.transaction_date >= retail.day_start($1, $5)
     )
   group by 1, t.customer_id
 ),
 known as (
   select
     c.customer_id,
-    (c.first_purchase_at at time zone $5)::date as first_day,
-    (c.last_purchase_at at time zone $5)::date as last_day
+    retail.local_date(c.first_purchase_at, $5) as first_day,
+    retail.local_date(c.last_purchase_at, $5) as last_day
   from retail.customers c
   where c.purchase_count > 0
 ),
@@ -40,7 +40,7 @@ customer as (
     r.customer_id,
     r.orders,
     r.net_revenue,
-    (r.first_at at time zone $5)::date as day,
+    retail.local_date(r.first_at, $5) as day,
     k.first_day as first_day_ever,
     k.first_day >= p.first_day as is_new
   from receipt r
@@ -53,13 +53,13 @@ gap as (
   from (
     select d.customer_id, d.day, lead(d.day) over (partition by d.customer_id order by d.day) as day_after
     from (
-      select distinct t.customer_id, (t.transaction_date at time zone $5)::date as day
+      select distinct t.customer_id, retail.local_date(t.transaction_date, $5) as day
       from retail.sales_transactions t
       where greatest($2 - $1, $4 - $3) > $7::int
         and t.transaction_type = 'sale'
         and t.customer_id is not null
-        and t.transaction_date >= (($3 - $7)::timestamp at time zone $5)
-        and t.transaction_date < (($2 + 1)::timestamp at time zone $5)
+        and t.transaction_date >= retail.day_start($3 - $7, $5)
+        and t.transaction_date < retail.day_end($2, $5)
     ) d
   ) v
   where v.day_after - v.day > $7
@@ -74,8 +74,8 @@ won_back as (
       from retail.sales_transactions t
       where t.customer_id = c.customer_id
         and t.transaction_type = 'sale'
-        and t.transaction_date >= ((c.day - $7)::timestamp at time zone $5)
-        and t.transaction_date < (c.day::timestamp at time zone $5)
+        and t.transaction_date >= retail.day_start(c.day - $7, $5)
+        and t.transaction_date < retail.day_start(c.day, $5)
       limit 1
     ) near on true
     where c.first_day_ever < c.day - $7 and near.found is null
@@ -88,17 +88,17 @@ won_back as (
 ),
 last_visit as (
   select
-    case when t.transaction_date < (($1 - $7)::timestamp at time zone $5) then 2 else 1 end as number,
+    case when t.transaction_date < retail.day_start($1 - $7, $5) then 2 else 1 end as number,
     t.customer_id,
-    (max(t.transaction_date) at time zone $5)::date as day
+    retail.local_date(max(t.transaction_date), $5) as day
   from retail.sales_transactions t
   where t.transaction_type = 'sale'
     and t.customer_id is not null
-    and t.transaction_date >= (($3 - $7)::timestamp at time zone $5)
-    and t.transaction_date < ((least($2, $6::date) - $7 + 1)::timestamp at time zone $5)
+    and t.transaction_date >= retail.day_start($3 - $7, $5)
+    and t.transaction_date < retail.day_end(least($2, $6::date) - $7, $5)
     and (
-      t.transaction_date < (($4 - $7 + 1)::timestamp at time zone $5)
-      or t.transaction_date >= (($1 - $7)::timestamp at time zone $5)
+      t.transaction_date < retail.day_end($4 - $7, $5)
+      or t.transaction_date >= retail.day_start($1 - $7, $5)
     )
   group by 1, t.customer_id
 ),
@@ -114,8 +114,8 @@ lapsed as (
       where k.last_day > v.day + $7
         and t.customer_id = v.customer_id
         and t.transaction_type = 'sale'
-        and t.transaction_date >= ((v.day + 1)::timestamp at time zone $5)
-        and t.transaction_date < ((v.day + $7 + 1)::timestamp at time zone $5)
+        and t.transaction_date >= retail.day_end(v.day, $5)
+        and t.transaction_date < retail.day_end(v.day + $7, $5)
       limit 1
     ) near on true
     where (k.last_day <= v.day or k.last_day > v.day + $7) and near.found is null
@@ -197,8 +197,8 @@ bought as (
     sum(t.subtotal) as net_revenue
   from retail.sales_transactions t
   where t.customer_id is not null
-    and t.transaction_date >= ($1::date::timestamp at time zone $3::text)
-    and t.transaction_date < (($2::date + 1)::timestamp at time zone $3)
+    and t.transaction_date >= retail.day_start($1::date, $3::text)
+    and t.transaction_date < retail.day_end($2::date, $3)
   group by t.customer_id
 ),
 figure as (
@@ -251,7 +251,7 @@ figure as (
     coalesce(sum(s.total_lifetime_value), 0.00) as lifetime_value,
     round(avg(s.total_lifetime_value), 2) as average_lifetime_value,
     round(avg(s.purchase_count), 1) as average_orders,
-    round(avg($2::date - (s.last_purchase_at at time zone $1::text)::date), 1) as average_days_since_last_purchase
+    round(avg($2::date - retail.local_date(s.last_purchase_at, $1::text)), 1) as average_days_since_last_purchase
   from segment g
   left join retail.customer_scores s on s.segment = g.segment
   group by g.segment, g.place, g.definition
@@ -325,8 +325,8 @@ span as (
   select
     m.first_day,
     m.number,
-    m.first_day::timestamp at time zone $3::text as starts_at,
-    (m.first_day + interval '1 month') at time zone $3 as ends_at
+    retail.day_start(m.first_day, $3::text) as starts_at,
+    retail.day_start((m.first_day + interval '1 month')::date, $3) as ends_at
   from month m
 ),
 cohort as (

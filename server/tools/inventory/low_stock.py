@@ -8,10 +8,11 @@ from fastmcp.dependencies import Depends
 from fastmcp.tools import tool
 from pydantic import Field
 
+from server.calls.principal import COST_ROLES
 from server.db.queries import QueryFile
-from server.principal import COST_ROLES
-from server.store_scope import StoreScopes, store_scopes
-from server.toolkit.annotations import READ_ONLY, drawn_as, needs
+from server.tenancy.dependencies import store_scopes
+from server.tenancy.store_scope import StoreScopes
+from server.toolkit.annotations import READ_ONLY, requires_scope, with_widget
 from server.toolkit.cursors import RankedPages
 from server.toolkit.params import Category, Cursor, Limit, StoreId
 from server.toolkit.periods import resolve_period
@@ -44,7 +45,7 @@ STOCK_COUNTS = QUERIES.query("stock_counts", _Counts)
 @tool(
     title="Low stock and what to order",
     annotations=READ_ONLY,
-    meta=needs("retail:read") | drawn_as("low_stock"),
+    meta=requires_scope("retail:read") | with_widget("low_stock"),
     tags={"inventory", "products"},
 )
 async def list_low_stock(
@@ -87,7 +88,7 @@ async def list_low_stock(
     async with scopes.enter(store_id) as store:
         period = resolve_period(None, None, store.today, store.time_zone)
         counts = await store.db.one(STOCK_COUNTS, category, brand)
-        await store.prepare_to_read_much()
+        await store.enable_analytic_settings()
         rows = await store.db.all(
             LOW_STOCK,
             period.start_date,

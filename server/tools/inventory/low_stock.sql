@@ -8,14 +8,7 @@
 -- An order fills up to the maximum, or to what keeps the minimum while it is under way, where that is more. Without a
 -- maximum nobody knows how far to fill up, so no order is suggested.
 -- The stock ledger holds every sold and returned line at the time of its receipt.
-with recursive wanted_category as (
-  select c.category_id from retail.product_categories c where lower(c.category_name) = lower($4::text)
-  union
-  select c.category_id
-  from retail.product_categories c
-  join wanted_category above on c.parent_category_id = above.category_id
-),
-stock as (
+with stock as (
   select
     p.store_id,
     p.product_id,
@@ -42,11 +35,11 @@ stock as (
     where m.store_id = p.store_id
       and m.product_id = p.product_id
       and m.reason in ('sale', 'return')
-      and m.moved_at >= ($1::date::timestamp at time zone $3::text)
-      and m.moved_at < (($2::date + 1)::timestamp at time zone $3)
+      and m.moved_at >= retail.day_start($1::date, $3::text)
+      and m.moved_at < retail.day_end($2::date, $3)
   ) sold
   where p.is_active
-    and ($4 is null or p.category_id in (select w.category_id from wanted_category w))
+    and ($4::text is null or p.category_id in (select c.category_id from retail.categories_within($4) c))
     and ($5::text is null or lower(p.brand) = lower($5))
     and ($6::numeric is not null or p.current_stock <= p.reorder_point)
 ),
@@ -102,7 +95,7 @@ from ranked r
 join retail.products p on p.store_id = r.store_id and p.product_id = r.product_id
 left join retail.category_tree category on category.category_id = p.category_id
 left join lateral (
-  select (m.moved_at at time zone $3)::date as sold_date
+  select retail.local_date(m.moved_at, $3) as sold_date
   from retail.stock_movements m
   where m.store_id = r.store_id and m.product_id = r.product_id and m.reason = 'sale'
   order by m.moved_at desc
@@ -113,17 +106,10 @@ order by r.place;
 
 -- name: stock_counts
 -- $1 category (with those below it), $2 brand (each null: all). One row.
-with recursive wanted_category as (
-  select c.category_id from retail.product_categories c where lower(c.category_name) = lower($1::text)
-  union
-  select c.category_id
-  from retail.product_categories c
-  join wanted_category above on c.parent_category_id = above.category_id
-)
 select
   count(*) filter (where p.current_stock <= p.reorder_point) as low_products,
   count(*) filter (where p.current_stock <= 0) as out_of_stock_products
 from retail.products p
 where p.is_active
-  and ($1 is null or p.category_id in (select w.category_id from wanted_category w))
+  and ($1::text is null or p.category_id in (select c.category_id from retail.categories_within($1) c))
   and ($2::text is null or lower(p.brand) = lower($2));

@@ -9,10 +9,11 @@ from fastmcp.dependencies import Depends
 from fastmcp.tools import tool
 from pydantic import Field
 
+from server.calls.principal import COST_ROLES
 from server.db.queries import QueryFile
-from server.principal import COST_ROLES
-from server.store_scope import StoreScopes, store_scopes
-from server.toolkit.annotations import READ_ONLY, needs
+from server.tenancy.dependencies import store_scopes
+from server.tenancy.store_scope import StoreScopes
+from server.toolkit.annotations import READ_ONLY, requires_scope
 from server.toolkit.params import StoreId
 from server.toolkit.periods import resolve_period
 from server.toolkit.results import Result
@@ -58,7 +59,7 @@ STOCK_GROUPS = QUERIES.query("stock_groups", _StockRow)
 DEAD_STOCK = QUERIES.query("dead_stock", DeadProduct)
 
 
-@tool(title="Inventory summary", annotations=READ_ONLY, meta=needs("retail:read"), tags={"inventory"})
+@tool(title="Inventory summary", annotations=READ_ONLY, meta=requires_scope("retail:read"), tags={"inventory"})
 async def summarize_inventory(
     group_by: Annotated[
         StockDimension, Field(description="Break the stock down by this; supplier for orders per supplier.")
@@ -85,7 +86,7 @@ async def summarize_inventory(
     async with scopes.enter(store_id) as store:
         sees_costs = store.role in COST_ROLES
         period = resolve_period(None, None, store.today, store.time_zone)
-        await store.prepare_to_read_much()
+        await store.enable_analytic_settings()
         total, *groups = await store.db.all(
             STOCK_GROUPS,
             period.start_date,

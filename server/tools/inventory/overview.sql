@@ -26,7 +26,7 @@ article as (
     p.is_active and p.current_stock <= p.reorder_point as is_low,
     p.current_stock > p.maximum_stock as is_above_maximum,
     p.maximum_stock is null as is_without_maximum,
-    p.current_stock > 0 and $2 - (idle.since at time zone $3)::date >= $5::int as is_dead,
+    p.current_stock > 0 and $2 - retail.local_date(idle.since, $3) >= $5::int as is_dead,
     coalesce(sold.units, 0) as units_sold,
     case when p.is_active and p.current_stock <= p.reorder_point and p.maximum_stock is not null then
       greatest(
@@ -114,8 +114,8 @@ select
   category.top_category_name as category,
   p.is_active,
   p.current_stock,
-  (last.sold_at at time zone $2::text)::date as last_sold_date,
-  $1::date - (idle.since at time zone $2)::date as days_idle,
+  retail.local_date(last.sold_at, $2::text) as last_sold_date,
+  $1::date - retail.local_date(idle.since, $2) as days_idle,
   p.current_stock * p.price as retail_value,
   case when $5::boolean then p.current_stock * p.cost end as stock_value
 from retail.products p
@@ -137,6 +137,6 @@ left join lateral (
     )
   ) as since
 ) idle on true
-where p.current_stock > 0 and $1 - (idle.since at time zone $2)::date >= $3::int
+where p.current_stock > 0 and $1 - retail.local_date(idle.since, $2) >= $3::int
 order by p.current_stock * p.price desc, p.sku
 limit $4::int;

@@ -6,8 +6,9 @@ from fastmcp.dependencies import Depends
 from fastmcp.tools import tool
 
 from server.db.queries import QueryFile
-from server.store_scope import StoreScopes, store_scopes
-from server.toolkit.annotations import READ_ONLY, needs
+from server.tenancy.dependencies import store_scopes
+from server.tenancy.store_scope import StoreScopes
+from server.toolkit.annotations import READ_ONLY, requires_scope
 from server.toolkit.params import StoreId
 from server.tools.products.models import CategoryNode, CategoryTree
 
@@ -17,7 +18,7 @@ QUERIES = QueryFile("server.tools.products", "categories.sql")
 CATEGORIES = QUERIES.query("categories", CategoryNode)
 
 
-@tool(title="Categories", annotations=READ_ONLY, meta=needs("retail:read"), tags={"products"})
+@tool(title="Categories", annotations=READ_ONLY, meta=requires_scope("retail:read"), tags={"products"})
 async def list_categories(
     store_id: StoreId = None,
     scopes: StoreScopes = Depends(store_scopes),

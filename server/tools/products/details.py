@@ -9,11 +9,12 @@ from fastmcp.dependencies import Depends
 from fastmcp.tools import tool
 from pydantic import Field, Json, JsonValue
 
-from server.audit.arguments import Identifier
+from server.calls.principal import COST_ROLES
 from server.db.queries import QueryFile
-from server.principal import COST_ROLES
-from server.store_scope import StoreScopes, store_scopes
-from server.toolkit.annotations import READ_ONLY, needs
+from server.tenancy.dependencies import store_scopes
+from server.tenancy.store_scope import StoreScopes
+from server.toolkit.annotations import READ_ONLY, requires_scope
+from server.toolkit.audit_marks import Identifier
 from server.toolkit.identifiers import as_uuid
 from server.toolkit.params import StoreId
 from server.tools.products.models import ProductBatch, ProductDetails
@@ -34,7 +35,7 @@ QUERIES = QueryFile("server.tools.products", "details.sql")
 PRODUCTS = QUERIES.query("products", _DetailsRow)
 
 
-@tool(title="Product details", annotations=READ_ONLY, meta=needs("retail:read"), tags={"products"})
+@tool(title="Product details", annotations=READ_ONLY, meta=requires_scope("retail:read"), tags={"products"})
 async def get_products(
     products: Annotated[
         list[Annotated[str, Field(min_length=1, max_length=50), Identifier()]],

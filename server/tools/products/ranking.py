@@ -12,11 +12,13 @@ from fastmcp import Context
 from fastmcp.dependencies import CurrentContext
 from pydantic import Json
 
-from server.call import calling_principal
+from server.calls.call import calling_principal
 from server.db.queries import QueryFile
 from server.embeddings.base import Embedder, Vector
 from server.errors import EmbeddingUnavailableError
-from server.store_scope import EnteredStore, StoreScope, StoreScopes, scopes_of
+from server.tenancy.dependencies import scopes_of
+from server.tenancy.store_context import EnteredStore
+from server.tenancy.store_scope import StoreScope, StoreScopes
 from server.toolkit.results import Result
 from server.tools.products.models import Facets, ProductHit, ProductSort, SearchMode
 from server.tools.products.query_text import QueryText
@@ -116,7 +118,7 @@ class Search:
         return vector
 
     async def found(
-        self, store: StoreScope, asked: QueryText | None, vector: Vector | None, must_know: Sequence[str] = ()
+        self, store: StoreScope, asked: QueryText | None, vector: Vector | None, required_terms: Sequence[str] = ()
     ) -> Found:
         """Search a store that was entered to search.
 
@@ -124,7 +126,7 @@ class Search:
             store: The store.
             asked: The query; None to browse.
             vector: Its vector.
-            must_know: Words of the query. If the store does not know one of them, that is told and nothing is found.
+            required_terms: Words of the query. If the store lacks one of them, the result says so and has no rows.
 
         Raises:
             EmbeddingUnavailableError: The store cannot be searched by meaning, and by nothing else was asked for.
@@ -132,7 +134,7 @@ class Search:
         mode = self.mode if asked else None
         if vector is None and mode in _MIXED:
             mode = SearchMode.KEYWORD
-        rows = await self._rows(store, asked, vector, mode, must_know)
+        rows = await self._rows(store, asked, vector, mode, required_terms)
         if rows[0].unknown_words:
             return Found(mode, rows)
         if rows[0].lacks_vectors:
@@ -154,7 +156,7 @@ class Search:
         asked: QueryText | None,
         vector: Vector | None,
         mode: SearchMode | None,
-        must_know: Sequence[str] = (),
+        required_terms: Sequence[str] = (),
         *,
         indexed: bool = False,
     ) -> list[FoundRow]:
@@ -170,7 +172,7 @@ class Search:
         return await store.db.all(
             SEARCH_PRODUCTS[frozenset(parts)],
             None if mode is SearchMode.KEYWORD else vector, self.embedder.model, self.embedder.noise_floor,
-            text, codes, mode, self.limit, self.offset, must_know,
+            text, codes, mode, self.limit, self.offset, required_terms,
             *filtered,
         )  # fmt: skip
 

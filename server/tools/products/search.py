@@ -12,10 +12,10 @@ from pydantic import Field, WithJsonSchema
 
 from server.embeddings.base import Embedder, Vector
 from server.embeddings.models import UnservedModel
+from server.embeddings.store_embedder import StoreEmbedders, store_embedders
 from server.errors import InvalidInputError
-from server.store_embedder import StoreEmbedders, store_embedders
-from server.store_scope import StoreScopes
-from server.toolkit.annotations import READ_ONLY, needs
+from server.tenancy.store_scope import StoreScopes
+from server.toolkit.annotations import READ_ONLY, requires_scope
 from server.toolkit.cursors import RankedPages
 from server.toolkit.params import ROUNDED, Category, Cursor, Limit, StoreId
 from server.tools.products.models import ProductSearch, ProductSort, SearchMode
@@ -52,7 +52,7 @@ AttributeValue = Annotated[
 ]
 
 
-@tool(title="Search products", annotations=READ_ONLY, meta=needs("retail:read"), tags={"products"})
+@tool(title="Search products", annotations=READ_ONLY, meta=requires_scope("retail:read"), tags={"products"})
 async def search_products(
     query: Annotated[
         str | None,

@@ -42,7 +42,7 @@ with recursive asked as materialized (
   from plainto_tsquery('pg_catalog.english', retail.search_text($4)) t
 ),
 -- What the search does not expect of the store; nothing is looked up that its mode has no use for.
-unforeseen as materialized (
+preflight as materialized (
   select u.*, not (u.lacks_vectors or u.has_unused_index or u.unknown_words <> '{}') as is_nothing
   from (
     select
@@ -88,13 +88,6 @@ words as materialized (
   where q.query::text <> ''
 ),
 -- if filtered
-wanted_category as (
-  select c.category_id from retail.product_categories c where lower(c.category_name) = lower($11::text)
-  union
-  select c.category_id
-  from retail.product_categories c
-  join wanted_category above on c.parent_category_id = above.category_id
-),
 sold as materialized (
   select i.product_id, sum(i.direction * i.quantity) as units
   from retail.sales_transactions t
@@ -104,18 +97,18 @@ sold as materialized (
 ),
 -- end
 -- if indexed
-likeness as materialized (
+similarity as materialized (
   select n.product_id, n.similarity
   from retail.nearest_products($1, $2, 500) n
-  where (select u.is_nothing from unforeseen u)
+  where (select u.is_nothing from preflight u)
 ),
 -- else
 -- The one source of similarities. "offset 0" makes it one pass over the vectors instead of a look-up per product.
-likeness as (
+similarity as (
   select e.product_id, 1 - (e.embedding <=> $1) as similarity
   from retail.product_embeddings e
   where $1 is not null
-    and (select u.is_nothing from unforeseen u)
+    and (select u.is_nothing from preflight u)
     and e.embedding_model = $2
     and e.dimensions = (select a.dimensions from asked a)
   offset 0
@@ -158,7 +151,7 @@ passing as (
   -- if filtered
   left join sold s on s.product_id = p.product_id
   -- end
-  where (select u.is_nothing from unforeseen u)
+  where (select u.is_nothing from preflight u)
     -- if facets or filtered
     and p.is_active
     -- else
@@ -175,7 +168,7 @@ passing as (
     -- As one case, of which the planner expects half to be true; of the conditions one by one it
     -- expects that no product is left, and plans for that.
     and case
-      when ($11 is null or p.category_id in (select w.category_id from wanted_category w))
+      when ($11::text is null or p.category_id in (select c.category_id from retail.categories_within($11) c))
         and ($12::text is null or lower(p.brand) = lower($12))
         and ($13::numeric is null or p.price >= $13)
         and ($14::numeric is null or p.price <= $14)
@@ -203,7 +196,7 @@ candidates as not materialized (
   -- if filtered
   select p.product_id from passing p
   -- else
-  select p.product_id from retail.products p where p.is_active and (select u.is_nothing from unforeseen u)
+  select p.product_id from retail.products p where p.is_active and (select u.is_nothing from preflight u)
   -- end
 ),
 -- if indexed
@@ -212,11 +205,11 @@ shortage as materialized (
   select
     (
       select count(*)
-      from likeness n
+      from similarity n
       join candidates c on c.product_id = n.product_id
       where n.similarity >= $3::float8
     ) < 100
-    and (select min(n.similarity) from likeness n) >= $3 as is_short
+    and (select min(n.similarity) from similarity n) >= $3 as is_short
 ),
 -- else
 shortage as (select false as is_short),
@@ -237,7 +230,7 @@ scored as (
       -- end
       l.similarity
     from passing p
-    full join likeness l on l.product_id = p.product_id
+    full join similarity l on l.product_id = p.product_id
     where p.is_active is not false
     offset 0
   ) s
@@ -274,7 +267,7 @@ reach as materialized (
     select
       -- The graph may have missed some of the later ones, and these may have words.
       coalesce(
-        (select n.similarity from likeness n order by n.similarity desc limit 1 offset 199), 1
+        (select n.similarity from similarity n order by n.similarity desc limit 1 offset 199), 1
       ) as surely_nearest,
       (
         select 0.6 * s.similarity + 0.4 * coalesce(s.word_score, 0) as score
@@ -369,9 +362,9 @@ page as (
   offset $8::int
 )
 select
-  unforeseen.unknown_words,
-  unforeseen.has_unused_index,
-  unforeseen.lacks_vectors,
+  preflight.unknown_words,
+  preflight.has_unused_index,
+  preflight.lacks_vectors,
   found.total_matches,
   found.passing_products - found.total_matches as unrelated_products,
   -- if facets
@@ -449,7 +442,7 @@ select
   case when $4 is not null then round(coalesce(page.word_score, 0)::numeric, 3) end as word_score,
   array(select w.word from words w where p.search_document @@ w.query order by w.place) as matched_words,
   page.is_exact as exact_match
-from unforeseen
+from preflight
 cross join (
   select
     (select count(*) from matched) as total_matches,

@@ -10,12 +10,13 @@ from fastmcp.dependencies import Depends
 from fastmcp.tools import tool
 from pydantic import Field
 
-from server.audit.arguments import Identifier
 from server.db.queries import QueryFile
+from server.embeddings.store_embedder import StoreEmbedders, store_embedders
 from server.errors import NotFoundError
-from server.store_embedder import StoreEmbedders, store_embedders
-from server.store_scope import StoreScopes, store_scopes
-from server.toolkit.annotations import READ_ONLY, needs
+from server.tenancy.dependencies import store_scopes
+from server.tenancy.store_scope import StoreScopes
+from server.toolkit.annotations import READ_ONLY, requires_scope
+from server.toolkit.audit_marks import Identifier
 from server.toolkit.identifiers import as_uuid
 from server.toolkit.params import Limit, StoreId
 from server.toolkit.results import Result
@@ -49,7 +50,7 @@ QUERIES = QueryFile("server.tools.products", "similar.sql")
 SIMILAR_PRODUCTS = QUERIES.query("similar_products", _SimilarRow)
 
 
-@tool(title="Similar products", annotations=READ_ONLY, meta=needs("retail:read"), tags={"products"})
+@tool(title="Similar products", annotations=READ_ONLY, meta=requires_scope("retail:read"), tags={"products"})
 async def list_similar_products(
     product: Annotated[
         str,

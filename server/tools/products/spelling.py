@@ -15,7 +15,7 @@ from rapidfuzz.distance import OSA
 from rapidfuzz.process import extract
 
 from server.db.queries import QueryFile
-from server.store_scope import StoreScope
+from server.tenancy.store_scope import StoreScope
 from server.toolkit.results import Result
 
 # Letters that may be wrong, missing, too many or swapped.

@@ -195,7 +195,7 @@ DEFINITIONS: Mapping[Metric, Definition] = {
         ),
     )
 }
-# What the store earns is not everybody's business (server.principal.COST_ROLES).
+# What the store earns is not everybody's business (server.calls.principal.COST_ROLES).
 COST_METRICS = frozenset({Metric.COST, Metric.MARGIN, Metric.MARGIN_RATE})
 DEFAULT_METRICS = (Metric.NET_REVENUE, Metric.UNITS_SOLD, Metric.TRANSACTIONS, Metric.AVERAGE_BASKET)
 FEW_EVENTS = 5

@@ -243,7 +243,9 @@ class TransactionDetails(TransactionRow, Answer):
     cashier_id: ShortText | None = Field(description="Who served.")
     register_id: ShortText | None = Field(description="Which till.")
     return_reason: ShortText | None = Field(description="Why goods came back, as the cashier entered it.")
-    original_receipt_number: ShortText | None = Field(description="The sale that a return or exchange refers to.")
+    original_receipt_number: ShortText | None = Field(
+        description="The sale that a return or exchange refers to; null for one whose sale is not known."
+    )
     later_receipt_numbers: list[ShortText] = Field(description="Returns and exchanges that refer to this sale.")
     notes: LongText | None = Field(description="Free text of the cashier; null where your role may not see names.")
     lines: list[TransactionLine] = Field(description="Sold lines first, then returned ones.")

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from server.toolkit.params import FIRST_DATE, LAST_DATE
-from server.tools.sales.buckets import Comparison
 from server.tools.sales.dimensions import Dimension
 from server.tools.sales.metrics import Metric
+from server.tools.sales.time_buckets import Comparison
 
 
 def _as_list(value: Any) -> Any:

@@ -8,17 +8,18 @@ from fastmcp.dependencies import Depends
 from fastmcp.tools import tool
 from pydantic import Field
 
+from server.calls.principal import COST_ROLES
 from server.db.queries import QueryFile
 from server.errors import NotAllowedError
-from server.principal import COST_ROLES
-from server.store_scope import StoreScopes, store_scopes
-from server.toolkit.annotations import READ_ONLY, needs
+from server.tenancy.dependencies import store_scopes
+from server.tenancy.store_scope import StoreScopes
+from server.toolkit.annotations import READ_ONLY, requires_scope
 from server.toolkit.cursors import RankedPages
 from server.toolkit.params import Category, Cursor, EndDate, Limit, Period, StartDate, StoreId
 from server.toolkit.periods import previous_days, resolve_period
 from server.toolkit.results import PeriodUsed
 from server.tools.sales.models import ProductRank, ProductRanking, RankBy, RankOrder
-from server.tools.sales.spans import spans_of
+from server.tools.sales.rollup_ranges import ranges_of
 
 
 class _RankedRow(ProductRank):
@@ -35,7 +36,12 @@ QUERIES = QueryFile("server.tools.sales", "products.sql")
 TOP_PRODUCTS = QUERIES.query("top_products", _RankedRow)
 
 
-@tool(title="Best and slowest products", annotations=READ_ONLY, meta=needs("retail:read"), tags={"sales", "products"})
+@tool(
+    title="Best and slowest products",
+    annotations=READ_ONLY,
+    meta=requires_scope("retail:read"),
+    tags={"sales", "products"},
+)
 async def list_top_products(
     period: Period = None,
     start_date: StartDate = None,
@@ -105,9 +111,11 @@ async def list_top_products(
 
 def _spans(now: PeriodUsed, before: PeriodUsed) -> tuple[list[Any], ...]:
     """Both periods in spans, as parallel lists."""
-    spans = [(period is now, span) for period in (now, before) for span in spans_of(period.start_date, period.end_date)]
+    spans = [
+        (period is now, span) for period in (now, before) for span in ranges_of(period.start_date, period.end_date)
+    ]
     return (
-        [is_now for is_now, _ in spans],
+        [is_current for is_current, _ in spans],
         [span.dimension for _, span in spans],
         [span.first for _, span in spans],
         [span.last for _, span in spans],

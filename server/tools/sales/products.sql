@@ -10,7 +10,7 @@
 with sold as (
   select
     d.member::uuid as product_id,
-    span.is_now,
+    span.is_current,
     sum(span.sign * (d.gross_cents - d.returned_cents)) as net_cents,
     sum(span.sign * (d.units_sold - d.units_returned)) as units,
     -- Null as soon as one cost is unknown: a margin of half the units would mislead.
@@ -20,15 +20,15 @@ with sold as (
     sum(span.sign * d.transactions)::bigint as transactions,
     sum(span.sign * (d.transactions + d.returns)) as receipts
   from unnest($1::boolean[], $2::text[], $3::date[], $4::date[], $5::int[])
-    span (is_now, dimension, first_day, last_day, sign)
+    span (is_current, dimension, first_day, last_day, sign)
   join retail.daily_sales d
     on d.dimension = span.dimension and d.sold_on >= span.first_day and d.sold_on <= span.last_day
-  group by d.member, span.is_now
+  group by d.member, span.is_current
   -- Taken away again, it was sold around the period only.
   having sum(span.sign * d.lines) > 0
 ),
 whole as (
-  select nullif(sum(s.net_cents), 0) as net_cents from sold s where s.is_now
+  select nullif(sum(s.net_cents), 0) as net_cents from sold s where s.is_current
 ),
 valued as (
   select
@@ -51,8 +51,8 @@ valued as (
       else coalesce(before.net_cents, 0)
     end as value_before
   from retail.products p
-  left join sold now on now.product_id = p.product_id and now.is_now
-  left join sold before on before.product_id = p.product_id and not before.is_now
+  left join sold now on now.product_id = p.product_id and now.is_current
+  left join sold before on before.product_id = p.product_id and not before.is_current
   left join retail.category_tree category on category.category_id = p.category_id
   where case $7::text when 'best' then now.product_id is not null else p.is_active end
     and ($8::text is null or lower($8) = any(category.names))

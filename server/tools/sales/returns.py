@@ -11,8 +11,9 @@ from fastmcp.tools import tool
 from pydantic import Field
 
 from server.db.queries import QueryFile
-from server.store_scope import StoreScopes, store_scopes
-from server.toolkit.annotations import READ_ONLY, needs
+from server.tenancy.dependencies import store_scopes
+from server.tenancy.store_scope import StoreScopes
+from server.toolkit.annotations import READ_ONLY, requires_scope
 from server.toolkit.cursors import RankedPages
 from server.toolkit.params import Cursor, EndDate, Limit, Period, StartDate, StoreId
 from server.toolkit.periods import previous_days, resolve_period
@@ -87,7 +88,7 @@ RETURNS = QUERIES.query("returns", _ReturnsRow)
 RETURN_DELAYS = QUERIES.query("return_delays", _Delays)
 
 
-@tool(title="Returns summary", annotations=READ_ONLY, meta=needs("retail:read"), tags={"sales", "returns"})
+@tool(title="Returns summary", annotations=READ_ONLY, meta=requires_scope("retail:read"), tags={"sales", "returns"})
 async def summarize_returns(
     period: Period = None,
     start_date: StartDate = None,
@@ -116,7 +117,7 @@ async def summarize_returns(
         used = resolve_period(start_date, end_date, store.today, store.time_zone, period)
         days = (used.start_date, used.end_date)
         earlier = previous_days(*days, period)
-        await store.prepare_to_read_much()
+        await store.enable_analytic_settings()
         total, *groups = await store.db.all(RETURNS, *days, *earlier, store.time_zone, group_by, limit, pages.offset)
         delays = await store.db.one(RETURN_DELAYS, *days, store.time_zone, total.units_sold)
     next_cursor = pages.next_cursor(len(groups), total.group_count)

@@ -13,17 +13,17 @@ with period as (
 returned as (
   select
     p.number, t.transaction_id, t.customer_id, t.return_reason, i.product_id, i.quantity, i.total_price,
-    (t.transaction_date at time zone $5::text)::date as day
+    retail.local_date(t.transaction_date, $5::text) as day
   from period p
   join retail.sales_transactions t
-    on t.transaction_date >= (p.first_day::timestamp at time zone $5)
-    and t.transaction_date < ((p.last_day + 1)::timestamp at time zone $5)
+    on t.transaction_date >= retail.day_start(p.first_day, $5)
+    and t.transaction_date < retail.day_end(p.last_day, $5)
   join retail.sales_transaction_items i
     on i.store_id = t.store_id and i.transaction_id = t.transaction_id and i.direction = -1
   where t.transaction_type <> 'sale'
     -- Both periods at once: planned for these days, the index is read for no others.
-    and t.transaction_date >= ($3::timestamp at time zone $5)
-    and t.transaction_date < (($2 + 1)::timestamp at time zone $5)
+    and t.transaction_date >= retail.day_start($3, $5)
+    and t.transaction_date < retail.day_end($2, $5)
 ),
 named as (
   select
@@ -82,8 +82,8 @@ sold as (
   cross join period p
   join retail.sales_transactions t
     on t.customer_id = c.customer_id
-    and t.transaction_date >= (p.first_day::timestamp at time zone $5)
-    and t.transaction_date < ((p.last_day + 1)::timestamp at time zone $5)
+    and t.transaction_date >= retail.day_start(p.first_day, $5)
+    and t.transaction_date < retail.day_end(p.last_day, $5)
   join retail.sales_transaction_items i
     on i.store_id = t.store_id and i.transaction_id = t.transaction_id and i.direction = 1
   group by 1, 3
@@ -203,14 +203,14 @@ with returned as (
   join retail.sales_transaction_items sold on sold.store_id = r.store_id and sold.item_id = r.original_item_id
   join retail.sales_transactions sale
     on sale.store_id = sold.store_id and sale.transaction_id = sold.transaction_id
-  where t.transaction_type <> 'sale' and t.transaction_date >= ($1::date::timestamp at time zone $3::text)
+  where t.transaction_type <> 'sale' and t.transaction_date >= retail.day_start($1::date, $3::text)
 ),
 span as (
-  select $1::timestamp at time zone $3 as starts_at, ($2::date + 1)::timestamp at time zone $3 as ends_at
+  select retail.day_start($1, $3) as starts_at, retail.day_end($2::date, $3) as ends_at
 )
 select
   percentile_cont(0.5) within group (
-    order by (r.returned_at at time zone $3)::date - (r.sold_at at time zone $3)::date
+    order by retail.local_date(r.returned_at, $3) - retail.local_date(r.sold_at, $3)
   ) filter (where r.returned_at < s.ends_at) as median_days_to_return,
   coalesce(sum(r.quantity) filter (where r.sold_at >= s.starts_at and r.sold_at < s.ends_at), 0)
     as units_sold_and_returned,

@@ -9,23 +9,25 @@ from fastmcp.dependencies import Depends
 from fastmcp.tools import tool
 from pydantic import Field
 
-from server.audit.arguments import Identifier
-from server.store_scope import MOST_STORES, StoreScope, StoreScopes, store_scopes
-from server.toolkit.annotations import READ_ONLY, needs
+from server.tenancy.dependencies import store_scopes
+from server.tenancy.selection import MOST_STORES
+from server.tenancy.store_scope import StoreScope, StoreScopes
+from server.toolkit.annotations import READ_ONLY, requires_scope
+from server.toolkit.audit_marks import Identifier
 from server.toolkit.params import EndDate, Period, StartDate
 from server.toolkit.periods import resolve_period
-from server.tools.sales.buckets import Periods, resolve_periods
-from server.tools.sales.comparing import compared, ranks, share
+from server.tools.sales.aggregates import Filters, Sums, read_sums
+from server.tools.sales.comparison import compared, ranks, share
 from server.tools.sales.metrics import DEFAULT_METRICS, DEFINITIONS, Measures
 from server.tools.sales.models import CurrencyTotal, StoreComparison, StoreSales
 from server.tools.sales.params import CompareEndDate, CompareStartDate, CompareTo, Metrics
 from server.tools.sales.summary import check_metrics
-from server.tools.sales.sums import Filters, Sums, read_sums
+from server.tools.sales.time_buckets import Periods, resolve_periods
 
 StoreName = Annotated[str, Field(min_length=1, max_length=40), Identifier(r"[a-z0-9][a-z0-9_-]{0,39}")]
 
 
-@tool(title="Stores compared", annotations=READ_ONLY, meta=needs("retail:read"), tags={"sales", "stores"})
+@tool(title="Stores compared", annotations=READ_ONLY, meta=requires_scope("retail:read"), tags={"sales", "stores"})
 async def compare_stores(
     period: Period = None,
     start_date: StartDate = None,

@@ -9,24 +9,30 @@ from fastmcp.dependencies import Depends
 from fastmcp.tools import tool
 from pydantic import Field
 
+from server.calls.principal import COST_ROLES
 from server.errors import InvalidInputError, NotAllowedError
-from server.principal import COST_ROLES
-from server.store_scope import StoreScope, StoreScopes, store_scopes
-from server.toolkit.annotations import READ_ONLY, drawn_as, needs
+from server.tenancy.dependencies import store_scopes
+from server.tenancy.store_scope import StoreScope, StoreScopes
+from server.toolkit.annotations import READ_ONLY, requires_scope, with_widget
 from server.toolkit.cursors import RankedPages
 from server.toolkit.params import Category, Cursor, EndDate, Period, StartDate, StoreId
 from server.toolkit.periods import resolve_period
 from server.toolkit.terms import TransactionType
-from server.tools.sales.buckets import Periods, resolve_periods
-from server.tools.sales.comparing import groups, totals
+from server.tools.sales.aggregates import Filters, Sums, read_sums
+from server.tools.sales.comparison import groups, totals
 from server.tools.sales.dimensions import Dimension
 from server.tools.sales.metrics import COST_METRICS, DEFAULT_METRICS, Measures, Metric
 from server.tools.sales.models import PaymentMethod, SalesSummary
 from server.tools.sales.params import CompareEndDate, CompareStartDate, CompareTo, GroupBy, Metrics
-from server.tools.sales.sums import Filters, Sums, read_sums
+from server.tools.sales.time_buckets import Periods, resolve_periods
 
 
-@tool(title="Sales summary", annotations=READ_ONLY, meta=needs("retail:read") | drawn_as("sales"), tags={"sales"})
+@tool(
+    title="Sales summary",
+    annotations=READ_ONLY,
+    meta=requires_scope("retail:read") | with_widget("sales"),
+    tags={"sales"},
+)
 async def summarize_sales(
     period: Period = None,
     start_date: StartDate = None,

@@ -6,14 +6,14 @@
 -- member that is wanted, or null.
 -- Amounts in hundredths of the currency. Rows with is_total are those of dimension total beside another one. No order.
 select
-  f.is_now, f.is_total, f.key_1, f.key_2,
+  f.is_current, f.is_total, f.key_1, f.key_2,
   coalesce(p.sku, f.member) as member_1, coalesce(p.sku, f.member) as member_2,
   p.product_name as label,
   f.lines, f.transactions, f.returns, f.units_sold, f.units_returned, f.gross_cents, f.returned_cents,
   f.discount_cents, f.tax_cents, f.cost_cents, f.lines_without_cost, f.basket_cents, f.basket_units
 from (
   select
-    span.is_now, span.key_1, span.key_2, d.member,
+    span.is_current, span.key_1, span.key_2, d.member,
     span.dimension = 'total' and $8::text <> 'total' as is_total,
     case when span.dimension like 'product%' then d.member end as product,
     sum(span.sign * d.lines)::bigint as lines,
@@ -30,7 +30,7 @@ from (
     sum(span.sign * d.basket_cents)::bigint as basket_cents,
     sum(span.sign * d.basket_units)::bigint as basket_units
   from unnest($1::boolean[], $2::text[], $3::text[], $4::text[], $5::date[], $6::date[], $7::int[])
-    span (is_now, key_1, key_2, dimension, first_day, last_day, sign)
+    span (is_current, key_1, key_2, dimension, first_day, last_day, sign)
   -- "offset 0": each span is a range of the key, whatever the planner thinks of lists whose length it does not know.
   cross join lateral (
     select
@@ -41,7 +41,7 @@ from (
       and ($9::text is null or r.member = $9)
     offset 0
   ) d
-  group by span.is_now, span.key_1, span.key_2, 5, 6, d.member
+  group by span.is_current, span.key_1, span.key_2, 5, 6, d.member
   -- Taken away again, it was sold around the period only.
   having sum(span.sign * d.lines) > 0
 ) f
@@ -53,18 +53,18 @@ left join retail.products p on $8 = 'product' and p.product_id = f.product::uuid
 -- Filters, each a value or null: $10 category, itself or above (any case), $11 brand (any case), $12 payment method,
 -- $13 transaction type. The rows with is_total are over all groups. No order.
 with calendar as (
-  select c.is_now, c.sold_on, c.key_1, c.key_2
-  from unnest($1::boolean[], $2::date[], $3::text[], $4::text[]) c (is_now, sold_on, key_1, key_2)
+  select c.is_current, c.sold_on, c.key_1, c.key_2
+  from unnest($1::boolean[], $2::date[], $3::text[], $4::text[]) c (is_current, sold_on, key_1, key_2)
 ),
 first_purchase as (
-  select t.customer_id, (min(t.transaction_date) at time zone $9)::date as day
+  select t.customer_id, retail.local_date(min(t.transaction_date), $9) as day
   from retail.sales_transactions t
   where 'new_or_returning' in ($5::text, $6::text) and t.transaction_type = 'sale' and t.customer_id is not null
   group by t.customer_id
 ),
 line as (
   select
-    c.is_now, c.key_1, c.key_2,
+    c.is_current, c.key_1, c.key_2,
     case $5::text
       when 'hour' then l.hour
       when 'category' then l.category
@@ -97,8 +97,8 @@ line as (
   from retail.sold_lines l
   join calendar c on c.sold_on = l.sold_on
   left join first_purchase f on f.customer_id = l.customer_id
-  where l.transaction_date >= ($7::date::timestamp at time zone $9)
-    and l.transaction_date < (($8::date + 1)::timestamp at time zone $9)
+  where l.transaction_date >= retail.day_start($7::date, $9)
+    and l.transaction_date < retail.day_end($8::date, $9)
     and ($10::text is null or lower($10) = any(l.category_names))
     and ($11::text is null or lower($11) = lower(l.brand))
     and ($12::text is null or $12 = l.payment_method)
@@ -107,7 +107,7 @@ line as (
 -- A receipt counts once in each group that it has a line of, and once in the whole.
 figure as (
   select
-    l.is_now, grouping(l.key_1) = 1 as is_total, l.key_1, l.key_2, l.member_1, l.member_2,
+    l.is_current, grouping(l.key_1) = 1 as is_total, l.key_1, l.key_2, l.member_1, l.member_2,
     case 'product' when $5 then l.member_1 when $6 then l.member_2 end as product,
     count(*) as lines,
     count(distinct l.transaction_id) filter (where l.is_sale) as transactions,
@@ -123,10 +123,10 @@ figure as (
     coalesce(sum(l.price_cents) filter (where l.is_sale), 0)::bigint as basket_cents,
     coalesce(sum(l.quantity) filter (where l.is_sale), 0) as basket_units
   from line l
-  group by grouping sets ((l.is_now), (l.is_now, l.key_1, l.key_2, l.member_1, l.member_2))
+  group by grouping sets ((l.is_current), (l.is_current, l.key_1, l.key_2, l.member_1, l.member_2))
 )
 select
-  f.is_now, f.is_total, f.key_1, f.key_2,
+  f.is_current, f.is_total, f.key_1, f.key_2,
   case when $5 = 'product' then p.sku else f.member_1 end as member_1,
   case when $6 = 'product' then p.sku else f.member_2 end as member_2,
   p.product_name as label,

@@ -11,11 +11,12 @@ from fastmcp.dependencies import Depends
 from fastmcp.tools import tool
 from pydantic import Field
 
-from server.audit.arguments import Identifier
 from server.db.queries import QueryFile
-from server.errors import NotFoundError
-from server.store_scope import StoreScopes, store_scopes
-from server.toolkit.annotations import READ_ONLY, needs
+from server.errors import InvalidInputError, NotFoundError
+from server.tenancy.dependencies import store_scopes
+from server.tenancy.store_scope import StoreScope, StoreScopes
+from server.toolkit.annotations import READ_ONLY, requires_scope
+from server.toolkit.audit_marks import Identifier
 from server.toolkit.cursors import PagedTime, Pager
 from server.toolkit.identifiers import as_uuid
 from server.toolkit.params import ROUNDED, Cursor, EndDate, Limit, Period, StartDate, StoreId
@@ -53,6 +54,12 @@ class _HeaderRow(Result):
     notes: str | None
 
 
+class _NumberRow(Result):
+    """The column of receipts_written_otherwise."""
+
+    receipt_number: str
+
+
 class _LastReceipt(Result):
     """Where a page of receipts ended."""
 
@@ -68,10 +75,11 @@ class _LastReceipt(Result):
 QUERIES = QueryFile("server.tools.sales", "transactions.sql")
 TRANSACTIONS = QUERIES.query("transactions", TransactionRow)
 TRANSACTION = QUERIES.query("transaction", _HeaderRow)
+RECEIPTS_WRITTEN_OTHERWISE = QUERIES.query("receipts_written_otherwise", _NumberRow)
 TRANSACTION_LINES = QUERIES.query("transaction_lines", TransactionLine)
 
 
-@tool(title="List receipts", annotations=READ_ONLY, meta=needs("retail:read"), tags={"sales"})
+@tool(title="List receipts", annotations=READ_ONLY, meta=requires_scope("retail:read"), tags={"sales"})
 async def list_transactions(
     period: Period = None,
     start_date: StartDate = None,
@@ -150,7 +158,7 @@ async def list_transactions(
     )
 
 
-@tool(title="Receipt with its lines", annotations=READ_ONLY, meta=needs("retail:read"), tags={"sales"})
+@tool(title="Receipt with its lines", annotations=READ_ONLY, meta=requires_scope("retail:read"), tags={"sales"})
 async def get_transaction(
     transaction: Annotated[
         str,
@@ -178,6 +186,8 @@ async def get_transaction(
     async with scopes.enter(store_id) as store:
         header = await store.db.first(TRANSACTION, as_uuid(wanted), wanted)
         if header is None:
+            header = await store.db.first(TRANSACTION, None, await _number_written_otherwise(store, wanted))
+        if header is None:
             raise NotFoundError(
                 f"No receipt with this number or id in {store.store_id}. Check it, or find the receipt with "
                 "list_transactions."
@@ -190,3 +200,17 @@ async def get_transaction(
         units=sum(-line.quantity if line.returned else line.quantity for line in lines),
         lines=lines,
     )
+
+
+async def _number_written_otherwise(store: StoreScope, number: str) -> str | None:
+    """The receipt number that differs from the given one in case, blanks or a leading # only.
+
+    Shopify numbers its orders #1001, and people leave the sign out.
+    """
+    bare = "".join(number.split()).removeprefix("#")
+    writings = {f"{sign}{form}" for sign in ("", "#") for form in (bare, bare.upper())}
+    found = await store.db.all(RECEIPTS_WRITTEN_OTHERWISE, sorted(writings)) if bare else []
+    if len(found) > 1:
+        numbers = " or ".join(row.receipt_number for row in found)
+        raise InvalidInputError(f"More than one receipt may be meant: {numbers}. Write the number exactly like that.")
+    return found[0].receipt_number if found else None

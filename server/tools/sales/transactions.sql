@@ -29,8 +29,8 @@ left join lateral (
   from retail.sales_transaction_items i
   where i.store_id = t.store_id and i.transaction_id = t.transaction_id
 ) line on true
-where t.transaction_date >= ($1::date::timestamp at time zone $3)
-  and t.transaction_date < (($2::date + 1)::timestamp at time zone $3)
+where t.transaction_date >= retail.day_start($1::date, $3)
+  and t.transaction_date < retail.day_end($2::date, $3)
   and ($4::text is null or t.transaction_type = $4)
   and ($5::text is null or t.payment_method = $5)
   and ($6::uuid is null or t.customer_id = $6)
@@ -90,6 +90,14 @@ left join lateral (
 where t.transaction_id = $1::uuid or t.receipt_number in ($2::text, upper($2))
 order by t.receipt_number = $2 desc
 limit 1;
+
+-- name: receipts_written_otherwise
+-- $1 writings of a receipt number (text[]). The numbers of at most two receipts that have one of them.
+select t.receipt_number
+from retail.sales_transactions t
+where t.receipt_number = any($1::text[])
+order by t.receipt_number
+limit 2;
 
 -- name: transaction_lines
 -- $1 transaction id. Sold lines first, then returned ones, each by SKU.

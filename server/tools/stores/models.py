@@ -6,7 +6,7 @@ from datetime import date
 
 from pydantic import Field
 
-from server.principal import Role
+from server.calls.principal import Role
 from server.toolkit.results import Answer, Currency, Result
 
 

@@ -8,10 +8,10 @@ select
   s.region,
   s.currency,
   s.time_zone,
-  (now() at time zone s.time_zone)::date as today,
-  (select (min(t.transaction_date) at time zone s.time_zone)::date from retail.sales_transactions t)
+  retail.local_date(now(), s.time_zone) as today,
+  (select retail.local_date(min(t.transaction_date), s.time_zone) from retail.sales_transactions t)
     as first_sale_date,
-  (select (max(t.transaction_date) at time zone s.time_zone)::date from retail.sales_transactions t)
+  (select retail.local_date(max(t.transaction_date), s.time_zone) from retail.sales_transactions t)
     as last_sale_date,
   (select count(*) from retail.customers) as customers,
   state.products as active_products,

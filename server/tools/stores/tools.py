@@ -6,9 +6,10 @@ from fastmcp.dependencies import Depends
 from fastmcp.tools import tool
 
 from server.db.queries import QueryFile
-from server.store_embedder import StoreEmbedders, store_embedders
-from server.store_scope import StoreScopes, store_scopes
-from server.toolkit.annotations import READ_ONLY, needs
+from server.embeddings.store_embedder import StoreEmbedders, store_embedders
+from server.tenancy.dependencies import store_scopes
+from server.tenancy.store_scope import StoreScopes
+from server.toolkit.annotations import READ_ONLY, requires_scope
 from server.toolkit.params import StoreId
 from server.tools.stores.models import StoreContext, StoreDetails, StoreSummary
 
@@ -16,7 +17,7 @@ QUERIES = QueryFile("server.tools.stores")
 STORE_DETAILS = QUERIES.query("store_details", StoreDetails)
 
 
-@tool(title="Who am I, which stores", annotations=READ_ONLY, meta=needs("retail:read"), tags={"stores"})
+@tool(title="Who am I, which stores", annotations=READ_ONLY, meta=requires_scope("retail:read"), tags={"stores"})
 async def get_store_context(
     store_id: StoreId = None,
     scopes: StoreScopes = Depends(store_scopes),

@@ -1,0 +1,1 @@
+"""A tool call: who makes it, and what is known of it while it runs."""

@@ -1,0 +1,1 @@
+"""What every command line shares: running a command, bounds of numbers, progress."""

@@ -1,1 +1,0 @@
-"""Stored embeddings kept in step with the products that they are of."""

@@ -1,0 +1,1 @@
+"""What an operator runs: where the database is, administration, backup, and the checks before serving."""

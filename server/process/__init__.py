@@ -1,0 +1,1 @@
+"""The process: its signals, its worker processes, and files for its account alone."""

@@ -1,0 +1,1 @@
+"""How messages come in and go out: HTTP, standard streams, the bridge between them."""
